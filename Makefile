@@ -1,0 +1,75 @@
+# Every deed of the project by one word; `make` alone lists them.
+
+.DEFAULT_GOAL := help
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.ONESHELL:
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+LOCK := requirements-dev.lock
+
+.PHONY: help install demo test test-kafka test-kafka-long bench sim lint lock clean
+
+help: ## list what can be done
+	@echo "Kilowatch: prepaid electricity accounts, live on Kafka."
+	echo
+	sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do printf '  make %-16s %s\n' "$$name" "$$text"; done
+	echo
+	echo "Start with:  make demo"
+
+$(READY): $(LOCK) pyproject.toml
+	@if ! command -v $(PYTHON) >/dev/null; then
+	    echo "Python 3.11 is missing. On Debian: apt-get install python3.11 python3.11-venv (or set PYTHON=)" >&2; exit 1
+	fi
+	if ! $(PYTHON) -c 'import venv, ensurepip' 2>/dev/null; then
+	    echo "$(PYTHON) cannot make virtual environments. On Debian: apt-get install python3.11-venv" >&2; exit 1
+	fi
+	echo "Setting up $(VENV) (once; a few minutes on a slow line) ..."
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $(LOCK)
+	$(BIN)/pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+install: $(READY) ## make .venv with everything pinned and hashed, and Kilowatch itself
+	@echo "Ready: $(BIN)/kilowatch --help"
+
+demo: $(READY) ## broker, worker, API and a simulated utility on this machine; Ctrl-C ends it
+	@exec $(BIN)/kilowatch demo
+
+test: $(READY) ## all tests that need no other machine
+	@$(BIN)/pytest -m "not kafka and not long"
+
+test-kafka: $(READY) ## the tests against a real Apache Kafka (needs Java 17 and Maven)
+	@$(BIN)/pytest -m "kafka and not long" tests/kafka
+
+test-kafka-long: $(READY) ## the long fault runs against a real Apache Kafka
+	@$(BIN)/pytest -m "kafka and long" tests/kafka
+
+bench: $(READY) ## measure speed, memory, recovery and latency; prints JSON
+	@$(BIN)/python -m tests.bench $(BENCH)
+
+SEED ?=
+SEEDS ?= 100
+FIRST_SEED ?= 0
+sim: $(READY) ## seeded simulation with crashes: SEED=7 repeats one run, SEEDS=300 FIRST_SEED=1000 many
+	@$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(SEEDS) --first-seed $(FIRST_SEED))
+
+lint: $(READY) ## style, types and which file may import which
+	@$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+COMPILE = $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --annotation-style=line \
+	--no-header --no-emit-options --no-emit-index-url --no-emit-trusted-host --no-emit-find-links
+lock: $(READY) ## write the two lock files again after a change of versions in pyproject.toml
+	@$(COMPILE) --extra build --extra demo --extra test --extra bench --extra dev -o requirements-dev.lock pyproject.toml
+	$(COMPILE) --extra build --extra demo -c requirements-dev.lock -o requirements.lock pyproject.toml
+	sed -i 's/via -c requirements-dev.lock, /via /' requirements.lock
+
+clean: ## remove .venv and everything the tools wrote
+	@rm -rf $(VENV) build dist ./*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache kilowatch-run
