@@ -1,0 +1,237 @@
+"""How much money is left?
+
+Balance = ledger - bill of the month before, while it is open for late data - bill of the month so
+far; computed afresh each time and never stored (DESIGN D1).  This file keeps the ledger's side of
+it: payments posted once, and months that are closed by moving their bill into the ledger, which
+never changes a balance.  What a bill costs is told in `scoring.bill`, what was used in
+`scoring.usage`, when the money ends in `scoring.runway`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scoring.bill import bill
+from scoring.units import MAX_NANOS, SECONDS_PER_DAY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from scoring.tariff import Tariffs
+
+LATE_DATA_HORIZON_SECONDS = 5 * SECONDS_PER_DAY
+"""How long after its end a month stays open for late readings: five days (domain.md 5, 6)."""
+
+
+class LedgerOutOfRange(ValueError):  # noqa: N818 - a named refusal, not a program error
+    """A posting would carry a ledger past MAX_NANOS."""
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """What n accounts owe and own in nanos, as of their newest reading; (n,) each.
+
+    `bill_nanos` of the current month so far, `previous_bill_nanos` of the month before while it
+    is open, `available_nanos` the balance plus agreed credit; `version` the current month's
+    tariff version, -1 if none: then no bill could be made and the figures must not decide.
+
+    Where a forecast of the current month must start from, as `bill` and `bill_curve` want it:
+    `days` charged so far, `days_left_in_month` from the local day that holds read_at to the
+    month's end (that day included; 0 if read_at is the very end), `year_used_before_wh` the
+    year's usage before this month, the open month before it included.
+    """
+
+    bill_nanos: NDArray[np.int64]
+    previous_bill_nanos: NDArray[np.int64]
+    balance_nanos: NDArray[np.int64]
+    available_nanos: NDArray[np.int64]
+    version: NDArray[np.int64]
+    days: NDArray[np.int64]
+    days_left_in_month: NDArray[np.int64]
+    year_used_before_wh: NDArray[np.int64]
+
+
+def balance(ledger: NDArray[Any], tariffs: Tariffs, index: NDArray[np.int64]) -> Balance:
+    """The balance of each account as of its `read_at`; changes nothing.
+
+    `ledger` (n,) rows, `index` (n,) their tariffs.  The standing charge of the current month runs
+    to the local day of read_at - 1 s, so a reading at midnight has paid for the day that ended.
+    """
+    month = ledger["month"].astype(np.int64)
+    version = tariffs.version_of_month(index, month)
+    used_wh = ledger["used_wh"]
+    before = _used_before_current(ledger, month)
+    days, days_left = _days_of_month(ledger["read_at"], month, tariffs, index)
+    current = bill(tariffs, version, used_wh[:, 0], days, before)
+    previous = np.zeros(len(ledger), np.int64)
+    rows = np.flatnonzero(ledger["previous_month_open"])
+    if len(rows):
+        used_before = ledger["year_used_before_wh"][rows]
+        previous[rows] = _whole_bill(
+            tariffs, index[rows], month[rows] - 1, used_wh[rows, 1], used_before
+        )
+    left = ledger["ledger_nanos"] - previous - current.total_nanos
+    return Balance(
+        bill_nanos=current.total_nanos,
+        previous_bill_nanos=previous,
+        balance_nanos=left,
+        available_nanos=left + ledger["credit_limit_nanos"],
+        version=version,
+        days=days,
+        days_left_in_month=days_left,
+        year_used_before_wh=before,
+    )
+
+
+def _days_of_month(
+    read_at: NDArray[np.int64],
+    month: NDArray[np.int64],
+    tariffs: Tariffs,
+    index: NDArray[np.int64],
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Days of the current month charged as of read_at, and days from read_at's on to its end."""
+    first = tariffs.month_first_day(month)
+    length = tariffs.month_first_day(month + 1) - first
+    ended = tariffs.day_of(index, read_at - 1) - first + 1
+    begun = tariffs.day_of(index, read_at) - first
+    return np.clip(ended, 0, length), np.clip(length - begun, 0, length)
+
+
+def _used_before_current(ledger: NDArray[Any], month: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The calendar year's usage before the current month, the open month before it included."""
+    before: NDArray[np.int64] = ledger["year_used_before_wh"]
+    is_open = ledger["previous_month_open"] == 1
+    if is_open.any():
+        with_previous = before + ledger["used_wh"][:, 1].sum(axis=1)
+        in_january = np.where(month % 12 == 0, 0, with_previous)
+        before = np.where(is_open, in_january, before)
+    return before
+
+
+def _whole_bill(
+    tariffs: Tariffs,
+    index: NDArray[np.int64],
+    month: NDArray[np.int64],
+    used_wh: NDArray[np.int64],
+    year_used_before_wh: NDArray[np.int64],
+) -> NDArray[np.int64]:
+    """The bill of a whole month, to its last day."""
+    version = tariffs.version_of_month(index, month)
+    days = tariffs.days_in_month(index, month)
+    return bill(tariffs, version, used_wh, days, year_used_before_wh).total_nanos
+
+
+def close_months(
+    ledger: NDArray[Any], tariffs: Tariffs, index: NDArray[np.int64], at: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Make the month of `at` - 1 s each account's current month, before its energy is counted.
+
+    `ledger` (n,) rows are changed in place; `at` (n,) is what `read_at` is about to become.  The
+    month that was current becomes the previous one and stays open for late data; what falls out
+    behind it, and months without a reading in between (their standing charge), is posted to the
+    ledger.  The month before is closed once `at` is LATE_DATA_HORIZON_SECONDS into the current
+    one, but never in the call that made it the previous month: the very next reading's energy may
+    still belong to it.  A balance as of `at` is the same before and after.
+
+    False, and the account unchanged, where a month to be posted has no tariff version: its bill
+    is unknown, and posting nothing would give the energy away.
+    """
+    month = ledger["month"].astype(np.int64)
+    goal = tariffs.month_of(index, at - 1)
+    starts = (month == 0) & (index >= 0)
+    if starts.any():
+        ledger["month"] = np.where(starts, goal, month)
+        month = np.where(starts, goal, month)
+    in_month = goal == month
+    late = tariffs.month_start(index, month) + LATE_DATA_HORIZON_SECONDS
+    ready = np.ones(len(ledger), np.bool_)
+    rows = np.flatnonzero(in_month & (ledger["previous_month_open"] == 1) & (at > late))
+    if len(rows):
+        ready[rows] = _on_copies(ledger, tariffs, index, rows, _close_previous)
+    rows = np.flatnonzero(goal > month)
+    while len(rows):
+        done = _on_copies(ledger, tariffs, index, rows, _next_month)
+        ready[rows] = done
+        rows = rows[done & (ledger["month"][rows] < goal[rows])]
+    return ready
+
+
+def _on_copies(
+    ledger: NDArray[Any],
+    tariffs: Tariffs,
+    index: NDArray[np.int64],
+    rows: NDArray[np.int64],
+    step: Callable[[NDArray[Any], Tariffs, NDArray[np.int64]], NDArray[np.bool_]],
+) -> NDArray[np.bool_]:
+    """Take a step with some rows and put back those with which it succeeded."""
+    block = ledger[rows]
+    done = step(block, tariffs, index[rows])
+    ledger[rows[done]] = block[done]
+    return done
+
+
+def _close_previous(
+    ledger: NDArray[Any], tariffs: Tariffs, index: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Post the month before the current one, where it is open; False where it has no version."""
+    is_open = ledger["previous_month_open"] == 1
+    month = ledger["month"].astype(np.int64)
+    priced = tariffs.version_of_month(index, month - 1) >= 0
+    posted = _whole_bill(
+        tariffs, index, month - 1, ledger["used_wh"][:, 1], ledger["year_used_before_wh"]
+    )
+    before = _used_before_current(ledger, month)
+    ledger["ledger_nanos"] -= np.where(is_open, posted, 0)
+    ledger["year_used_before_wh"] = before
+    ledger["used_wh"][:, 1] = 0
+    ledger["estimated_wh"][:, 1] = 0
+    ledger["previous_month_open"] = 0
+    posted_all: NDArray[np.bool_] = priced | ~is_open
+    return posted_all
+
+
+def _next_month(
+    ledger: NDArray[Any], tariffs: Tariffs, index: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Make the next month the current one; False where a month then open has no version."""
+    done = _close_previous(ledger, tariffs, index)
+    done &= tariffs.version_of_month(index, ledger["month"].astype(np.int64)) >= 0
+    # Year's usage before the month that is now previous; in January it is a new year's for the
+    # current month, but `year_used_before_wh` speaks of the oldest open month.
+    for column in ("used_wh", "estimated_wh"):
+        ledger[column][:, 1] = ledger[column][:, 0]
+        ledger[column][:, 0] = 0
+    ledger["previous_month_open"] = 1
+    ledger["month"] += 1
+    return done
+
+
+def payment_hash(payment_id: str) -> int:
+    """The 64 bits by which a payment is known again; never 0, which stands for none."""
+    return int.from_bytes(blake2b(payment_id.encode(), digest_size=8).digest(), "big") or 1
+
+
+def post_payment(ledger: NDArray[Any], payment_id: str, amount_nanos: int) -> bool:
+    """Add a payment to the one account's ledger; False, and nothing changed, if it is a repeat.
+
+    Negative amounts are reversals.  The newest PAYMENTS_REMEMBERED ids are known.  Raises
+    LedgerOutOfRange, and changes nothing, if the ledger could not hold the sum.
+    """
+    known = ledger["payment_hashes"][0]
+    number = np.uint64(payment_hash(payment_id))
+    if number in known:
+        return False
+    after = int(ledger["ledger_nanos"][0]) + int(amount_nanos)
+    if abs(after) > MAX_NANOS:
+        raise LedgerOutOfRange(f"{amount_nanos} nanos more would be {after}")
+    known[1:] = known[:-1].copy()
+    known[0] = number
+    ledger["ledger_nanos"][0] = after
+    ledger["ledger_changed"][0] = 1
+    return True

@@ -1,0 +1,119 @@
+"""What does a usage cost under a tariff?
+
+One function for every bill there is: of the month so far, of the month before, of a forecast month
+(DESIGN D1); it stands apart because it is the only place where energy becomes money that decides:
+exact whole nanos, rounded only line by line and only as the tariff says.  Which usage belongs to
+which month is `scoring.usage`'s and `scoring.balance`'s work, what the days to come will cost is
+`scoring.curve`'s; power factor and demand are not billed yet.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from scoring.curve import bill_curve
+from scoring.sheet import MAX_TIERS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from scoring.tariff import Tariffs
+
+
+__all__ = ["Bill", "UsageOutOfRange", "bill", "bill_curve"]
+
+
+class UsageOutOfRange(ValueError):  # noqa: N818 - a broken belief: `usage` refuses such readings
+    """A usage is so large that its bill would not fit in 64 bits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """The lines of n bills in nanos, each rounded as its tariff says; the total is their sum.
+
+    `energy_nanos` (n, R) by rate period, `tier_nanos` (n, K) what the tiers add, `standing_nanos`
+    and `total_nanos` (n,).
+    """
+
+    energy_nanos: NDArray[np.int64]
+    tier_nanos: NDArray[np.int64]
+    standing_nanos: NDArray[np.int64]
+    total_nanos: NDArray[np.int64]
+
+
+def bill(
+    tariffs: Tariffs,
+    version: NDArray[np.int64],
+    used_wh: NDArray[np.int64],
+    days: NDArray[np.int64],
+    year_used_before_wh: NDArray[np.int64],
+) -> Bill:
+    """The bill of each usage of one month under its tariff version.
+
+    `version` (n,) of `tariffs`, -1 costs nothing; `used_wh` (n, R) by rate period; `days` (n,)
+    for which the standing charge is due; `year_used_before_wh` (n,) usage of the calendar year
+    before this month, which fills yearly tiers first.  A tier's upper edge belongs to the tier.
+    Lines round half away from zero to the sheet's quantum.  Exact: every product and sum is below
+    2**62 because usage is at most `tariffs.max_used_wh`; raises UsageOutOfRange above it.
+    Rules: domain.md 3.1, 3.3 C6, 3.4.
+    """
+    used = np.ascontiguousarray(used_wh.T[: tariffs.rate_periods_at_most])
+    _check_range(tariffs, version, used)
+    energy = used * tariffs.price_micros.take(version, axis=1)
+    used_in_all = used.sum(axis=0)
+    before = np.where(tariffs.resets_yearly.take(version), year_used_before_wh, 0)
+    after = before + used_in_all
+    tier = np.zeros((MAX_TIERS, len(version)), np.int64)
+    for k in tariffs.tiers_that_charge:
+        filled = _filled(tariffs, k, version, after)
+        filled -= _filled(tariffs, k, version, before)
+        np.multiply(filled, tariffs.tier_add_micros[k].take(version), out=tier[k])
+    standing = days * tariffs.standing_nanos.take(version)
+    quantum = tariffs.one_rounding_nanos
+    if quantum is None:
+        quantum = tariffs.rounding_nanos.take(version)
+    for lines in (energy, tier, standing):
+        _round(lines, quantum)
+    total = energy.sum(axis=0)
+    total += standing
+    for k in tariffs.tiers_that_charge:
+        total += tier[k]
+    return Bill(energy.T, tier.T, standing, total)
+
+
+def _filled(
+    tariffs: Tariffs, tier: int, version: NDArray[np.int64], used_wh: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """How much of a usage counted from the tiers' start lies in this tier."""
+    filled: NDArray[np.int64] = used_wh - tariffs.tier_from_wh[tier].take(version)
+    np.maximum(filled, 0, out=filled)
+    np.minimum(filled, tariffs.tier_width_wh[tier].take(version), out=filled)
+    return filled
+
+
+def _check_range(tariffs: Tariffs, version: NDArray[np.int64], used_wh: NDArray[np.int64]) -> None:
+    """Raise if a usage (R, n) could carry a product or a sum past 64 bits."""
+    if used_wh.size == 0:
+        return
+    periods = len(used_wh)
+    if max(int(used_wh.max()), -int(used_wh.min())) * periods > tariffs.least_max_used_wh:
+        over = np.abs(used_wh).max(axis=0) > tariffs.max_used_wh[version] // periods
+        if over.any():
+            raise UsageOutOfRange(f"usage out of range at positions {np.flatnonzero(over)[:5]}")
+
+
+def _round(amount: NDArray[np.int64], quantum: int | NDArray[np.int64]) -> None:
+    """Round half away from zero to multiples of the quantum, in place."""
+    if isinstance(quantum, int) and quantum == 1:
+        return
+    negative = amount < 0 if amount.size and amount.min() < 0 else None
+    if negative is not None:
+        np.abs(amount, out=amount)
+    amount += quantum // 2
+    amount //= quantum
+    amount *= quantum
+    if negative is not None:
+        np.negative(amount, out=amount, where=negative)

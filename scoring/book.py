@@ -1,0 +1,234 @@
+"""Where is what we know of each account kept?
+
+One Book per partition: account id -> row number, and two arrays of rows with different lives
+(DESIGN D9): *ledger* rows must survive anything, *learned* rows may be lost and learned again.
+Columns are read by name; the layout is row by row, because a reading touches most columns of one
+account: taking and putting whole rows cost 0.2 microseconds, ninety separate columns 1.7
+(ARCHITECTURE, "Rows, not columns, in memory").  The bytes of a row are what `streams` makes
+durable; the rules that change a row live in usage, balance, forecast and decide.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scoring.events import MAX_RATE_PERIODS, Source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+LEDGER_VERSION = 1
+LEARNED_VERSION = 1
+
+MAX_ACCOUNT_ID_CHARACTERS = 64
+TARIFF_ID_BYTES = 24
+PAYMENTS_REMEMBERED = 4
+"""Ids of the newest payments are kept to know a repeat; an older repeat is not noticed."""
+
+COUNTED_SLOT_WORDS = 9
+COUNTED_SLOTS = COUNTED_SLOT_WORDS * 64
+"""Quarter-hours back from the newest one in which a late interval is still counted: 576 slots are
+six days, one more than the five after which a day is final (domain.md 6)."""
+
+LEDGER = np.dtype(
+    [
+        # terms (the newest account-settings)
+        ("credit_limit_nanos", "i8"),
+        ("warning_amount_nanos", "i8"),
+        ("reconnect_min_nanos", "i8"),
+        ("max_power_w", "i8"),
+        ("register_modulus_wh", "i8"),
+        ("meter_hash", "u8"),
+        ("tariff_id", f"S{TARIFF_ID_BYTES}"),
+        # ledger
+        ("ledger_nanos", "i8"),  # postings: opening + payments - closed bills
+        ("payment_hashes", "u8", (PAYMENTS_REMEMBERED,)),
+        # usage; the last index of the pairs: 0 the current billing month, 1 the one before
+        ("read_at", "i8"),  # newest fact about energy: the as-of time
+        ("received_at", "i8"),
+        ("register_read_at", "i8"),
+        ("register_wh", "i8"),  # as last read, meter units; -1 none yet
+        ("rate_register_wh", "i8", (MAX_RATE_PERIODS,)),  # as last read; -1 none yet
+        ("since_rate_wh", "i8", (MAX_RATE_PERIODS,)),  # counted since the last per-rate reading
+        ("interval_since_register_wh", "i8"),  # interval energy counted after register_read_at
+        ("unproven_wh", "i8"),  # counted on the head end's estimates since the last actual register
+        ("used_wh", "i8", (2, MAX_RATE_PERIODS)),
+        ("estimated_wh", "i8", (2, MAX_RATE_PERIODS)),  # part of used_wh whose period is a guess
+        ("year_used_before_wh", "i8"),  # calendar year's usage before the oldest open month
+        ("counted_slots", "u8", (COUNTED_SLOT_WORDS,)),  # ring of bits, slot number % COUNTED_SLOTS
+        ("counted_until_slot", "i8"),  # first slot after the ring's newest
+        ("day_wh", "i8"),  # usage of the local day `day` so far
+        ("day_estimated_wh", "i8"),
+        # decision
+        ("stage_since", "i8"),
+        ("notice_delivered_at", "i8"),
+        ("command_expires_at", "i8"),
+        ("approved_until", "i8"),
+        ("warn_at", "i8"),  # when a higher tier is reached by time alone; 0 never
+        ("source_offset", "i8", (len(Source),)),  # newest record of each topic in this row, else -1
+        ("month", "i4"),  # current billing month, year * 12 + month - 1; 0 none yet
+        ("day", "i4"),  # local date of day_wh as proleptic ordinal; 0 none yet
+        ("settings_version", "u4"),  # 0: no settings yet
+        ("multiplier", "u4"),
+        ("episode", "u4"),  # number of the current or last low-balance episode
+        ("trip_episode", "u4"),  # number of the current or last trip episode
+        ("holds", "u4"),  # Hold bits last told
+        ("restore_attempt", "u4"),  # restores sent in this trip episode; `attempt` counts trips
+        ("decision_number", "u4"),  # Decisions told about this account so far
+        ("warning_hours", "u2", (3,)),  # tier 1, 2, 3
+        ("hour_load", "u2", (24,)),  # load of each local hour in 1/65535 of max_power_w
+        ("customer_class", "u1"),  # index in CustomerClass
+        ("payment_mode", "u1"),  # index in PaymentMode
+        ("protections", "u1"),  # Protection bits
+        ("direct_close_agreed", "u1"),
+        ("previous_month_open", "u1"),  # index 1 of used_wh still counts in the balance
+        ("tier", "u1"),
+        ("stage", "u1"),
+        ("switch", "u1"),
+        ("newest_quality", "u1"),  # Quality of the newest counted reading
+        ("attempt", "u1"),
+        ("warning_number", "u2"),  # warnings sent in this episode
+        ("ledger_changed", "u1"),  # a payment or correction came since the last warning
+        ("quarantined", "u1"),
+    ],
+    align=True,
+)
+
+LEARNED = np.dtype(
+    [
+        ("source_offset", "i8"),  # readings offset at which this row was learned
+        ("last_day", "i4"),  # newest local day seen closed, proleptic ordinal; 0 none
+        ("days", "u4"),  # whole days learned
+        ("level_wh", "f4"),  # of a day; while days is 0, what the first part of a day used
+        ("weekday_share", "f4", (7,)),  # usage of each weekday over the level, less 1; Monday first
+        ("error_share", "f4", (2,)),  # P10 and P90 of (actual - day-ahead forecast) / level
+        ("period_share", "f4", (MAX_RATE_PERIODS,)),  # of usage; all 0 not known yet
+    ],
+    align=True,
+)
+
+
+def empty_ledger(count: int) -> NDArray[Any]:
+    """Rows of accounts about which nothing is known yet."""
+    rows = np.zeros(count, LEDGER)
+    rows["register_wh"] = rows["rate_register_wh"] = rows["source_offset"] = -1
+    rows["multiplier"] = 1
+    return rows
+
+
+@dataclass(slots=True)
+class Accounts:
+    """Copies of some accounts' rows, side by side, to be changed together; length n each.
+
+    `tariff_index` is the tariff's number in the `Tariffs` of this process, -1 unknown: never
+    durable, looked up from `ledger["tariff_id"]` again in every process.
+    """
+
+    ledger: NDArray[Any]
+    learned: NDArray[Any]
+    tariff_index: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.ledger)
+
+    def take(self, index: NDArray[Any]) -> Accounts:
+        """Copies of these accounts."""
+        return Accounts(self.ledger[index], self.learned[index], self.tariff_index[index])
+
+    def put(self, index: NDArray[Any], part: Accounts) -> None:
+        """Write a changed part back."""
+        self.ledger[index] = part.ledger
+        self.learned[index] = part.learned
+
+
+class Book:
+    """All accounts of one partition.
+
+    >>> book = Book()
+    >>> book.add("home-1"), book.add("home-2"), book.add("home-1")
+    (0, 1, 0)
+    >>> book.rows_of(["home-2", "nobody"])
+    array([ 1, -1])
+    """
+
+    GROWTH = 1.25
+    FIRST_CAPACITY = 1024
+
+    def __init__(self) -> None:
+        self.account_ids: list[str] = []
+        self._row_of: dict[str, int] = {}
+        self._ledger = empty_ledger(self.FIRST_CAPACITY)
+        self._learned = np.zeros(self.FIRST_CAPACITY, LEARNED)
+        self._tariff_index = np.full(self.FIRST_CAPACITY, -1, np.int64)
+
+    def __len__(self) -> int:
+        return len(self.account_ids)
+
+    @property
+    def ledger(self) -> NDArray[Any]:
+        """A live view of all ledger rows."""
+        return self._ledger[: len(self)]
+
+    @property
+    def learned(self) -> NDArray[Any]:
+        """A live view of all learned rows."""
+        return self._learned[: len(self)]
+
+    @property
+    def tariff_index(self) -> NDArray[np.int64]:
+        """A live view of every row's tariff number."""
+        return self._tariff_index[: len(self)]
+
+    def row(self, account_id: str) -> int | None:
+        """The account's row, None if it is not in this partition's book."""
+        return self._row_of.get(account_id)
+
+    def rows_of(self, account_ids: Iterable[str]) -> NDArray[np.int64]:
+        """The rows of these accounts, -1 where unknown."""
+        find = self._row_of.get
+        return np.array([find(account_id, -1) for account_id in account_ids], np.int64)
+
+    def add(self, account_id: str) -> int:
+        """The account's row, made empty if it is new."""
+        row = self._row_of.get(account_id)
+        if row is None:
+            row = len(self.account_ids)
+            if row == len(self._ledger):
+                self._grow(int(row * self.GROWTH) + 1)
+            self._row_of[account_id] = row
+            self.account_ids.append(account_id)
+        return row
+
+    def take(self, rows: NDArray[np.int64]) -> Accounts:
+        """Copies of these rows, to change and `put` back."""
+        return Accounts(
+            self._words(self._ledger)[rows].view(LEDGER).reshape(-1),
+            self._words(self._learned)[rows].view(LEARNED).reshape(-1),
+            self._tariff_index[rows],
+        )
+
+    def put(self, rows: NDArray[np.int64], accounts: Accounts) -> None:
+        """Remember changed rows; each row at most once in `rows`."""
+        self._words(self._ledger)[rows] = self._words(accounts.ledger)
+        self._words(self._learned)[rows] = self._words(accounts.learned)
+        self._tariff_index[rows] = accounts.tariff_index
+
+    @staticmethod
+    def _words(rows: NDArray[Any]) -> NDArray[np.uint64]:
+        """Rows seen as plain 64-bit words: numpy copies those six times faster than records."""
+        return rows.view(np.uint64).reshape(len(rows), rows.dtype.itemsize // 8)
+
+    def _grow(self, capacity: int) -> None:
+        size = len(self.account_ids)
+        for name, fresh in (
+            ("_ledger", empty_ledger(capacity)),
+            ("_learned", np.zeros(capacity, LEARNED)),
+            ("_tariff_index", np.full(capacity, -1, np.int64)),
+        ):
+            fresh[:size] = getattr(self, name)[:size]
+            setattr(self, name, fresh)

@@ -1,0 +1,221 @@
+"""What does Kilowatch tell the world?
+
+One frozen type per thing said, each with an id made from its cause (DESIGN D5), so that saying it
+twice is harmless.  Which topic and which JSON they become is told in `streams`; why they are said
+is told in `scoring.decide`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum, IntFlag, StrEnum
+
+from scoring.events import Source
+
+
+class Tier(IntEnum):
+    """How near the end of the money is: 0 far, 3 nearest."""
+
+    NORMAL = 0
+    LOW = 1
+    LOWER = 2
+    LOWEST = 3
+
+
+class Stage(IntEnum):
+    """Where an account stands on the road to a trip and back (DESIGN 6).
+
+    A stage is what Kilowatch has asked for and seen proven; the switch's own position is kept
+    apart in `switch` (commanded is not actual, domain.md 8.3).
+    """
+
+    NORMAL = 0
+    NOTICE_SENT = 1
+    NOTICED = 2
+    TRIP_COMMANDED = 3
+    TRIPPED = 4
+    RESTORE_COMMANDED = 5
+
+
+class Hold(IntFlag):
+    """Why an exhausted account is left connected, as bits of `holds`; doubt never cuts (D6)."""
+
+    PROTECTED = 1 << 0
+    CRITICAL_CUSTOMER = 1 << 1
+    LIFE_SUPPORT = 1 << 2
+    DISPUTE = 1 << 3
+    HELD_BY_OPERATOR = 1 << 4
+    OUTSIDE_WINDOW = 1 << 5
+    CALENDAR_UNREADABLE = 1 << 6
+    READING_STALE = 1 << 7
+    READING_ESTIMATED = 1 << 8
+    PAYMENTS_NOT_CAUGHT_UP = 1 << 9
+    PAYMENTS_FEED_SILENT = 1 << 10
+    NOTICE_NOT_DELIVERED = 1 << 11
+    NOTICE_TOO_RECENT = 1 << 12
+    SWITCH_UNKNOWN = 1 << 13
+    TARIFF_UNKNOWN = 1 << 14
+    QUARANTINED = 1 << 15
+    NOT_PREPAID = 1 << 16
+    APPROVAL_MISSING = 1 << 17
+    TRIES_USED_UP = 1 << 18
+    NOTICE_OVERDUE = 1 << 19
+
+
+NO_HOLD = Hold(0)
+
+
+class DecisionKind(StrEnum):
+    """What a Decision says: mostly why something was *not* done."""
+
+    HELD = "held"
+    QUARANTINED = "quarantined"
+    HOLD_ENDED = "hold-ended"
+    NOTICE_WITHDRAWN = "notice-withdrawn"
+    FIELD_ORDER = "field-order"
+    FIELD_ORDER_WITHDRAWN = "field-order-withdrawn"
+    CONNECTED_BY_OTHERS = "connected-by-others"
+    APPROVAL_NOT_NEEDED = "approval-not-needed"
+
+
+class Reason(StrEnum):
+    """Why an input was refused: the name an operator sees, bounded for metrics labels."""
+
+    NOT_JSON = "not_json"
+    WRONG_SHAPE = "wrong_shape"
+    UNKNOWN_VERSION = "unknown_version"
+    KEY_MISMATCH = "key_mismatch"
+    TOO_LARGE = "too_large"
+    AMOUNT_OUT_OF_RANGE = "amount_out_of_range"
+    UNKNOWN_ACCOUNT = "unknown_account"
+    UNKNOWN_METER = "unknown_meter"
+    UNKNOWN_TARIFF = "unknown_tariff"
+    WRONG_PARTITION = "wrong_partition"
+    READ_IN_FUTURE = "read_in_future"
+    READ_TOO_OLD = "read_too_old"
+    QUALITY_SUSPECT = "quality_suspect"
+    REGISTER_WENT_BACK = "register_went_back"
+    REGISTER_CONFLICT = "register_conflict"
+    RATE_REGISTERS_DISAGREE = "rate_registers_disagree"
+    ENERGY_IMPOSSIBLE = "energy_impossible"
+    INTERVAL_MISALIGNED = "interval_misaligned"
+    INTERVAL_OVERLAPS = "interval_overlaps"
+    INTERVALS_ABOVE_REGISTER = "intervals_above_register"
+    SETTINGS_OUT_OF_ORDER = "settings_out_of_order"
+    TARIFF_SHEET_INVALID = "tariff_sheet_invalid"
+    ACCOUNT_QUARANTINED = "account_quarantined"
+    LIMIT_REACHED = "limit_reached"
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """The input record an effect came from: the evidence anyone can look up."""
+
+    source: Source
+    partition: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The figures a decision stood on, as of the newest accepted reading."""
+
+    read_at: int
+    ledger_nanos: int
+    bill_nanos: int
+    available_nanos: int
+    tariff_id: str
+    settings_version: int
+    runway_hours_p10: float | None
+    runway_hours_p50: float | None
+    estimated_wh: int
+    holds: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What every effect carries. `effect_id` is `account:kind:episode[:n]`, never random."""
+
+    effect_id: str
+    account_id: str
+    decided_at: int
+    cause: Cause
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class LowBalanceWarning(Effect):
+    """The money will not last: `tier` 1 to 3; tier 0 says the account has recovered."""
+
+    tier: Tier
+    previous_tier: Tier
+
+
+@dataclass(frozen=True, slots=True)
+class DisconnectionNotice(Effect):
+    """The money is gone: supply stops no earlier than `not_before` unless paid."""
+
+    amount_due_nanos: int
+    not_before: int
+
+
+@dataclass(frozen=True, slots=True)
+class TripCommand(Effect):
+    """Disconnect the supply (CIM 3.31.0.23), not after `expires_at`.
+
+    It names the notice that came before it and when its delivery was proven.
+    """
+
+    control_code: str
+    expires_at: int
+    attempt: int
+    notice_id: str
+    notice_delivered_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreCommand(Effect):
+    """Give the supply back; `cancels` names the trip that must no longer be carried out."""
+
+    control_code: str
+    expires_at: int
+    attempt: int
+    cancels: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision(Effect):
+    """What was decided and why, also when it was to do nothing (held, withdrawn)."""
+
+    kind: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class DailyUsage(Effect):
+    """One closed local day of one account."""
+
+    local_date: str
+    used_wh: int
+    estimated_wh: int
+
+
+@dataclass(frozen=True, slots=True)
+class AccountForecast(Effect):
+    """The live outlook, written at day close and when the tier changes."""
+
+    forecast_today_wh: int
+    forecast_today_nanos: int
+    forecast_month_nanos: int
+    runway_hours_p90: float | None
+    tier: Tier
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedReading:
+    """A reading of the batch that was not counted: its position, and why by name."""
+
+    source_offset: int
+    account_row: int
+    reason: Reason

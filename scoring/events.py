@@ -1,0 +1,215 @@
+"""What can happen to an account?
+
+Every input topic has one event type here; `Readings` is a whole batch in columns because readings
+are the hot path, the rest are scalar.  Parsing bytes into these is `streams.wire`'s work, and what
+an event does to an account is told in `scoring.scoring`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from enum import IntEnum, StrEnum
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+MAX_RATE_PERIODS = 6
+"""Rate periods of one billing month that are counted apart: critical peak, peak, flat, valley,
+deep valley (domain.md 7) and one spare.  More would widen every account's row."""
+
+
+class Source(IntEnum):
+    """The input topics that shape a row; the number is the column of `source_offset`."""
+
+    READINGS = 0
+    SETTINGS = 1
+    PAYMENTS = 2
+    SWITCH_REPORTS = 3
+    OPERATOR_ACTIONS = 4
+    DELIVERY_RECEIPTS = 5
+    TICKS = 6
+
+
+class Quality(IntEnum):
+    """How far a reading can be trusted (CIM ReadingQuality, domain.md 4.1)."""
+
+    VALID = 0
+    ESTIMATED = 1
+    SUSPECT = 2
+
+
+class Switch(IntEnum):
+    """The actual position of the supply switch (DLMS class 70 control_state), as last reported."""
+
+    UNKNOWN = 0
+    CONNECTED = 1
+    DISCONNECTED = 2
+    READY_FOR_RECONNECTION = 3
+
+
+class PaymentMode(StrEnum):
+    """How the account pays; only prepaid accounts can meet a prepaid trip."""
+
+    PREPAID = "prepaid"
+    PLAN = "plan"
+
+
+class CustomerClass(StrEnum):
+    """Who the customer is, as far as rules differ (domain.md 6)."""
+
+    RESIDENT = "resident"
+    BUSINESS = "business"
+    LARGE = "large"
+
+
+class Protection(IntEnum):
+    """Reasons why an account is never tripped, as bits of `protections`."""
+
+    PROTECTED = 1
+    CRITICAL_CUSTOMER = 2
+    LIFE_SUPPORT = 4
+    DISPUTE = 8
+    HELD_BY_OPERATOR = 16
+
+
+class Action(StrEnum):
+    """What an operator can do about an account's supply."""
+
+    HOLD_SUPPLY = "hold-supply"
+    RELEASE_SUPPLY = "release-supply"
+    APPROVE_TRIP = "approve-trip"
+    RELEASE_QUARANTINE = "release-quarantine"
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """A batch of readings in columns, all of one partition, in source order. Length n each.
+
+    `register_wh` is the cumulative total register in meter units of 1 Wh before the multiplier, -1
+    where absent; `rate_register_wh` (n, MAX_RATE_PERIODS) likewise per rate period;
+    `interval_seconds` is 0 where absent, else `interval_wh` was used in the `interval_seconds`
+    that end at `read_at` (after the multiplier: interval energy is already primary).
+    """
+
+    account_row: NDArray[np.int64]
+    source_offset: NDArray[np.int64]
+    read_at: NDArray[np.int64]
+    received_at: NDArray[np.int64]
+    meter_hash: NDArray[np.uint64]
+    register_wh: NDArray[np.int64]
+    rate_register_wh: NDArray[np.int64]
+    interval_seconds: NDArray[np.int64]
+    interval_wh: NDArray[np.int64]
+    quality: NDArray[np.uint8]
+
+    def __len__(self) -> int:
+        return len(self.account_row)
+
+    def take(self, index: NDArray[np.int64] | NDArray[np.bool_] | slice) -> Self:
+        """The readings at these positions."""
+        return replace(self, **{f.name: getattr(self, f.name)[index] for f in fields(self)})
+
+
+@dataclass(frozen=True, slots=True)
+class MeterSettings:
+    """The meter of a usage point from `installed_at` on.
+
+    An exchange is settings with another `meter_id`: the old meter's last register value, if read,
+    closes its energy, and `start_register_wh` opens the new one's.
+    """
+
+    meter_id: str
+    installed_at: int
+    multiplier: int = 1
+    register_modulus_wh: int = 1_000_000_000
+    start_register_wh: int | None = None
+    previous_final_register_wh: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountSettings:
+    """The terms of one account, whole each time (the newest replaces all)."""
+
+    version: int
+    customer_class: CustomerClass
+    payment_mode: PaymentMode
+    tariff_id: str
+    max_power_w: int
+    meter: MeterSettings
+    credit_limit_nanos: int = 0
+    warning_amount_nanos: int = 0
+    warning_days: tuple[float, float, float] = (7.0, 3.0, 1.0)
+    reconnect_min_nanos: int = 0
+    protections: tuple[Protection, ...] = ()
+    direct_close_agreed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What every scalar event carries: whose, from where, and when the broker stamped it."""
+
+    account_id: str
+    source_offset: int
+    received_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsChanged(Event):
+    """The customer information system states an account's terms."""
+
+    settings: AccountSettings
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentReceived(Event):
+    """Money for the account; negative for a reversal."""
+
+    payment_id: str
+    amount_nanos: int
+    paid_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchReported(Event):
+    """The field says what became of a command, or where the switch stands."""
+
+    command_id: str
+    switch: Switch
+    succeeded: bool
+    reported_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorActed(Event):
+    """A named person held, released or approved something, with a reason."""
+
+    action: Action
+    operator: str
+    reason: str
+    acted_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeDelivered(Event):
+    """Proof that a disconnection notice reached the customer."""
+
+    notice_id: str
+    delivered_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """What a partition knows of its payments feed, for the watermark guard.
+
+    `heartbeat_at` is the newest instant up to which the payments system says it has sent all;
+    `caught_up` is true when this worker has read payments to their high watermark.
+    """
+
+    heartbeat_at: int
+    caught_up: bool
+
+
+AccountEvent = SettingsChanged | PaymentReceived | SwitchReported | OperatorActed | NoticeDelivered

@@ -1,0 +1,219 @@
+"""Which limits bind Kilowatch when it warns, trips and restores, and where does each come from?
+
+Law and contracts differ by province and age with time (domain.md 2, 6), so every number that
+`scoring.decide` uses stands here, with its unit in its name and its source beside it, and a
+deployment may set its own.  How a number is applied is told in `scoring.guards` (what holds a trip
+back) and `scoring.decide` (what happens next); terms of a single account are in its ledger row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import MAXYEAR, MINYEAR, date, datetime, time, timedelta
+from typing import TYPE_CHECKING
+
+from scoring.effects import NO_HOLD, Hold
+from scoring.units import SECONDS_PER_DAY, SECONDS_PER_HOUR
+
+if TYPE_CHECKING:
+    from datetime import tzinfo
+
+TRIP_CODE = "3.31.0.23"
+"""CIM EndDeviceControl RCDSwitch disconnect (domain.md 4.1)."""
+
+ARM_FOR_CLOSURE_CODE = "3.31.0.5"
+"""Close allowed: the customer closes the switch by hand, so nobody is hurt (domain.md 8.8)."""
+
+DIRECT_CLOSE_CODE = "3.31.0.18"
+"""Connect at once: only where the contract agrees to it (domain.md 2.2)."""
+
+SATURDAY = 5
+DAYS_SEARCHED_FOR_WINDOW = 40
+"""How far ahead the next trip window is looked for: longer than any run of days off."""
+
+
+class RulesInvalid(ValueError):  # noqa: N818 - a named refusal, like units.NotExact
+    """A limit contradicts another one or makes no sense; the message names the field."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkingCalendar:
+    """Which local days are working days.
+
+    Monday to Friday, less `days_off`, plus `working_weekend_days` (make-up days).  Outside
+    [`known_from`, `known_until`] nobody has said what is a holiday: the calendar is unreadable
+    there, and no trip is sent (DESIGN D6).
+
+    >>> calendar = WorkingCalendar.of_year(2026, days_off=(date(2026, 10, 1),))
+    >>> calendar.is_working_day(date(2026, 9, 30)), calendar.is_working_day(date(2026, 10, 1))
+    (True, False)
+    >>> calendar.is_working_day(date(2027, 1, 4)) is None
+    True
+    """
+
+    known_from: date
+    known_until: date
+    days_off: frozenset[date] = frozenset()
+    working_weekend_days: frozenset[date] = frozenset()
+
+    @classmethod
+    def of_year(cls, year: int, days_off: tuple[date, ...] = ()) -> WorkingCalendar:
+        """The calendar of one year with these holidays."""
+        return cls(date(year, 1, 1), date(year, 12, 31), frozenset(days_off))
+
+    @classmethod
+    def weekends_only(cls) -> WorkingCalendar:
+        """A calendar that states there are no holidays, ever: for simulations and tests."""
+        return cls(date(MINYEAR, 1, 1), date(MAXYEAR, 12, 31))
+
+    def is_working_day(self, day: date) -> bool | None:
+        """Whether people work on this local day; None where the calendar does not reach."""
+        if not self.known_from <= day <= self.known_until:
+            return None
+        if day in self.days_off:
+            return False
+        return day.weekday() < SATURDAY or day in self.working_weekend_days
+
+
+@dataclass(frozen=True, slots=True)
+class SupplyRules:
+    """The limits of one deployment.  The defaults are those of domain.md 6.
+
+    Raises RulesInvalid for limits that contradict each other.
+    """
+
+    calendar: WorkingCalendar | None = None
+    """Working days of the area.  None is an unreadable calendar: nothing is ever tripped, because
+    a deployment that forgot its holidays must not find out from its customers (DESIGN D6)."""
+
+    notice_lead_seconds: int = 30 * 60
+    """From proof of delivery to the earliest trip: domain.md 6 "LV pre-trip notice 30 minutes"
+    (K14, K23).  It counts from the moment the proof reached us, so no foreign clock shortens it."""
+
+    notice_overdue_seconds: int = SECONDS_PER_DAY
+    """Notice without proof of delivery for so long: a person must deliver it (proposal; a text
+    message that has not arrived in a day will not arrive)."""
+
+    trip_window_opens_hour: int = 9
+    """Local hour from which trips are sent: domain.md 6 "working days 09:00-16:00" (proposal,
+    analogues K28-K30): people can pay, call and be helped."""
+
+    trip_window_closes_hour: int = 16
+    """Local hour at which the last trip command must have *expired*, so that none is carried out
+    later: domain.md 6, as above."""
+
+    trips_before_weekend: bool = False
+    """Whether a trip may be sent on a Friday.  False: the day before any day off is closed, since
+    an office that could help is closed for longer than a night (domain.md 2.2, K28-K30)."""
+
+    command_validity_seconds: int = 30 * 60
+    """Life of a trip command: domain.md 6 "30 min; 3 tries" (proposal; K72 shows expiry)."""
+
+    max_trip_attempts: int = 3
+    """Trip commands in one trip episode before a crew is asked: domain.md 6, as above."""
+
+    restore_repeat_seconds: int = 20 * 60
+    """Life of a restore command and pause before the next: the target of domain.md 6 "operational
+    target 20 min" (K27) is one repeat away at most."""
+
+    armed_repeat_seconds: int = SECONDS_PER_DAY
+    """Pause after the switch said it is armed and waits for the customer's hand: a daily repeat
+    heals a meter that lost its arming (proposal); the legal limit is 24 h (K9, K10)."""
+
+    approval_valid_seconds: int = SECONDS_PER_DAY
+    """Life of a person's approval to trip a large customer (proposal: the one who approved still
+    remembers the case; domain.md 2.3 wants it unexpired)."""
+
+    max_reading_age_seconds: int = 26 * SECONDS_PER_HOUR
+    """Age of the newest reading beyond which nobody is tripped: domain.md 6 "26 h LV" (a daily
+    reading and two hours of delay)."""
+
+    max_reading_age_large_seconds: int = 2 * SECONDS_PER_HOUR
+    """The same for large customers: domain.md 6 "2 h HV"; they report every quarter of an hour."""
+
+    max_estimated_ppm: int = 20_000
+    """Estimated energy per million of the open months' energy: domain.md 6 "<= 2 % estimated in
+    the period" (K81)."""
+
+    max_heartbeat_age_seconds: int = 15 * 60
+    """Age of the payments feed's heartbeat beyond which money may be on its way unseen (proposal:
+    a heartbeat a minute, a few may be lost; domain.md 2.3 "payment feed watermark")."""
+
+    dead_band_divisor: int = 5
+    """A warning tier is left only above its threshold and one fifth more (x 1.2), in hours and in
+    money (proposal on domain.md 2.3 hysteresis): a balance that hovers is not news."""
+
+    def __post_init__(self) -> None:
+        for name in self.__slots__:
+            limit = getattr(self, name)
+            least = 0 if name == "trip_window_opens_hour" else 1
+            if isinstance(limit, int) and not isinstance(limit, bool) and limit < least:
+                raise RulesInvalid(f"{name} is {limit}, must be at least {least}")
+        if not self.trip_window_opens_hour < self.trip_window_closes_hour < 24:
+            raise RulesInvalid("trip_window_closes_hour must come after it opens, before midnight")
+        hours = self.trip_window_closes_hour - self.trip_window_opens_hour
+        if self.command_validity_seconds > hours * SECONDS_PER_HOUR:
+            raise RulesInvalid("command_validity_seconds does not fit into the trip window")
+        if self.notice_lead_seconds < self.command_validity_seconds:
+            raise RulesInvalid(
+                "notice_lead_seconds must outlast command_validity_seconds, so that"
+                " no trip of an older episode is still alive when a new one is sent"
+            )
+
+
+def window_hold(rules: SupplyRules, zone: tzinfo | None, at: int) -> Hold:
+    """Why no trip command may be sent at this instant, as far as clock and calendar say.
+
+    The whole life of the command must lie in the window of one local working day that is not
+    followed by a day off.  `zone` None is an unreadable calendar (domain.md 2.3, 6).
+
+    >>> from zoneinfo import ZoneInfo
+    >>> rules, shanghai = SupplyRules(WorkingCalendar.weekends_only()), ZoneInfo("Asia/Shanghai")
+    >>> def hold(text): return window_hold(rules, shanghai, instant(text)).name
+    >>> from scoring.units import instant
+    >>> hold("2026-07-01T15:30:00+08:00"), hold("2026-07-01T15:30:01+08:00")
+    (None, 'OUTSIDE_WINDOW')
+    """
+    if zone is None or rules.calendar is None:
+        return Hold.CALENDAR_UNREADABLE
+    start = datetime.fromtimestamp(at, zone)
+    end = datetime.fromtimestamp(at + rules.command_validity_seconds, zone)
+    works = rules.calendar.is_working_day(start.date())
+    works_next = rules.calendar.is_working_day(start.date() + timedelta(days=1))
+    if works is None or works_next is None:
+        return Hold.CALENDAR_UNREADABLE
+    if start.weekday() == SATURDAY - 1 and rules.trips_before_weekend:
+        works_next = True
+    is_open = (
+        works
+        and works_next
+        and end.date() == start.date()
+        and time(rules.trip_window_opens_hour) <= start.time()
+        and end.time() <= time(rules.trip_window_closes_hour)
+    )
+    return NO_HOLD if is_open else Hold.OUTSIDE_WINDOW
+
+
+def next_window(rules: SupplyRules, zone: tzinfo | None, at: int) -> int | None:
+    """The first instant from `at` on at which a trip may be sent, None if the calendar is silent.
+
+    >>> from zoneinfo import ZoneInfo
+    >>> from scoring.units import instant, instant_text
+    >>> rules, shanghai = SupplyRules(WorkingCalendar.weekends_only()), ZoneInfo("Asia/Shanghai")
+    >>> thursday_evening = instant("2026-07-02T20:00:00+08:00")
+    >>> instant_text(next_window(rules, shanghai, thursday_evening), shanghai)
+    '2026-07-06T09:00:00+08:00'
+    """
+    hold = window_hold(rules, zone, at)
+    if not hold:
+        return at
+    if zone is None or rules.calendar is None:
+        return None
+    first_day = datetime.fromtimestamp(at, zone).date()
+    for ahead in range(DAYS_SEARCHED_FOR_WINDOW):
+        day = first_day + timedelta(days=ahead)
+        opening = datetime.combine(day, time(rules.trip_window_opens_hour), zone)
+        opens_at = int(opening.timestamp())
+        if opens_at >= at and not window_hold(rules, zone, opens_at):
+            return opens_at
+    return None

@@ -1,0 +1,150 @@
+"""Which accounts must a rule look at one by one?
+
+Nearly every reading changes nothing that anyone must be told, so a few comparisons over columns
+find the rows worth a scalar look (DESIGN D8); `due` does the same when only time has passed.  The
+screen is exact in one direction, held by a property test: a row it leaves out is a row about which
+`scoring.decide.judge` has nothing to say.  It says nothing about what is decided.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scoring.effects import Hold, Stage, Tier
+from scoring.guards import BY_APPROVAL, BY_FEED, BY_NOTICE, BY_SWITCH
+from scoring.situation import PREPAID
+from scoring.units import NO_TIME, SECONDS_PER_HOUR
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from scoring.book import Accounts
+    from scoring.rules import SupplyRules
+
+
+def needs_judgement(
+    accounts: Accounts, look: NDArray[Any], now: NDArray[np.int64] | int, rules: SupplyRules
+) -> NDArray[np.bool_]:
+    """Rows whose situation may call for a decision now (n,); `look` holds their OUTLOOK rows.
+
+    `now` is each row's `received_at`, or one instant for all.
+    """
+    ledger = accounts.ledger
+    is_exhausted = look["available_nanos"] < 0
+    chosen = _tier_moves(ledger, look, now, rules)
+    on_road = is_exhausted | (ledger["stage"] != Stage.NORMAL) | (ledger["holds"] != 0)
+    few = np.flatnonzero(on_road)
+    if len(few):
+        at = np.broadcast_to(now, on_road.shape)[few]
+        chosen[few] |= _road_moves(ledger, few, is_exhausted[few], at)
+    return np.asarray(chosen & _is_judged(ledger))
+
+
+def due(ledger: NDArray[Any], now: int, rules: SupplyRules) -> NDArray[np.bool_]:
+    """Rows about which the passing of time alone may call for a decision at `now` (n,).
+
+    It presumes that every row was judged when its last event came, and that its deadlines were
+    noted (`note_deadlines`) with that event's outlook.
+    """
+    chosen = (ledger["warn_at"] != NO_TIME) & (ledger["warn_at"] <= now)
+    few = np.flatnonzero((ledger["stage"] != Stage.NORMAL) | (ledger["holds"] != 0))
+    if len(few):
+        chosen[few] |= _road_is_due(ledger, few, now, rules)
+    return np.asarray(chosen & _is_judged(ledger))
+
+
+def _is_judged(ledger: NDArray[Any]) -> NDArray[np.bool_]:
+    return np.asarray((ledger["settings_version"] > 0) & (ledger["read_at"] != NO_TIME))
+
+
+def note_deadlines(ledger: NDArray[Any], look: NDArray[Any]) -> None:
+    """Write down in each row when a higher warning tier is reached by time alone (`warn_at`).
+
+    To be called after each change of the outlook and before judging, so that a meter that falls
+    silent while its money runs down is still warned, at a tick.
+    """
+    end50_at, end10_at = _money_ends_at(ledger, look)
+    limits = ledger["warning_hours"].astype(np.int64) * SECONDS_PER_HOUR
+    tier = ledger["tier"]
+    reached_at = np.where(tier < Tier.LOWEST, end10_at - limits[:, 2], np.inf)
+    for one, lower in ((1, Tier.LOWER), (0, Tier.LOW)):
+        at = np.where(tier < lower, end50_at - limits[:, one], np.inf)
+        np.minimum(reached_at, at, out=reached_at)
+    is_ahead = np.isfinite(reached_at)
+    # never before the first instant there is: NO_TIME would mean "never"
+    ledger["warn_at"] = np.where(is_ahead, np.maximum(np.ceil(reached_at), 1), NO_TIME)
+
+
+def _money_ends_at(
+    ledger: NDArray[Any], look: NDArray[Any]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Instants at which the money is used up by P50 and P10; infinite if nobody can say."""
+    known = look["version"] >= 0
+    read_at = ledger["read_at"]
+    hours50 = np.where(known, look["runway_hours_p50"].astype(np.float64), np.inf)
+    hours10 = np.where(known, look["runway_hours_p10"].astype(np.float64), np.inf)
+    return read_at + hours50 * SECONDS_PER_HOUR, read_at + hours10 * SECONDS_PER_HOUR
+
+
+def _tier_moves(
+    ledger: NDArray[Any], look: NDArray[Any], now: NDArray[np.int64] | int, rules: SupplyRules
+) -> NDArray[np.bool_]:
+    """Rows whose warning tier must rise, or may fall."""
+    end50_at, end10_at = _money_ends_at(ledger, look)
+    left50, left10 = end50_at - now, end10_at - now
+    limits = ledger["warning_hours"].astype(np.int64) * SECONDS_PER_HOUR
+    tier, available = ledger["tier"], look["available_nanos"]
+    amount = ledger["warning_amount_nanos"]
+    moves = (
+        ((tier < Tier.LOW) & ((left50 <= limits[:, 0]) | (available < amount)))
+        | ((tier < Tier.LOWER) & (left50 <= limits[:, 1]))
+        | ((tier < Tier.LOWEST) & (left10 <= limits[:, 2]))
+    )
+    few = np.flatnonzero((ledger["ledger_changed"] != 0) & (tier != Tier.NORMAL))
+    if len(few):
+        wider = limits[few] + limits[few] // rules.dead_band_divisor
+        more = amount[few] + amount[few] // rules.dead_band_divisor
+        lowest = left10[few] <= wider[:, 2]
+        lower = left50[few] <= wider[:, 1]
+        low = (left50[few] <= wider[:, 0]) | (available[few] < more)
+        stays = np.where(lowest, 3, np.where(lower, 2, np.where(low, 1, 0)))
+        moves[few] |= stays < tier[few]
+    return np.asarray(moves)
+
+
+def _road_moves(
+    ledger: NDArray[Any],
+    few: NDArray[np.int64],
+    is_exhausted: NDArray[np.bool_],
+    now: NDArray[np.int64],
+) -> NDArray[np.bool_]:
+    """Of the rows `few` (exhausted, held, on the road to a trip or back): those to look at."""
+    stage, is_prepaid = ledger["stage"][few], ledger["payment_mode"][few] == PREPAID
+    may_not_be_off = ~is_exhausted | ~is_prepaid | (ledger["protections"][few] != 0)
+    may_not_be_off |= ledger["quarantined"][few] != 0
+    moves = (stage != Stage.NORMAL) | (is_exhausted & is_prepaid) | (ledger["holds"][few] != 0)
+    moves &= (stage != Stage.TRIPPED) | may_not_be_off
+    moves &= (stage != Stage.RESTORE_COMMANDED) | (ledger["command_expires_at"][few] <= now)
+    return np.asarray(moves)
+
+
+def _road_is_due(
+    ledger: NDArray[Any], few: NDArray[np.int64], now: int, rules: SupplyRules
+) -> NDArray[np.bool_]:
+    """Of the rows `few`: those whose deadline is reached, or whose holds may pass with time."""
+    stage, holds = ledger["stage"][few], ledger["holds"][few]
+    waits_for_event = (holds & (BY_NOTICE | BY_SWITCH | BY_APPROVAL)) != 0
+    is_overdue = ledger["stage_since"][few] + rules.notice_overdue_seconds <= now
+    command_is_over = ledger["command_expires_at"][few] <= now
+    # quarantine comes without a judgement: it must still give tripped accounts their supply back
+    is_newly_quarantined = (ledger["quarantined"][few] != 0) & ((holds & Hold.QUARANTINED) == 0)
+    return np.asarray(
+        ((stage == Stage.NORMAL) & ((holds & (BY_FEED | Hold.TARIFF_UNKNOWN)) != 0))
+        | ((stage == Stage.NOTICE_SENT) & is_overdue & ((holds & Hold.NOTICE_OVERDUE) == 0))
+        | ((stage == Stage.NOTICED) & ~waits_for_event)
+        | ((stage == Stage.TRIP_COMMANDED) & command_is_over & ~waits_for_event)
+        | ((stage == Stage.RESTORE_COMMANDED) & command_is_over)
+        | ((stage != Stage.RESTORE_COMMANDED) & is_newly_quarantined)
+    )

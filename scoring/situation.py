@@ -1,0 +1,322 @@
+"""What does one account look like to the person, or the rule, that must decide about it?
+
+A `Situation` is one row of columns turned into plain values with names, so that policy can be read
+and tested without numpy; it is made only for the few accounts the screen picks (DESIGN D8).  It
+also says which evidence an effect carries and what an answer, a `Verdict`, is made of.  It decides
+nothing: `scoring.guards`, `scoring.warning` and `scoring.decide` do.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from scoring.book import LEDGER
+from scoring.effects import (
+    NO_HOLD,
+    Cause,
+    Decision,
+    DecisionKind,
+    Effect,
+    Evidence,
+    Hold,
+    Stage,
+    Tier,
+)
+from scoring.events import CustomerClass, Feed, PaymentMode, Quality, Switch
+from scoring.outlook import OUTLOOK
+from scoring.units import NO_TIME
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import tzinfo
+
+    from numpy.typing import NDArray
+
+    from scoring.book import Accounts
+    from scoring.rules import SupplyRules
+    from scoring.tariff import Tariffs
+
+CUSTOMER_CLASSES = tuple(CustomerClass)
+PAYMENT_MODES = tuple(PaymentMode)
+PREPAID = PAYMENT_MODES.index(PaymentMode.PREPAID)
+TIERS, STAGES, SWITCHES, QUALITIES = tuple(Tier), tuple(Stage), tuple(Switch), tuple(Quality)
+
+
+class World(Protocol):
+    """What holds for a whole partition: the tariffs, the payments feed and the rules."""
+
+    @property
+    def tariffs(self) -> Tariffs: ...  # noqa: D102 - named by its type
+    @property
+    def feed(self) -> Feed: ...  # noqa: D102
+    @property
+    def rules(self) -> SupplyRules: ...  # noqa: D102
+
+
+class Situation(NamedTuple):
+    """One account at one instant, as of its newest accepted reading.
+
+    A named tuple because a frozen dataclass of fifty fields takes ten times as long to make.
+
+    `now` is the `received_at` of the record that caused this look; money in nanos, energy in Wh,
+    instants in UTC seconds.  Columns of the ledger row keep their names.
+    """
+
+    # whose, when, why and in which world
+    account_id: str
+    now: int
+    cause: Cause
+    feed: Feed
+    rules: SupplyRules
+    zone: tzinfo | None
+    # terms
+    settings_version: int = 1
+    tariff_id: str = ""
+    customer_class: CustomerClass = CustomerClass.RESIDENT
+    payment_mode: PaymentMode = PaymentMode.PREPAID
+    protections: int = 0
+    direct_close_agreed: bool = False
+    warning_amount_nanos: int = 0
+    warning_hours: tuple[int, int, int] = (168, 72, 24)
+    reconnect_min_nanos: int = 0
+    # energy
+    read_at: int = NO_TIME
+    newest_quality: Quality = Quality.VALID
+    used_wh: int = 0
+    estimated_wh: int = 0
+    day_wh: int = 0
+    # money and what lies ahead (OUTLOOK)
+    is_tariff_known: bool = True
+    ledger_nanos: int = 0
+    bill_nanos: int = 0
+    available_nanos: int = 0
+    forecast_today_wh: int = 0
+    forecast_today_nanos: int = 0
+    forecast_month_nanos: int = 0
+    runway_hours_p10: float | None = None
+    runway_hours_p50: float | None = None
+    runway_hours_p90: float | None = None
+    # where it stands
+    tier: Tier = Tier.NORMAL
+    episode: int = 0
+    warning_number: int = 0
+    ledger_changed: bool = False
+    stage: Stage = Stage.NORMAL
+    stage_since: int = NO_TIME
+    switch: Switch = Switch.UNKNOWN
+    trip_episode: int = 0
+    attempt: int = 0
+    restore_attempt: int = 0
+    notice_delivered_at: int = NO_TIME
+    approved_until: int = NO_TIME
+    command_expires_at: int = NO_TIME
+    holds: Hold = NO_HOLD
+    decision_number: int = 0
+    is_quarantined: bool = False
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether anything can be decided: terms and a first reading are known."""
+        return self.settings_version > 0 and self.read_at != NO_TIME
+
+    @property
+    def is_prepaid(self) -> bool:
+        """Whether the prepaid trip procedure applies at all."""
+        return self.payment_mode is PaymentMode.PREPAID
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether the money and the agreed credit are used up: domain.md 6, "available < 0"."""
+        return self.available_nanos < 0
+
+    @property
+    def notice_id(self) -> str:
+        """The notice of this trip episode."""
+        return f"{self.account_id}:notice:{self.trip_episode}"
+
+    @property
+    def trip_id(self) -> str:
+        """The newest trip command of this trip episode."""
+        return f"{self.account_id}:trip:{self.trip_episode}:{self.attempt}"
+
+    @property
+    def restore_id(self) -> str:
+        """The newest restore command of this trip episode."""
+        return f"{self.account_id}:restore:{self.trip_episode}:{self.restore_attempt}"
+
+    def evidence(self, holds: Hold = NO_HOLD) -> Evidence:
+        """The figures an effect stands on, with the reasons that hold a trip back."""
+        return Evidence(
+            read_at=self.read_at,
+            ledger_nanos=self.ledger_nanos,
+            bill_nanos=self.bill_nanos,
+            available_nanos=self.available_nanos,
+            tariff_id=self.tariff_id,
+            settings_version=self.settings_version,
+            runway_hours_p10=_shown(self.runway_hours_p10),
+            runway_hours_p50=_shown(self.runway_hours_p50),
+            estimated_wh=self.estimated_wh,
+            holds=hold_names(holds),
+        )
+
+    def after(self, changes: Mapping[str, Any]) -> Situation:
+        """The situation with these ledger columns changed (those a Situation keeps by name)."""
+        known: dict[str, Any] = {}
+        for column, value in changes.items():
+            if column == "warn_at":
+                continue  # a deadline for the screen; no rule reads it
+            name = "is_quarantined" if column == "quarantined" else column
+            known[name] = TYPE_OF.get(name, int)(value)
+        return self._replace(**known)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What follows from a situation: effects to publish and ledger columns to write."""
+
+    effects: tuple[Effect, ...] = ()
+    changes: Mapping[str, Any] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.effects or self.changes)
+
+    def __add__(self, other: Verdict) -> Verdict:
+        return Verdict(self.effects + other.effects, {**self.changes, **other.changes})
+
+
+NOTHING = Verdict()
+
+
+TYPE_OF: dict[str, Any] = {
+    "tier": Tier,
+    "stage": Stage,
+    "switch": Switch,
+    "holds": Hold,
+    "ledger_changed": bool,
+    "is_quarantined": bool,
+}
+"""Columns that are more than a number; the others of a Situation are plain ints."""
+
+
+AS_THEY_ARE = (
+    *("settings_version", "protections", "warning_amount_nanos", "reconnect_min_nanos"),
+    *("read_at", "day_wh", "ledger_nanos", "episode", "warning_number", "stage_since"),
+    *("trip_episode", "attempt", "restore_attempt", "notice_delivered_at", "approved_until"),
+    *("command_expires_at", "decision_number"),
+)
+"""Ledger columns that a Situation keeps unchanged."""
+
+TRANSLATED = (
+    *("tariff_id", "customer_class", "payment_mode", "direct_close_agreed", "warning_hours"),
+    *("newest_quality", "used_wh", "tier", "ledger_changed", "stage", "switch", "holds"),
+    "quarantined",
+)
+"""Ledger columns that become names, truths or sums."""
+
+LOOKED_AT = OUTLOOK.names or ()
+SEEN = LEDGER[[*AS_THEY_ARE, *TRANSLATED]]
+"""The part of a ledger row a Situation is made from, seen in place: the rest is never touched."""
+
+
+def situation(
+    accounts: Accounts,
+    look: NDArray[Any],
+    position: int,
+    account_id: str,
+    now: int,
+    cause: Cause,
+    world: World,
+) -> Situation:
+    """The situation of the account at `position` of the block, with its OUTLOOK row in `look`."""
+    row: Any = accounts.ledger[position : position + 1].view(SEEN).item()
+    plain = dict(zip(AS_THEY_ARE, row, strict=False))  # the translated follow
+    (
+        tariff_id, customer_class, payment_mode, direct_close_agreed, warning_hours,
+        newest_quality, used_wh, tier, ledger_changed, stage, switch, holds, quarantined,
+    ) = row[len(AS_THEY_ARE) :]  # fmt: skip
+    tier_1, tier_2, tier_3 = warning_hours.tolist()
+    seen = dict(zip(LOOKED_AT, look[position].item(), strict=True))
+    index = int(accounts.tariff_index[position])
+    return Situation(
+        account_id=account_id,
+        now=now,
+        cause=cause,
+        feed=world.feed,
+        rules=world.rules,
+        zone=zone_named(world.tariffs.zone_name(index)) if index >= 0 else None,
+        tariff_id=tariff_id.decode(),
+        customer_class=CUSTOMER_CLASSES[customer_class],
+        payment_mode=PAYMENT_MODES[payment_mode],
+        direct_close_agreed=direct_close_agreed != 0,
+        warning_hours=(tier_1, tier_2, tier_3),
+        newest_quality=QUALITIES[newest_quality],
+        used_wh=sum(map(sum, used_wh.tolist())),
+        estimated_wh=seen["estimated_wh"],
+        is_tariff_known=seen["version"] >= 0,
+        bill_nanos=seen["bill_nanos"] + seen["previous_bill_nanos"],
+        available_nanos=seen["available_nanos"],
+        forecast_today_wh=round(seen["forecast_today_wh"]),
+        forecast_today_nanos=seen["forecast_today_nanos"],
+        forecast_month_nanos=seen["forecast_month_nanos"],
+        runway_hours_p10=_finite(seen["runway_hours_p10"]),
+        runway_hours_p50=_finite(seen["runway_hours_p50"]),
+        runway_hours_p90=_finite(seen["runway_hours_p90"]),
+        tier=TIERS[tier],
+        ledger_changed=ledger_changed != 0,
+        stage=STAGES[stage],
+        switch=SWITCHES[switch],
+        holds=Hold(holds),
+        is_quarantined=quarantined != 0,
+        **plain,
+    )
+
+
+def decision(here: Situation, kind: DecisionKind, detail: str, holds: Hold = NO_HOLD) -> Verdict:
+    """A Decision; they are numbered through per account, so that no two share an id."""
+    number = here.decision_number + 1
+    told = Decision(
+        f"{here.account_id}:{kind}:{number}",
+        here.account_id,
+        here.now,
+        here.cause,
+        here.evidence(holds),
+        kind,
+        detail,
+    )
+    return Verdict((told,), {"decision_number": number})
+
+
+def hold_names(holds: Hold) -> tuple[str, ...]:
+    """The reasons in words, in the order of their numbers.
+
+    >>> hold_names(Hold.OUTSIDE_WINDOW | Hold.LIFE_SUPPORT)
+    ('life_support', 'outside_window')
+    """
+    return tuple((hold.name or "").lower() for hold in holds)
+
+
+@lru_cache(maxsize=256)
+def zone_named(name: str) -> tzinfo | None:
+    """The time zone of this IANA name, None if nobody knows it.
+
+    >>> zone_named("Asia/Shanghai"), zone_named("Middle/Earth")
+    (zoneinfo.ZoneInfo(key='Asia/Shanghai'), None)
+    """
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return None  # a calendar nobody can read: guards turn it into a named hold
+
+
+def _finite(hours: float) -> float | None:
+    """Hours if they are a number of hours; None beyond the horizon or unknown."""
+    return hours if math.isfinite(hours) else None
+
+
+def _shown(hours: float | None) -> float | None:
+    """Hours to a hundredth: more would be noise of a forecast."""
+    return None if hours is None else round(hours, 2)

@@ -1,0 +1,60 @@
+"""What do new terms, and money, change in an account's row?
+
+The scalar events that carry facts of the customer information system are entered here; facts of the
+field and of operators belong to the road of decisions (`scoring.told`).  What follows from the new
+row, a warning or a restore, is `scoring.decide`'s to say.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scoring import balance, usage
+from scoring.decide import SET_BY_OPERATOR
+from scoring.effects import Reason
+from scoring.events import PaymentReceived, SettingsChanged
+from scoring.situation import CUSTOMER_CLASSES, PAYMENT_MODES
+
+if TYPE_CHECKING:
+    from scoring.book import Accounts
+    from scoring.events import AccountEvent, AccountSettings
+    from scoring.tariff import Tariffs
+
+
+def enter(accounts: Accounts, event: AccountEvent, tariffs: Tariffs) -> Reason | None:
+    """Enter an event's facts in the row of its one account; the reason if they are refused.
+
+    Events that carry no terms and no money change nothing here.
+    """
+    if isinstance(event, SettingsChanged):
+        return _enter_settings(accounts, event.settings, tariffs)
+    if isinstance(event, PaymentReceived):
+        try:
+            balance.post_payment(accounts.ledger, event.payment_id, event.amount_nanos)
+        except balance.LedgerOutOfRange:
+            return Reason.AMOUNT_OUT_OF_RANGE
+    return None
+
+
+def _enter_settings(
+    accounts: Accounts, settings: AccountSettings, tariffs: Tariffs
+) -> Reason | None:
+    """The newest terms replace all older ones, but never what a person has set."""
+    ledger = accounts.ledger
+    if settings.version < ledger["settings_version"][0]:
+        return Reason.SETTINGS_OUT_OF_ORDER
+    ledger["settings_version"] = settings.version
+    ledger["customer_class"] = CUSTOMER_CLASSES.index(settings.customer_class)
+    ledger["payment_mode"] = PAYMENT_MODES.index(settings.payment_mode)
+    ledger["tariff_id"] = settings.tariff_id.encode()
+    ledger["max_power_w"] = settings.max_power_w
+    ledger["credit_limit_nanos"] = settings.credit_limit_nanos
+    ledger["warning_amount_nanos"] = settings.warning_amount_nanos
+    ledger["warning_hours"] = [round(days * 24) for days in settings.warning_days]
+    ledger["reconnect_min_nanos"] = settings.reconnect_min_nanos
+    held = int(ledger["protections"][0]) & SET_BY_OPERATOR
+    ledger["protections"] = held | sum(settings.protections)
+    ledger["direct_close_agreed"] = settings.direct_close_agreed
+    accounts.tariff_index[:] = tariffs.index_of(ledger["tariff_id"])
+    usage.change_meter(ledger, settings.meter, tariffs, accounts.tariff_index)
+    return None

@@ -1,0 +1,152 @@
+"""What does a switch report, an operator's action or a delivery receipt tell us about an account?
+
+These events state facts about the world; here they become ledger columns, with doubts about old,
+repeated and foreign reports settled so that nobody stays in the dark.  What follows from the new
+facts is `scoring.decide.judge`'s answer, to be asked right after.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from scoring.effects import NO_HOLD, DecisionKind, Stage
+from scoring.events import (
+    Action,
+    NoticeDelivered,
+    OperatorActed,
+    Protection,
+    Switch,
+    SwitchReported,
+)
+from scoring.situation import NOTHING, Verdict, decision
+from scoring.units import NO_TIME
+
+if TYPE_CHECKING:
+    from scoring.situation import Situation
+
+APPROVABLE = (Stage.NOTICE_SENT, Stage.NOTICED, Stage.TRIP_COMMANDED)
+
+
+def on_event(here: Situation, event: SwitchReported | OperatorActed | NoticeDelivered) -> Verdict:
+    """The facts this event states, as changes; ask `judge` again with them applied."""
+    if isinstance(event, SwitchReported):
+        return on_switch_report(here, event)
+    if isinstance(event, OperatorActed):
+        return on_operator_action(here, event)
+    return on_receipt(here, event)
+
+
+def on_receipt(here: Situation, event: NoticeDelivered) -> Verdict:
+    """Proof that the notice of this trip episode arrived; any other receipt says nothing.
+
+    The lead time counts from now, when the proof is in hand: `delivered_at` is a foreign clock.
+    """
+    if here.stage is not Stage.NOTICE_SENT or event.notice_id != here.notice_id:
+        return NOTHING
+    return Verdict(
+        changes={
+            "stage": Stage.NOTICED,
+            "stage_since": here.now,
+            "notice_delivered_at": here.now,
+        }
+    )
+
+
+def on_operator_action(here: Situation, event: OperatorActed) -> Verdict:
+    """A person holds, releases or approves; the record on its topic is the trace of who and why."""
+    held = int(Protection.HELD_BY_OPERATOR)
+    if event.action is Action.HOLD_SUPPLY:
+        return Verdict(changes={"protections": here.protections | held})
+    if event.action is Action.RELEASE_SUPPLY:
+        return Verdict(changes={"protections": here.protections & ~held})
+    if event.action is Action.RELEASE_QUARANTINE:
+        return Verdict(changes={"quarantined": 0})
+    if here.stage in APPROVABLE:
+        return Verdict(changes={"approved_until": here.now + here.rules.approval_valid_seconds})
+    # an approval is never kept for a trip that nobody has announced yet
+    detail = f"{event.operator} approved a trip, but none is pending"
+    return decision(here, DecisionKind.APPROVAL_NOT_NEEDED, detail)
+
+
+def on_switch_report(here: Situation, event: SwitchReported) -> Verdict:
+    """What the field says, weighed against what was commanded.
+
+    A report speaks of now if it answers the newest command or is not older than the stage; others
+    are echoes.  One echo is never ignored: that a trip nobody wants any more was carried out.
+    """
+    if event.switch is Switch.DISCONNECTED:
+        return _reported_open(here, event)
+    if not _speaks_of_now(here, event):
+        return NOTHING
+    if event.switch is Switch.CONNECTED:
+        return _reported_closed(here)
+    changes: dict[str, Any] = {"switch": event.switch}
+    if event.switch is Switch.READY_FOR_RECONNECTION and here.stage is Stage.RESTORE_COMMANDED:
+        # armed: the customer's hand is awaited, and a repeat would only start the wait anew
+        changes["command_expires_at"] = here.now + here.rules.armed_repeat_seconds
+    return Verdict(changes=changes)
+
+
+def _speaks_of_now(here: Situation, event: SwitchReported) -> bool:
+    answers = event.command_id in (here.trip_id, here.restore_id)
+    return answers or event.reported_at >= here.stage_since
+
+
+def _reported_open(here: Situation, event: SwitchReported) -> Verdict:
+    answers_trip = event.command_id.startswith(f"{here.account_id}:trip:")
+    answers_restore = event.command_id.startswith(f"{here.account_id}:restore:")
+    is_new = event.reported_at >= here.stage_since
+    if here.stage is Stage.TRIP_COMMANDED:
+        return _reported_open_after_trip(here, event)
+    if here.stage is Stage.TRIPPED:
+        return Verdict(changes={"switch": Switch.DISCONNECTED})
+    is_wanted_back = answers_restore and is_new and here.stage is not Stage.RESTORE_COMMANDED
+    if answers_trip or is_wanted_back:
+        # a cancelled trip was carried out, or a restore failed after all: due at once
+        return Verdict(
+            changes={
+                "stage": Stage.RESTORE_COMMANDED,
+                "switch": Switch.DISCONNECTED,
+                "command_expires_at": here.now,
+            }
+        )
+    # opened by others, or our restore has not worked yet: its repeat is already on the clock
+    return Verdict(changes={"switch": Switch.DISCONNECTED}) if is_new else NOTHING
+
+
+def _reported_open_after_trip(here: Situation, event: SwitchReported) -> Verdict:
+    this_episode = f"{here.account_id}:trip:{here.trip_episode}:"
+    is_older_trip = event.command_id.startswith(f"{here.account_id}:trip:")
+    if not event.command_id.startswith(this_episode) and (
+        is_older_trip or event.reported_at < here.stage_since
+    ):
+        return NOTHING  # an echo of older days; the account may well be connected
+    if not event.succeeded:
+        return Verdict(changes={"switch": Switch.DISCONNECTED})
+    return Verdict(
+        changes={
+            "stage": Stage.TRIPPED,
+            "stage_since": here.now,
+            "switch": Switch.DISCONNECTED,
+            "command_expires_at": NO_TIME,
+            "holds": NO_HOLD,
+        }
+    )
+
+
+def _reported_closed(here: Situation) -> Verdict:
+    if here.stage is Stage.RESTORE_COMMANDED:
+        return Verdict(
+            changes={
+                "stage": Stage.NORMAL,
+                "stage_since": here.now,
+                "switch": Switch.CONNECTED,
+                "command_expires_at": NO_TIME,
+            }
+        )
+    closed = Verdict(changes={"switch": Switch.CONNECTED})
+    if here.stage is Stage.TRIPPED and here.switch is not Switch.CONNECTED:
+        # the stage stays, so that a payment still sends a restore even if this report was wrong
+        detail = "the switch reports connected after our trip; a person must look"
+        return closed + decision(here, DecisionKind.CONNECTED_BY_OTHERS, detail)
+    return closed

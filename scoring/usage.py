@@ -1,0 +1,385 @@
+"""How much energy was used, in which billing month, rate period and local day?
+
+Registers are absolute, so usage is the difference of two readings; this file turns that difference,
+or the energy of an interval, into the account's month-to-date figures (DESIGN D1, domain.md 4.4).
+Where a difference spans rate periods, days or months it is split over its quarter-hours by the
+account's own load by hour, and marked estimated until better is known.
+Which reading may be counted is told in `scoring.validation`, how estimates are put right in
+`scoring.trueup`, what the usage costs in `scoring.bill`.
+
+The rules, in the order of the trade (each has a line in tests/test_usage.py):
+
+- Energy of a gap is the register's difference times the multiplier, less the intervals counted in
+  it.  If intervals ran ahead of the register by no more than two units, the lead is kept and set
+  against the next gap; nothing is ever taken back for it.
+- A gap inside one rate period and one local day is exact.  Any other is shared over the gap's
+  quarter-hours that no interval has told, by seconds x `hour_load`.  It is estimated if it touches
+  more than one rate period or calendar month, and for the day's figure if more than one day.
+- Energy of a month older than the open ones belongs to the oldest open one.
+- A register ends before an interval that is already counted: it brings nothing new (superseded).
+- Late intervals in the open months count in their month; in closed days, in the open day.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scoring import balance, slots, spread, trueup, validation
+from scoring.book import LEDGER
+from scoring.days import DaysClosed, settle_days
+from scoring.events import MAX_RATE_PERIODS, Quality, Readings
+from scoring.ids import text_hash
+from scoring.units import SECONDS_PER_HOUR, SLOT_SECONDS
+from scoring.validation import check
+from scoring.verdicts import REASONS, Checked, Kind, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
+
+    from scoring.effects import Reason
+    from scoring.events import MeterSettings
+    from scoring.tariff import Tariffs
+
+__all__ = [
+    "REASONS",
+    "Checked",
+    "DaysClosed",
+    "Kind",
+    "MeterChanged",
+    "Outcome",
+    "change_meter",
+    "check",
+    "count",
+]
+
+FULL_LOAD = 65_535
+"""`hour_load` of an hour in which the agreed maximum power was drawn throughout."""
+
+LOAD_SHIFT = 3
+"""Each new measure moves an hour's load an eighth of the way: a week or two to a new habit."""
+
+LONGEST_LOAD_SECONDS = SECONDS_PER_HOUR
+"""A longer gap would smear the load of several hours into one."""
+
+MOST_SLOTS_AT_ONCE = 400_000
+"""Slots expanded at the same time; each takes about 150 bytes while it is shared out."""
+
+
+def count(
+    ledger: NDArray[Any], checked: Checked, tariffs: Tariffs, index: NDArray[np.int64]
+) -> DaysClosed:
+    """Count the accepted readings into their accounts' rows; the local days this has finished.
+
+    `ledger` (n,) rows are changed in place, `checked` (n,) comes from `check` on the same rows,
+    `index` (n,) are their tariffs.  The billing month must have been moved on to each reading's
+    before (`balance.close_months`).  Readings that were not accepted change nothing.
+    """
+    accepted = checked.outcome == Outcome.ACCEPTED
+    if not accepted.any():
+        return DaysClosed.none()
+    if not accepted.all():
+        rows = np.flatnonzero(accepted)
+        return _on_rows(ledger, rows, lambda b: count(b, checked.take(rows), tariffs, index[rows]))
+    _drop_old_start(ledger, checked)
+    start, simple = _simple(ledger, checked, tariffs, index)
+    if simple.all():
+        return _count_simple(ledger, checked, start, tariffs, index)
+    days = []
+    rows = np.flatnonzero(simple)
+    if len(rows):
+        parts = (checked.take(rows), start[rows], tariffs, index[rows])
+        days.append(_on_rows(ledger, rows, lambda b: _count_simple(b, *parts)))
+    for some in _portions(ledger, checked, np.flatnonzero(~simple)):
+        other = (checked.take(some), tariffs, index[some])
+        days.append(_on_rows(ledger, some, lambda b, other=other: _count_other(b, *other)))
+    return DaysClosed.together(days)
+
+
+def _on_rows(
+    ledger: NDArray[Any], rows: NDArray[np.int64], work: Callable[[NDArray[Any]], DaysClosed]
+) -> DaysClosed:
+    """Do the work on a copy of these rows and put them back."""
+    words = ledger.view(np.uint64).reshape(len(ledger), -1)
+    block = words[rows].view(LEDGER).reshape(-1)
+    days = work(block)
+    words[rows] = block.view(np.uint64).reshape(len(rows), -1)
+    return days.of(rows)
+
+
+def _drop_old_start(ledger: NDArray[Any], checked: Checked) -> None:
+    """Forget a start register from long before the account's first fact, if that is an interval."""
+    if ledger["read_at"].all():
+        return
+    start = checked.readings.read_at - checked.readings.interval_seconds
+    old = validation.has_old_start(ledger, start) & (checked.kind == Kind.INTERVAL)
+    ledger["register_wh"][old] = -1
+
+
+def _simple(
+    ledger: NDArray[Any], checked: Checked, tariffs: Tariffs, index: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """When each reading's energy begins, and whether it goes whole into one period of one day.
+
+    Simple is the next reading after the newest fact, a register without intervals in its gap or an
+    interval, inside one rate period and local day.
+    """
+    readings, newest = checked.readings, ledger["read_at"]
+    last_at = ledger["register_read_at"]
+    if (checked.kind == Kind.REGISTER).all():
+        start = last_at.copy()
+        simple = newest == last_at
+        simple &= ledger["interval_since_register_wh"] == 0
+    else:
+        is_total, is_interval = checked.kind == Kind.REGISTER, checked.kind == Kind.INTERVAL
+        start = np.where(is_total, last_at, readings.read_at - readings.interval_seconds)
+        simple = (is_interval & (start >= newest)) | (
+            is_total & (newest == last_at) & (ledger["interval_since_register_wh"] == 0)
+        )
+    simple &= (readings.quality == Quality.VALID) & ~checked.with_interval
+    simple &= tariffs.constant_until(index, start) >= readings.read_at
+    return start, simple
+
+
+def _count_simple(
+    ledger: NDArray[Any],
+    checked: Checked,
+    start: NDArray[np.int64],
+    tariffs: Tariffs,
+    index: NDArray[np.int64],
+) -> DaysClosed:
+    """Count energy that goes whole into one rate period of the current month and one local day."""
+    energy_wh, read_at = checked.energy_wh, checked.readings.read_at
+    rows, period = np.arange(len(ledger)), tariffs.period_of(index, start)
+    ledger["used_wh"][rows, 0, period] += energy_wh
+    gap_wh = None
+    if checked.has_rates.any():
+        gap_wh = np.zeros((len(ledger), MAX_RATE_PERIODS), np.int64)
+        gap_wh[rows, period] = energy_wh
+    ledger["since_rate_wh"][rows, period] += energy_wh
+    _learn_load(ledger, energy_wh, start, tariffs.hour_of(index, read_at - 1), read_at)
+    slots.mark(ledger, start // SLOT_SECONDS, -(-read_at // SLOT_SECONDS))
+    if gap_wh is not None:
+        trueup.apply_rates(ledger, checked, gap_wh, tariffs, index)
+    days = _count_in_day(ledger, energy_wh, start, tariffs.day_of(index, read_at), tariffs, index)
+    _remember(ledger, checked, np.zeros(len(ledger), np.int64))
+    return days
+
+
+def _count_in_day(
+    ledger: NDArray[Any],
+    energy_wh: NDArray[np.int64],
+    start: NDArray[np.int64],
+    reached: NDArray[np.int64],
+    tariffs: Tariffs,
+    index: NDArray[np.int64],
+) -> DaysClosed:
+    """Count energy that was all used in the local day of `start`; `reached` is the newest day."""
+    crossing = np.flatnonzero(ledger["day"] != reached)
+    if not len(crossing):
+        ledger["day_wh"] += energy_wh
+        return DaysClosed.none()
+    within = ledger["day"] == reached
+    ledger["day_wh"] += np.where(within, energy_wh, 0)
+    day = tariffs.day_of(index[crossing], start[crossing])
+    energy = DaysClosed(
+        np.arange(len(crossing)), day, energy_wh[crossing], np.zeros(len(crossing), np.int64)
+    )
+    return _on_rows(ledger, crossing, lambda b: settle_days(b, reached[crossing], energy))
+
+
+def _learn_load(
+    ledger: NDArray[Any],
+    energy_wh: NDArray[np.int64],
+    start: NDArray[np.int64],
+    hour: NDArray[np.int64],
+    read_at: NDArray[np.int64],
+) -> None:
+    """Move the local hour's load toward what an exact gap of at most an hour has shown.
+
+    Whole numbers, in the durable row, so that a split never depends on what may be forgotten.
+    """
+    seconds = read_at - start
+    short = np.flatnonzero(seconds <= LONGEST_LOAD_SECONDS)
+    if not len(short):
+        return
+    if len(short) < len(ledger):
+        energy_wh, hour, seconds = energy_wh[short], hour[short], seconds[short]
+    full_wh_seconds = seconds * np.maximum(ledger["max_power_w"][short], 1)
+    load = energy_wh * (SECONDS_PER_HOUR * FULL_LOAD) // full_wh_seconds
+    load = np.minimum(load, FULL_LOAD)
+    before = ledger["hour_load"][short, hour].astype(np.int64)
+    moved = before + ((load - before) >> LOAD_SHIFT)
+    ledger["hour_load"][short, hour] = np.where(before == 0, load, moved)
+
+
+def _portions(
+    ledger: NDArray[Any], checked: Checked, rows: NDArray[np.int64]
+) -> Iterator[NDArray[np.int64]]:
+    """These rows in portions whose gaps have no more than MOST_SLOTS_AT_ONCE (or one long gap)."""
+    if not len(rows):
+        return
+    reach = checked.readings.read_at[rows] - ledger["register_read_at"][rows]
+    reach = np.minimum(reach, slots.LONGEST_SPLIT_SECONDS)
+    ends = np.cumsum(reach // SLOT_SECONDS + 100) // MOST_SLOTS_AT_ONCE
+    yield from np.split(rows, np.flatnonzero(np.diff(ends)) + 1)
+
+
+def _count_other(
+    ledger: NDArray[Any], checked: Checked, tariffs: Tariffs, index: NDArray[np.int64]
+) -> DaysClosed:
+    """Count everything that is not simple: first lessons, splits, true-ups and corrections."""
+    readings, kind = checked.readings, checked.kind
+    is_total = (kind == Kind.REGISTER) | (kind == Kind.CORRECTION)
+    residual = np.where(is_total, checked.energy_wh - ledger["interval_since_register_wh"], 0)
+    lead_wh = np.maximum(-residual, 0)
+    corrects = np.flatnonzero((kind == Kind.CORRECTION) & (lead_wh > 0))
+    if len(corrects):
+        block = ledger[corrects]
+        lead_wh[corrects] -= trueup.take_back(block, lead_wh[corrects])
+        ledger[corrects] = block
+    pieces = spread.pieces_of(ledger, checked, np.maximum(residual, 0))
+    parts = spread.split(ledger, pieces, tariffs, index)
+    ledger["used_wh"] += parts.used_wh
+    ledger["estimated_wh"] += parts.estimated_wh
+    gap_wh = parts.used_wh.sum(axis=1)
+    ledger["since_rate_wh"] += gap_wh
+    _mark_counted(ledger, checked, pieces, parts.exact)
+    late = np.flatnonzero(kind == Kind.TRUE_UP)
+    if len(late):
+        trueup.true_up_late(ledger, checked, late, tariffs, index)
+    if checked.has_rates.any():
+        trueup.apply_rates(ledger, checked, gap_wh, tariffs, index)
+    newest = readings.read_at >= ledger["read_at"]
+    reached = np.where(newest, tariffs.day_of(index, readings.read_at), ledger["day"])
+    days = settle_days(ledger, reached, parts.days)
+    _remember(ledger, checked, lead_wh)
+    return days
+
+
+def _mark_counted(
+    ledger: NDArray[Any], checked: Checked, pieces: spread.Pieces, exact: NDArray[np.bool_]
+) -> None:
+    """Mark the slots whose energy is now known: intervals, exact gaps, and slots cut in two.
+
+    Slots of an estimated gap stay unmarked, so that a late interval can tell about them.
+    """
+    kind, read_at = checked.kind, checked.readings.read_at
+    known = exact | ~pieces.is_residual
+    for of_register in (True, False):
+        which = np.flatnonzero(known & (pieces.is_residual == of_register))
+        if len(which):
+            block = ledger[pieces.row[which]]
+            first, end = pieces.start[which], pieces.end[which]
+            slots.mark(block, first // SLOT_SECONDS, -(-end // SLOT_SECONDS))
+            ledger[pieces.row[which]] = block
+    moves = (kind == Kind.REGISTER) | (kind == Kind.CORRECTION) | (kind == Kind.BASELINE)
+    rows = np.flatnonzero(moves)
+    if len(rows):
+        block, at = ledger[rows], read_at[rows]
+        slots.advance(block, -(-at // SLOT_SECONDS))
+        cut = np.where(at % SLOT_SECONDS > 0, 1, 0)
+        slots.mark(block, at // SLOT_SECONDS, at // SLOT_SECONDS + cut)
+        ledger[rows] = block
+
+
+def _remember(ledger: NDArray[Any], checked: Checked, lead_wh: NDArray[np.int64]) -> None:
+    """Keep the readings' own figures as the last ones; `lead_wh` is how far intervals ran ahead."""
+    readings, kind = checked.readings, checked.kind
+    total = (kind != Kind.RATES) & (kind != Kind.INTERVAL) & (kind != Kind.TRUE_UP)
+    rows: slice | NDArray[np.int64] = slice(None) if total.all() else np.flatnonzero(total)
+    estimated = readings.quality == Quality.ESTIMATED
+    if estimated.any():
+        residual = checked.energy_wh - ledger["interval_since_register_wh"]
+        unproven = ledger["unproven_wh"] + np.maximum(residual, 0)
+        ledger["unproven_wh"][rows] = np.where(estimated, unproven, 0)[rows]
+    else:
+        ledger["unproven_wh"][rows] = 0
+    ledger["register_wh"][rows] = readings.register_wh[rows]
+    ledger["register_read_at"][rows] = readings.read_at[rows]
+    ledger["interval_since_register_wh"][rows] = lead_wh[rows]
+    rows = np.flatnonzero(kind == Kind.INTERVAL)
+    ledger["interval_since_register_wh"][rows] += checked.energy_wh[rows]
+    np.maximum(ledger["read_at"], readings.read_at, out=ledger["read_at"])
+
+
+@dataclass(frozen=True, slots=True)
+class MeterChanged:
+    """What an exchange did: the fate of the old meter's final register, and the days it closed.
+
+    `final_outcome` is None where no final register was stated (or nothing was exchanged).
+    """
+
+    final_outcome: Outcome | None
+    final_reason: Reason | None
+    days: DaysClosed
+
+
+def change_meter(
+    ledger: NDArray[Any], meter: MeterSettings, tariffs: Tariffs, index: NDArray[np.int64]
+) -> MeterChanged:
+    """Put the stated meter in force for the one account in `ledger`.
+
+    Another `meter_id` is an exchange (domain.md 4.4): the old meter's final register, if stated and
+    plausible, closes its energy like a reading at `installed_at`; the new one's start register, if
+    stated, opens the new count, else its first reading does.  What the old meter counted after its
+    last accepted reading is not known without a final register, and is not guessed.  The same
+    meter again only renews its multiplier and modulus.
+    """
+    new_hash = text_hash(meter.meter_id)
+    changed = MeterChanged(None, None, DaysClosed.none())
+    if int(ledger["meter_hash"][0]) != new_hash:
+        if meter.previous_final_register_wh is not None and ledger["register_wh"][0] >= 0:
+            final = _final_reading(ledger, meter)
+            changed = _count_final(ledger, final, tariffs, index)
+        _open_meter(ledger, meter)
+    ledger["meter_hash"] = new_hash
+    ledger["multiplier"] = meter.multiplier
+    ledger["register_modulus_wh"] = meter.register_modulus_wh
+    return changed
+
+
+def _final_reading(ledger: NDArray[Any], meter: MeterSettings) -> Readings:
+    """The old meter's final register as a reading at the moment of the exchange."""
+    at, none = np.array([meter.installed_at]), np.array([-1])
+    return Readings(
+        account_row=none,
+        source_offset=none,
+        read_at=at,
+        received_at=at,
+        meter_hash=ledger["meter_hash"].copy(),
+        register_wh=np.array([meter.previous_final_register_wh]),
+        rate_register_wh=np.full((1, MAX_RATE_PERIODS), -1),
+        interval_seconds=np.zeros(1, np.int64),
+        interval_wh=np.zeros(1, np.int64),
+        quality=np.array([Quality.VALID], np.uint8),
+    )
+
+
+def _count_final(
+    ledger: NDArray[Any], final: Readings, tariffs: Tariffs, index: NDArray[np.int64]
+) -> MeterChanged:
+    checked = check(ledger, final, tariffs, index)
+    outcome = Outcome(int(checked.outcome[0]))
+    if outcome is Outcome.ACCEPTED:
+        balance.close_months(ledger, tariffs, index, final.read_at)
+        return MeterChanged(outcome, None, count(ledger, checked, tariffs, index))
+    reason = REASONS[int(checked.reason[0])] if outcome is Outcome.REFUSED else None
+    return MeterChanged(outcome, reason, DaysClosed.none())
+
+
+def _open_meter(ledger: NDArray[Any], meter: MeterSettings) -> None:
+    start = -1 if meter.start_register_wh is None else meter.start_register_wh
+    ledger["register_wh"] = start
+    ledger["register_read_at"] = meter.installed_at
+    ledger["rate_register_wh"] = -1
+    ledger["since_rate_wh"] = 0
+    ledger["interval_since_register_wh"] = 0
+    ledger["unproven_wh"] = 0
+    if start >= 0 and meter.installed_at % SLOT_SECONDS:
+        cut = np.array([meter.installed_at // SLOT_SECONDS])
+        slots.mark(ledger, cut, cut + 1)

@@ -1,0 +1,106 @@
+"""When is a customer warned that the money will not last, and when is the warning taken back?
+
+Warning is policy of its own, apart from the road to a trip (`scoring.decide`): it holds for every
+account, prepaid or plan-settled, and nothing is ever cut by it.  The same comparison in columns, to
+find the rows worth asking about, stands in `scoring.screen`; a property test holds them together.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from scoring.effects import LowBalanceWarning, Tier
+from scoring.situation import NOTHING, Verdict
+from scoring.units import NO_TIME, SECONDS_PER_HOUR
+
+if TYPE_CHECKING:
+    from scoring.situation import Situation
+
+
+def tier_reached(here: Situation, dead_band_divisor: int | None = None) -> Tier:
+    """How near the end of the money is, 0 to 3.
+
+    Tiers 1 and 2 ask whether the money lasts their days *probably* (P50): an alarm that is wrong
+    half the time at its edge is what people still believe, and a miss is mended by the next tier.
+    Tier 3 asks whether it lasts *surely* (P10): after it comes the notice, so a miss has no mender
+    and an hour too early costs little.  Falling below `warning_amount` is tier 1 at least, because
+    the contract names it (domain.md 6, "LV resident warning 50 yuan").
+
+    Time counts from now, not from the reading: a silent meter's money runs down too.  With a
+    `dead_band_divisor` every threshold is that fraction wider.
+    """
+    amount = here.warning_amount_nanos
+    if dead_band_divisor:
+        amount += amount // dead_band_divisor
+    if _ends_within(here, here.runway_hours_p10, here.warning_hours[2], dead_band_divisor):
+        return Tier.LOWEST
+    if _ends_within(here, here.runway_hours_p50, here.warning_hours[1], dead_band_divisor):
+        return Tier.LOWER
+    if here.available_nanos < amount or _ends_within(
+        here, here.runway_hours_p50, here.warning_hours[0], dead_band_divisor
+    ):
+        return Tier.LOW
+    return Tier.NORMAL
+
+
+def _ends_within(
+    here: Situation, runway_hours: float | None, hours: int, dead_band_divisor: int | None
+) -> bool:
+    if runway_hours is None:
+        return False
+    limit_seconds = hours * SECONDS_PER_HOUR
+    if dead_band_divisor:
+        limit_seconds += limit_seconds // dead_band_divisor
+    return here.read_at + runway_hours * SECONDS_PER_HOUR - here.now <= limit_seconds
+
+
+def warning(here: Situation) -> Verdict:
+    """The warning this situation calls for: up at once, also over several tiers, down reluctantly.
+
+    A tier is left only after money or a correction came, and only past the dead band (domain.md
+    2.3, hysteresis); tier 0 tells the customer that all is well again.
+    """
+    if here.is_quarantined or not here.is_tariff_known:
+        return NOTHING  # figures nobody believes are not told to customers
+    tier = tier_reached(here)
+    if tier <= here.tier:
+        if not here.ledger_changed:
+            return NOTHING
+        tier = max(tier, tier_reached(here, here.rules.dead_band_divisor))
+        if tier >= here.tier:
+            return NOTHING
+    begins = here.tier is Tier.NORMAL
+    episode = here.episode + begins
+    number = 1 if begins else here.warning_number + 1
+    warning = LowBalanceWarning(
+        f"{here.account_id}:warning:{episode}:{number}",
+        here.account_id,
+        here.now,
+        here.cause,
+        here.evidence(),
+        tier,
+        here.tier,
+    )
+    changes = {
+        "tier": tier,
+        "episode": episode,
+        "warning_number": number,
+        "ledger_changed": False,
+        "warn_at": _next_warning_at(here, tier),
+    }
+    return Verdict((warning,), changes)
+
+
+def _next_warning_at(here: Situation, tier: Tier) -> int:
+    """When time alone will reach a tier above `tier`, NO_TIME if never (column `warn_at`)."""
+    reached_at = [
+        here.read_at + runway_hours * SECONDS_PER_HOUR - hours * SECONDS_PER_HOUR
+        for above, runway_hours, hours in (
+            (Tier.LOW, here.runway_hours_p50, here.warning_hours[0]),
+            (Tier.LOWER, here.runway_hours_p50, here.warning_hours[1]),
+            (Tier.LOWEST, here.runway_hours_p10, here.warning_hours[2]),
+        )
+        if tier < above and runway_hours is not None
+    ]
+    return max(1, math.ceil(min(reached_at))) if reached_at else NO_TIME

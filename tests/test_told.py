@@ -1,0 +1,163 @@
+"""What reports, actions and receipts make of an account: one line per rule, with its why."""
+
+import pytest
+
+from scoring.decide import judge, on_event
+from scoring.effects import Hold
+from scoring.events import (
+    Action,
+    CustomerClass,
+    Feed,
+    NoticeDelivered,
+    OperatorActed,
+    Protection,
+    Switch,
+    SwitchReported,
+)
+from tests.situations import (
+    AT_REST,
+    COMMANDED,
+    DAY,
+    EXHAUSTED,
+    EXPIRED,
+    FULL,
+    HOUR,
+    LARGE,
+    NOON,
+    NOTICE_SENT,
+    NOTICED,
+    RESTORING,
+    TRIPPED,
+    replace,
+    told,
+)
+
+
+def report(command_id, switch, minutes_ago=0, *, succeeded=True):
+    return SwitchReported("home-1", 1, NOON, command_id, switch, succeeded, NOON - minutes_ago * 60)
+
+
+ON, OFF, ARMED, LOST = (
+    Switch.CONNECTED,
+    Switch.DISCONNECTED,
+    Switch.READY_FOR_RECONNECTION,
+    Switch.UNKNOWN,
+)
+BACK_NORMAL = replace(AT_REST, trip_episode=2, attempt=1, restore_attempt=1, stage_since=NOON - 600)
+TRIP, OLD_TRIP = "home-1:trip:2:1", "home-1:trip:1:1"
+RESTORE = "home-1:restore:2:1"
+
+REPORTS = [
+    # from, report, said, stage after, switch after, why
+    (COMMANDED, report(TRIP, OFF), "", "TRIPPED", OFF, "tripped is only what was reported so"),
+    (COMMANDED, report("", OFF), "", "TRIPPED", OFF, "a new status report proves it too"),
+    (COMMANDED, report("", OFF, 21), "", "TRIP_COMMANDED", LOST, "a status from before the trip"),
+    (COMMANDED, report(OLD_TRIP, OFF), "", "TRIP_COMMANDED", LOST, "an echo of an older trip"),
+    (COMMANDED, report(TRIP, ON, succeeded=False), "", "TRIP_COMMANDED", ON, "failed: wait"),
+    (COMMANDED, report(TRIP, OFF, succeeded=False), "", "TRIP_COMMANDED", OFF, "not proven ours"),
+    (EXPIRED, report(TRIP, OFF), "", "TRIPPED", OFF, "a late report still proves it"),
+    (replace(COMMANDED, attempt=2), report(TRIP, OFF), "", "TRIPPED", OFF, "the first, late"),
+    (TRIPPED, report(TRIP, OFF), "", "TRIPPED", OFF, "a repeated report"),
+    (TRIPPED, report("", ON), "connected-by-others", "TRIPPED", ON, "a person must look"),
+    (TRIPPED, report("", ON, 6), "", "TRIPPED", OFF, "a status from before it was tripped"),
+    (replace(TRIPPED, switch=ON), report("", ON), "", "TRIPPED", ON, "told once"),
+    (RESTORING, report(RESTORE, ON), "", "NORMAL", ON, "proven: the road is closed"),
+    (RESTORING, report("", ON), "", "NORMAL", ON, "a new status report proves it too"),
+    (RESTORING, report("", ON, 11), "", "RESTORE_COMMANDED", OFF, "a status from before"),
+    (RESTORING, report("home-1:restore:1:1", ON, 11), "", "RESTORE_COMMANDED", OFF, "an old echo"),
+    (RESTORING, report(RESTORE, ARMED), "", "RESTORE_COMMANDED", ARMED, "awaits a hand"),
+    (RESTORING, report(RESTORE, OFF, succeeded=False), "", "RESTORE_COMMANDED", OFF,
+     "failed: the repeat is on the clock, no storm of commands"),
+    (RESTORING, report(TRIP, OFF), "restore 2", "RESTORE_COMMANDED", OFF,
+     "the cancelled trip was carried out: again, at once"),
+    (RESTORING, report(OLD_TRIP, OFF, 99), "restore 2", "RESTORE_COMMANDED", OFF,
+     "even if it may be an echo: nobody stays in the dark"),
+    (BACK_NORMAL, report(TRIP, OFF), "restore 2", "RESTORE_COMMANDED", OFF,
+     "a cancelled trip carried out much later"),
+    (replace(BACK_NORMAL, available_nanos=-1), report(TRIP, OFF), "restore 2",
+     "RESTORE_COMMANDED", OFF, "not founded on today's notice: on again first"),
+    (NOTICED, report(OLD_TRIP, OFF), "restore 1", "RESTORE_COMMANDED", OFF, "of an older episode"),
+    (BACK_NORMAL, report("", OFF), "", "NORMAL", OFF, "opened by others: not ours to close"),
+    (BACK_NORMAL, report("", OFF, 11), "", "NORMAL", ON, "older than the proof of closing"),
+    (BACK_NORMAL, report(RESTORE, OFF, succeeded=False), "restore 2", "RESTORE_COMMANDED", OFF,
+     "the restore failed after all"),
+    (BACK_NORMAL, report(RESTORE, OFF, 11, succeeded=False), "", "NORMAL", ON, "an old echo"),
+    (BACK_NORMAL, report("", LOST), "", "NORMAL", LOST, "the field does not know"),
+    (AT_REST, report("", ON, 99), "", "NORMAL", ON, "the first status of a new meter"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("start", "event", "said", "stage", "switch", "why"), REPORTS)
+def test_switch_reports(start, event, said, stage, switch, why):
+    first = on_event(start, event)
+    second = judge(start.after(first.changes))
+    then = start.after(first.changes).after(second.changes)
+    assert told(first + second) == said, why
+    assert (then.stage.name, then.switch) == (stage, switch), why
+
+
+def test_an_armed_switch_is_reminded_daily_not_every_twenty_minutes():
+    then = RESTORING.after(on_event(RESTORING, report(RESTORE, ARMED)).changes)
+    assert then.command_expires_at == NOON + DAY
+    assert told(judge(replace(then, now=NOON + DAY))) == "restore 2"
+
+
+def act(action):
+    return OperatorActed("home-1", 1, NOON, action, "li", "because", NOON)
+
+
+ACTIONS = [
+    (TRIPPED, Action.HOLD_SUPPLY, "restore 1", "RESTORE_COMMANDED", "held means held on"),
+    (NOTICED, Action.HOLD_SUPPLY, "notice-withdrawn", "NORMAL", "no trip while a person holds"),
+    (EXHAUSTED, Action.HOLD_SUPPLY, "held", "NORMAL", "no notice either"),
+    (replace(EXHAUSTED, protections=Protection.HELD_BY_OPERATOR), Action.RELEASE_SUPPLY, "notice",
+     "NOTICE_SENT", "released: the road begins at its beginning"),
+    (replace(EXHAUSTED, protections=Protection.HELD_BY_OPERATOR | Protection.DISPUTE),
+     Action.RELEASE_SUPPLY, "held", "NORMAL", "the dispute still stands"),
+    (replace(EXHAUSTED, is_quarantined=True, holds=Hold.QUARANTINED), Action.RELEASE_QUARANTINE,
+     "notice", "NOTICE_SENT", "the figures are trusted again"),
+    (replace(NOTICED, **LARGE | {"approved_until": 0}), Action.APPROVE_TRIP, "trip 1",
+     "TRIP_COMMANDED", "approved, and nothing else holds"),
+    (replace(NOTICE_SENT, **LARGE | {"approved_until": 0}), Action.APPROVE_TRIP, "", "NOTICE_SENT",
+     "approved, but the notice is not delivered"),
+    (AT_REST, Action.APPROVE_TRIP, "approval-not-needed", "NORMAL",
+     "an approval is not kept for later"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("start", "action", "said", "stage", "why"), ACTIONS)
+def test_operator_actions(start, action, said, stage, why):
+    first = on_event(start, act(action))
+    second = judge(start.after(first.changes))
+    assert told(first + second) == said, why
+    assert start.after(first.changes).after(second.changes).stage.name == stage, why
+
+
+def test_an_approval_lasts_a_day_and_dies_with_its_episode():
+    here = replace(NOTICE_SENT, customer_class=CustomerClass.LARGE)
+    approved = here.after(on_event(here, act(Action.APPROVE_TRIP)).changes)
+    assert approved.approved_until == NOON + DAY
+    paid = replace(approved, **FULL)
+    assert paid.after(judge(paid).changes).approved_until == 0
+
+
+RECEIPTS = [
+    (NOTICE_SENT, "home-1:notice:2", "NOTICED", "proof for this episode's notice"),
+    (NOTICE_SENT, "home-1:notice:1", "NOTICE_SENT", "proof for an older notice says nothing"),
+    (NOTICED, "home-1:notice:2", "NOTICED", "a repeated proof does not start the lead anew"),
+    (AT_REST, "home-1:notice:0", "NORMAL", "no notice was sent"),
+]
+
+
+@pytest.mark.parametrize(("start", "notice_id", "stage", "why"), RECEIPTS)
+def test_delivery_receipts(start, notice_id, stage, why):
+    verdict = on_event(start, NoticeDelivered("home-1", 1, NOON, notice_id, NOON - 9 * HOUR))
+    then = start.after(verdict.changes)
+    assert then.stage.name == stage, why
+    if start is NOTICE_SENT and stage == "NOTICED":
+        assert then.notice_delivered_at == NOON, "the lead counts from when the proof is in hand"
+        assert told(judge(then)) == "held", "not before thirty minutes have passed"
+        half_an_hour_on = replace(then, now=NOON + 1800, feed=Feed(NOON + 1700, caught_up=True))
+        assert told(judge(half_an_hour_on)) == "trip 1"
+    if start is NOTICED:
+        assert not verdict
