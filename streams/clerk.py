@@ -1,0 +1,246 @@
+"""What does a part of a fetch write into the book, and what must the log be told about it?
+
+The clerk of a partition decodes records (`streams.wire`), has them scored (`scoring.scoring`) and
+makes of what changed one entry: rows with their effects inside, and the same effects and refusals
+for their topics.  It is pure of I/O and clocks, and apart from the road that makes the entry
+durable (`streams.partition`).  What it does with an account that breaks the scoring is told in
+`streams.quarantine`, how it takes up a log in `streams.recall`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from scoring.book import Book
+from scoring.events import Feed, Source
+from scoring.scoring import World, find_tariffs, score_tick
+from scoring.units import NO_TIME
+from streams import quarantine, wire
+from streams.entry import Entry, Tally
+from streams.order import ORDER
+from streams.recall import Owed, Recall
+from streams.rows import (
+    CLAIM_KEY,
+    KeptEffect,
+    encode_claim,
+    encode_learned_rows,
+    encode_ledger_rows,
+)
+from streams.topics import LEARNED_ROWS, LEDGER_ROWS, REFUSALS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from scoring.effects import Effect, Reason
+    from scoring.events import AccountEvent
+    from scoring.rules import SupplyRules
+    from scoring.scoring import Scored
+    from scoring.tariff import Tariffs
+    from streams.log import Fetched, Message, Record
+
+
+@dataclass(slots=True)
+class Terms:
+    """What all partitions of a worker share: tariffs as last heard, and the rules of supply."""
+
+    tariffs: Tariffs
+    rules: SupplyRules
+    partitions: int
+
+
+@dataclass(slots=True)
+class Draft:
+    """What has been written so far of one entry."""
+
+    rows: set[int] = field(default_factory=set)
+    learned_rows: set[int] = field(default_factory=set)
+    effects: list[tuple[int, Effect]] = field(default_factory=list)
+    refusals: list[wire.Refusal] = field(default_factory=list)
+    refused_rows: list[tuple[int, Source, int, Reason]] = field(default_factory=list)
+    outcomes: Counter[str] = field(default_factory=Counter)
+    quarantined: int = 0
+
+    def take(self, scored: Scored) -> None:
+        """Add what the core says has changed."""
+        self.rows |= scored.rows
+        self.learned_rows |= scored.learned_rows
+        self.effects += scored.effects
+        self.outcomes.update(scored.outcomes)
+        self.quarantined += scored.quarantined
+
+
+class Clerk:
+    """Keeps the book of one partition."""
+
+    def __init__(self, partition: int, terms: Terms) -> None:
+        self.partition = partition
+        self.terms = terms
+        self.book = Book()
+        self.feed = Feed(heartbeat_at=NO_TIME, caught_up=False)
+        self.epoch = -1
+        self._owed = Owed()
+        self._recall: Recall | None = None
+
+    # --- entries -------------------------------------------------------------------------------
+
+    def enter(self, fetched: Fetched, *, payments_caught_up: bool) -> Entry:
+        """Decode and score, topics in `ORDER`; changes the book, says what must be said."""
+        self.feed = Feed(self.feed.heartbeat_at, payments_caught_up)
+        draft, entry = Draft(), Entry()
+        for source in ORDER:
+            records = fetched.records.get(source)
+            if not records:
+                continue
+            if source is Source.READINGS:
+                self._readings(records, draft)
+            else:
+                self._events(source, records, draft)
+            entry.next_offset[source] = records[-1].offset + 1
+        self._write(draft, entry, fetched)
+        return entry
+
+    def tariffs_changed(self) -> None:
+        """A tariff sheet came: look up again which tariff each account has."""
+        find_tariffs(self.book, self.terms.tariffs)
+
+    def _world(self) -> World:
+        return World(self.terms.tariffs, self.feed, self.terms.rules, self.partition)
+
+    def _readings(self, records: Sequence[Record], draft: Draft) -> None:
+        decoded = wire.decode_readings(records, self.book, self.terms.partitions)
+        draft.refusals += decoded.refusals
+        draft.outcomes["refused"] += len(decoded.refusals)
+        refused = self._owed.due(Source.READINGS, records)
+        scored = quarantine.score_readings(self.book, decoded.readings, self._world())
+        draft.take(scored)
+        refused += scored.refusals
+        draft.refusals += wire.refused_readings(decoded, records, refused)
+        draft.refused_rows += [
+            (each.account_row, Source.READINGS, each.source_offset, each.reason)
+            for each in scored.refusals
+        ]
+
+    def _events(self, source: Source, records: Sequence[Record], draft: Draft) -> None:
+        refused = self._owed.due(source, records)
+        owed = {each.source_offset: each for each in refused}
+        events: list[AccountEvent] = []
+        of_offset: dict[int, Record] = {}
+        for record in records:
+            if record.offset in owed:
+                draft.refusals.append(wire.refusal_of(record, owed[record.offset].reason))
+            event = wire.decode_event(record, self.terms.partitions)
+            if isinstance(event, wire.Refusal):
+                draft.refusals.append(event)
+            elif isinstance(event, wire.Heartbeat):
+                heartbeat_at = max(self.feed.heartbeat_at, event.heartbeat_at)
+                self.feed = Feed(heartbeat_at, self.feed.caught_up)
+            elif isinstance(event, wire.Tick):
+                draft.take(score_tick(self.book, event.at, event.source_offset, self._world()))
+            else:
+                events.append(event)
+                of_offset[record.offset] = record
+        if events:
+            scored = quarantine.score_events(self.book, events, self._world())
+            draft.take(scored)
+            for each in scored.refusals:
+                record = of_offset[each.source_offset]
+                draft.refusals.append(wire.refusal_of(record, each.reason))
+                refused_row = (each.account_row, source, record.offset, each.reason)
+                draft.refused_rows.append(refused_row)
+
+    def _write(self, draft: Draft, entry: Entry, fetched: Fetched) -> None:
+        """Rows with what they owe inside; effects and refusals for their topics."""
+        kept: dict[int, list[KeptEffect]] = {}
+        for row, effect in draft.effects:
+            encoded = wire.encode_effect(effect)
+            cause = effect.cause
+            kept.setdefault(row, []).append(KeptEffect(encoded, cause.source, cause.offset))
+            entry.told.setdefault(encoded.topic, []).append((encoded.key, encoded.value))
+        for row, source, offset, reason in draft.refused_rows:
+            if row in draft.rows:
+                kept.setdefault(row, []).append(Owed.kept(source, offset, reason))
+        self._owed.keep_owing(draft.rows, kept)
+        entry.rows = self._ledger_rows(sorted(draft.rows), kept)
+        self._owed.forget(entry.next_offset)
+        entry.learned = self._learned_rows(sorted(draft.learned_rows))
+        if draft.refusals:
+            refused = map(wire.encode_refusal, draft.refusals)
+            entry.told[REFUSALS] = [(each.key, each.value) for each in refused]
+        entry.tally = _tally(draft, entry, fetched)
+
+    def _ledger_rows(
+        self, rows: list[int], kept: Mapping[int, Sequence[KeptEffect]]
+    ) -> list[Message]:
+        """These rows as records, with what they owe inside."""
+        if not rows:
+            return []
+        effects = (
+            {place: kept[row] for place, row in enumerate(rows) if row in kept} if kept else {}
+        )
+        values = encode_ledger_rows(self.book.ledger[rows], self.epoch, effects)
+        return list(zip(self._keys(rows), values, strict=True))
+
+    def _learned_rows(self, rows: list[int]) -> list[Message]:
+        if not rows:
+            return []
+        values = encode_learned_rows(self.book.learned[rows], self.epoch)
+        return list(zip(self._keys(rows), values, strict=True))
+
+    def _keys(self, rows: list[int]) -> list[bytes]:
+        ids = self.book.account_ids
+        return [ids[row].encode() for row in rows]
+
+    # --- taking up a log -----------------------------------------------------------------------
+
+    def claim(self) -> Message:
+        """The record that says in the partition's own log: from here on I write."""
+        return CLAIM_KEY, encode_claim(self.epoch)
+
+    def claimed(self, epoch: int) -> None:
+        """The claim is durable at offset `epoch`; later rows carry it."""
+        self._recall = Recall(self.book, self.epoch)
+        self.epoch = epoch
+
+    def recall_rows(self, records: Sequence[Record]) -> None:
+        """Take up ledger rows, the rightful one of each account winning."""
+        assert self._recall is not None, "rows before a claim"
+        self._recall.ledger(records)
+
+    def recall_learned(self, records: Sequence[Record]) -> None:
+        """Take up learned rows, the newest of each account winning."""
+        assert self._recall is not None, "rows before a claim"
+        self._recall.learned(records)
+
+    def recalled(self, committed: Mapping[Source, int]) -> Entry:
+        """All is read: what was remembered and perhaps never told, and rows to write again."""
+        assert self._recall is not None, "recalled twice"
+        recall, self._recall = self._recall, None
+        find_tariffs(self.book, self.terms.tariffs)
+        entry = Entry()
+        self._owed = recall.owed(committed, entry.told)
+        entry.rows = self._ledger_rows(recall.rows_to_heal(), self._owed.by_row)
+        return entry
+
+
+def _tally(draft: Draft, entry: Entry, fetched: Fetched) -> Tally:
+    """What the meters want to know of an entry."""
+    stamps: dict[tuple[Source, int], int] = {}
+    if draft.effects:
+        for source, records in fetched.records.items():
+            wanted = {e.cause.offset for _, e in draft.effects if e.cause.source is source}
+            stamps |= {(source, r.offset): r.timestamp for r in records if r.offset in wanted}
+    return Tally(
+        records={source: len(records) for source, records in fetched.records.items()},
+        rows={LEDGER_ROWS: len(entry.rows), LEARNED_ROWS: len(entry.learned)},
+        outcomes=dict(draft.outcomes),
+        refusals=dict(Counter(refusal.reason for refusal in draft.refusals)),
+        effects={topic: len(told) for topic, told in entry.told.items() if topic != REFUSALS},
+        quarantined=draft.quarantined,
+        stamped_ms=[
+            stamps[effect.cause.source, effect.cause.offset]
+            for _, effect in draft.effects
+            if (effect.cause.source, effect.cause.offset) in stamps
+        ],
+    )

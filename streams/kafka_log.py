@@ -1,0 +1,222 @@
+"""How does a worker speak to a real broker?
+
+The five deeds of `streams.log` over aiokafka: rows and effects go out in record batches of up to a
+megabyte, because one by one they would cost ten times as much, and every delivery is awaited.  It
+stands apart because it is the only place, besides the tap and the topics, that knows the client.
+Membership in the group, and with it committing, is Faust's consumer's (`streams.batches`), reached
+here through `Membership`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Protocol
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from streams.log import PartitionLost
+from streams.topics import TOPIC_OF_SOURCE
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping, Sequence
+
+    from scoring.events import Source
+    from streams.log import Message, Record
+    from streams.settings import Settings
+
+log = logging.getLogger(__name__)
+
+MAX_BATCH_BYTES = 900_000
+"""Of one record batch before compression: below the broker's 1 MiB default for a batch, so that a
+batch is never refused for its size; only a single larger record is."""
+
+MAX_REQUEST_BYTES = 16 * 1024 * 1024
+REQUEST_TIMEOUT_SECONDS = 30
+"""How long a delivery may take, retries included, before it counts as failed and the process
+ends: longer than a broker needs to elect a new leader."""
+
+TAIL_WAIT_MS = 200
+"""How long one look at the end of a topic waits for more."""
+
+FOLLOW_WAIT_MS = 1_000
+TAIL_FETCH_BYTES = 8 * 1024 * 1024
+
+
+class Membership(Protocol):
+    """What the group says about this worker."""
+
+    @property
+    def generation(self) -> int:
+        """The group generation this worker is a member of; -1 or 0 if of none."""
+
+    def heartbeat_age_seconds(self) -> float:
+        """Since the sending of the newest heartbeat the coordinator has answered."""
+
+    async def commit_offsets(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """Commit in this generation; raises PartitionLost if it has passed."""
+
+    async def committed_offset(self, topic_partition: TopicPartition) -> int | None:
+        """The group's committed offset, None if there is none."""
+
+
+class KafkaLog:
+    """One worker's connection."""
+
+    def __init__(self, settings: Settings, membership: Membership) -> None:
+        self._settings = settings
+        self._membership = membership
+        self._producer: AIOKafkaProducer | None = None
+        self._generation_of: dict[int, int] = {}
+
+    async def start(self) -> None:
+        """Connect.  Raises aiokafka's KafkaError when no broker answers."""
+        try:
+            self._producer = await self._connect(idempotent=True)
+        except KafkaError as error:
+            # The embedded broker knows no producer ids.  Without them a retry may write twice,
+            # which rows and effect ids make harmless; order is kept either way.
+            log.warning("broker takes no idempotent producer (%r): going on without", error)
+            self._producer = await self._connect(idempotent=False)
+
+    async def _connect(self, *, idempotent: bool) -> AIOKafkaProducer:
+        compression = self._settings.compression
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self._settings.bootstrap,
+            acks="all",
+            enable_idempotence=idempotent,
+            compression_type=None if compression == "none" else compression,
+            max_batch_size=MAX_BATCH_BYTES,
+            max_request_size=MAX_REQUEST_BYTES,
+            request_timeout_ms=REQUEST_TIMEOUT_SECONDS * 1000,
+            linger_ms=0,
+        )
+        try:
+            await producer.start()
+        except KafkaError:
+            await producer.stop()
+            raise
+        return producer
+
+    async def stop(self) -> None:
+        """Send what waits and disconnect."""
+        if self._producer is not None:
+            await self._producer.stop()
+
+    def own(self, partitions: Sequence[int]) -> None:
+        """The group has just given this worker these partitions, in the generation of now."""
+        self._generation_of = dict.fromkeys(partitions, self._membership.generation)
+
+    # --- the five deeds ------------------------------------------------------------------------
+
+    async def committed(self, partition: int) -> dict[Source, int]:
+        """The committed offset of each input topic."""
+        topics = TOPIC_OF_SOURCE.items()
+        offsets = await asyncio.gather(
+            *(
+                self._membership.committed_offset(TopicPartition(topic, partition))
+                for _source, topic in topics
+            )
+        )
+        return {
+            source: offset
+            for (source, _topic), offset in zip(topics, offsets, strict=True)
+            if offset is not None
+        }
+
+    async def append(self, topic: str, partition: int, messages: Sequence[Message]) -> int:
+        """Append in order; returns when all are acknowledged by all in-sync replicas."""
+        producer = self._producer
+        assert producer is not None, "append before start"
+        now_ms = int(time.time() * 1000)
+        delivered = []
+        batch = producer.create_batch()
+        put = batch.append
+        for key, value in messages:
+            if put(timestamp=now_ms, key=key, value=value) is None:
+                delivered.append(await producer.send_batch(batch, topic, partition=partition))
+                batch = producer.create_batch()
+                put = batch.append
+                put(timestamp=now_ms, key=key, value=value)
+        last_count = batch.record_count()
+        delivered.append(await producer.send_batch(batch, topic, partition=partition))
+        acknowledged = await asyncio.gather(*delivered)
+        last: int = acknowledged[-1].offset
+        return last + int(last_count)
+
+    async def tail(self, topic: str, partition: int, start: int) -> AsyncIterator[Sequence[Record]]:
+        """The records from `start` to the high watermark of the last fetch.
+
+        The watermark of a *fetch* is right on every broker; the answer to "what is the last offset"
+        is not (platform.md 3.1).
+        """
+        async with self._reading(topic, partition, start) as (consumer, here):
+            while True:
+                fetched = await consumer.getmany(here, timeout_ms=TAIL_WAIT_MS)
+                if fetched:
+                    yield fetched[here]
+                end = consumer.highwater(here)
+                if end is not None and await consumer.position(here) >= end:
+                    return
+
+    async def follow(self, topic: str, partition: int) -> AsyncIterator[Sequence[Record]]:
+        """All records from the beginning and then for ever; an empty chunk at each end."""
+        async with self._reading(topic, partition, 0) as (consumer, here):
+            while True:
+                fetched = await consumer.getmany(here, timeout_ms=FOLLOW_WAIT_MS)
+                if fetched:
+                    yield fetched[here]
+                end = consumer.highwater(here)
+                if end is not None and await consumer.position(here) >= end:
+                    yield ()
+
+    @asynccontextmanager
+    async def _reading(
+        self, topic: str, partition: int, start: int
+    ) -> AsyncIterator[tuple[AIOKafkaConsumer, TopicPartition]]:
+        here = TopicPartition(topic, partition)
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._settings.bootstrap,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            max_partition_fetch_bytes=TAIL_FETCH_BYTES,
+            fetch_max_wait_ms=TAIL_WAIT_MS,
+        )
+        await consumer.start()
+        try:
+            consumer.assign([here])
+            if start > 0:
+                consumer.seek(here, start)
+            yield consumer, here
+        finally:
+            await consumer.stop()
+
+    async def still_owned(self, partition: int) -> bool:
+        """Same generation, and a heartbeat answered less than half a session timeout ago.
+
+        If the last one is older, waits for the next: a worker that was merely slow, or whose broker
+        restarts, goes on; one that was stopped for too long finds its generation gone.
+        """
+        fresh_seconds = self._settings.session_timeout_seconds / 2
+        while True:
+            generation = self._membership.generation
+            if generation < 0 or self._generation_of.get(partition) != generation:
+                return False
+            if self._membership.heartbeat_age_seconds() < fresh_seconds:
+                return True
+            await asyncio.sleep(0.05)
+
+    async def commit(self, offsets: Mapping[tuple[Source, int], int]) -> None:
+        """Commit the offset to read next of each (source, partition)."""
+        lost = [number for _source, number in offsets if number not in self._generation_of]
+        if lost:
+            raise PartitionLost(f"partitions {sorted(set(lost))} belong to another worker now")
+        await self._membership.commit_offsets(
+            {
+                TopicPartition(TOPIC_OF_SOURCE[source], partition): offset
+                for (source, partition), offset in offsets.items()
+            }
+        )

@@ -1,0 +1,190 @@
+"""What can an operator set, and what does each setting mean?
+
+Every setting is an environment variable KILOWATCH_..., read and checked once at start; a wrong one
+stops the process with a sentence that names it and says what to write.  The table in the README
+is made from this file (`settings_table`).  What the limits of supply mean is told in
+`scoring.rules`; an account's own terms come as account-settings records.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field, fields
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from scoring.rules import SupplyRules, WorkingCalendar
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PREFIX = "KILOWATCH_"
+NO_HOLIDAYS = "none"
+
+
+class SettingsWrong(ValueError):  # noqa: N818 - the operator reads it as a sentence
+    """One or more variables cannot be used; the message names each and says what to write."""
+
+
+def _setting(
+    default: Any,
+    meaning: str,
+    *,
+    least: int | None = None,
+    most: int | None = None,
+    one_of: tuple[str, ...] = (),
+    filled: bool = False,
+    dates: bool = False,
+) -> Any:
+    """A dataclass field with what a person must know of it."""
+    terms = {"meaning": meaning, "least": least, "most": most, "one_of": one_of}
+    return field(default=default, metadata=terms | {"filled": filled, "dates": dates})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings of a process; the variable of `tick_seconds` is KILOWATCH_TICK_SECONDS."""
+
+    bootstrap: str = _setting(
+        "127.0.0.1:9092", "Kafka brokers to start from, host:port separated by commas", filled=True
+    )
+    group: str = _setting(
+        "kilowatch", "consumer group that shares the partitions among workers", filled=True
+    )
+    instance_id: str = _setting(
+        "",
+        "fixed name of this worker in its group (a pod's name), so that a planned restart moves no "
+        "partition; empty: none",
+    )
+    partitions: int = _setting(
+        8,
+        "partitions of every co-partitioned topic; may never change once topics exist",
+        least=1,
+        most=1024,
+    )
+    replication: int = _setting(1, "copies of each new topic; 3 in production", least=1, most=9)
+    session_timeout_seconds: int = _setting(
+        10, "silence after which a worker's partitions go to others", least=1, most=300
+    )
+    timestamps: str = _setting(
+        "broker",
+        "who stamps received_at on inputs: `broker` (production) or `producer` (simulation and "
+        "replay, where time is simulated)",
+        one_of=("broker", "producer"),
+    )
+    ticks: str = _setting(
+        "worker",
+        "who writes ticks: `worker` (by its clock, production) or `outside` (a simulator)",
+        one_of=("worker", "outside"),
+    )
+    tick_seconds: int = _setting(
+        30, "how often a worker writes a tick to each of its partitions", least=1, most=3600
+    )
+    poll_records: int = _setting(
+        20_000, "most records taken from Kafka at once, over all partitions", least=1, most=500_000
+    )
+    compression: str = _setting(
+        "none",
+        "compression of what the worker writes",
+        one_of=("none", "gzip", "lz4", "zstd", "snappy"),
+    )
+    holidays: str = _setting(
+        "",
+        "days off on which nobody is tripped, e.g. `2026-10-01,2026-10-02`: the years named are "
+        "known, in others nobody is tripped at all; `none`: weekends only, every year; empty: the "
+        "calendar is unknown and nobody is tripped",
+        dates=True,
+    )
+    bind: str = _setting(
+        "127.0.0.1", "address on which the API and the metrics of a worker listen", filled=True
+    )
+    api_port: int = _setting(8080, "port of the API; 0: any free one", least=0, most=65_535)
+    metrics_port: int = _setting(
+        9180, "port of a worker's /metrics; 0: any free one", least=0, most=65_535
+    )
+    log_level: str = _setting(
+        "INFO", "least weight of a log line", one_of=("DEBUG", "INFO", "WARNING", "ERROR")
+    )
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting.
+
+    >>> variable("tick_seconds")
+    'KILOWATCH_TICK_SECONDS'
+    """
+    return PREFIX + name.upper()
+
+
+def settings_from(environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings written in an environment (default: this process's).
+
+    Raises SettingsWrong with one line for each wrong or unknown KILOWATCH_ variable.
+    """
+    environment = os.environ if environment is None else environment
+    values: dict[str, Any] = {}
+    wrong: list[str] = []
+    known = {variable(each.name): each for each in fields(Settings)}
+    for name in sorted(environment):
+        if not name.startswith(PREFIX):
+            continue
+        if name not in known:
+            wrong.append(f"{name} is not a setting; known are {', '.join(known)}")
+            continue
+        each = known[name]
+        try:
+            values[each.name] = _read(environment[name].strip(), each.type, each.metadata)
+        except ValueError as error:
+            wrong.append(f"{name}={environment[name]!r}: {error}")
+    if wrong:
+        raise SettingsWrong("\n".join(wrong))
+    return Settings(**values)
+
+
+def _read(text: str, kind: Any, terms: Mapping[str, Any]) -> Any:
+    """One variable's value, or ValueError saying what to write instead."""
+    if str(kind) == "int":
+        least, most = terms["least"], terms["most"]
+        if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
+            raise ValueError(f"write a whole number from {least} to {most}")
+        return int(text)
+    if terms["dates"]:
+        _days_off(text)
+    if terms["one_of"] and text not in terms["one_of"]:
+        raise ValueError(f"write one of {', '.join(terms['one_of'])}")
+    if terms["filled"] and not text:
+        raise ValueError(f"must not be empty: {terms['meaning']}")
+    return text
+
+
+def _days_off(text: str) -> tuple[date, ...]:
+    """The dates of KILOWATCH_HOLIDAYS."""
+    if text == NO_HOLIDAYS:
+        return ()
+    try:
+        return tuple(date.fromisoformat(part.strip()) for part in text.split(",") if part.strip())
+    except ValueError as error:
+        raise ValueError("write dates as 2026-10-01, separated by commas, or `none`") from error
+
+
+def supply_rules(settings: Settings) -> SupplyRules:
+    """The limits of supply of this deployment: the defaults, with its calendar."""
+    if settings.holidays == NO_HOLIDAYS:
+        return SupplyRules(calendar=WorkingCalendar.weekends_only())
+    days_off = _days_off(settings.holidays)
+    if not days_off:
+        return SupplyRules()
+    first, last = min(days_off).year, max(days_off).year
+    calendar = WorkingCalendar(date(first, 1, 1), date(last, 12, 31), frozenset(days_off))
+    return SupplyRules(calendar=calendar)
+
+
+def settings_table() -> str:
+    """The settings as a Markdown table, for the README and `--help`."""
+    lines = ["| Variable | Default | Meaning |", "|---|---|---|"]
+    for each in fields(Settings):
+        terms = each.metadata
+        limits = f" ({terms['least']} to {terms['most']})" if terms["least"] is not None else ""
+        default = each.default if each.default not in ("", ()) else "(empty)"
+        lines.append(f"| `{variable(each.name)}` | `{default}` | {terms['meaning']}{limits} |")
+    return "\n".join(lines)

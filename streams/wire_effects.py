@@ -1,0 +1,152 @@
+"""How is what Kilowatch says written: warnings, notices, commands, decisions, usage, forecasts?
+
+Every effect of `scoring.effects` becomes a JSON record under its account's key, and can be read
+back, so that field systems, simulator and tests all hold the same thing.  The same effect always
+gives the same bytes: a repeat after a crash must be recognisable (DESIGN D5).
+Why something is said is told in `scoring.decide`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from scoring.effects import (
+    AccountForecast,
+    Cause,
+    DailyUsage,
+    Decision,
+    DisconnectionNotice,
+    Effect,
+    Evidence,
+    LowBalanceWarning,
+    RestoreCommand,
+    Tier,
+    TripCommand,
+)
+from scoring.units import NO_TIME, instant
+from streams import topics
+from streams.wire_base import (
+    VERSION,
+    Encoded,
+    decimal_text,
+    nanos_from_text,
+    time_text,
+    to_json,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+TOPIC_OF_EFFECT: dict[type[Effect], str] = {
+    LowBalanceWarning: topics.LOW_BALANCE_WARNINGS,
+    DisconnectionNotice: topics.DISCONNECTION_NOTICES,
+    TripCommand: topics.TRIP_COMMANDS,
+    RestoreCommand: topics.RESTORE_COMMANDS,
+    Decision: topics.DECISIONS,
+    DailyUsage: topics.DAILY_USAGE,
+    AccountForecast: topics.ACCOUNT_FORECASTS,
+}
+EFFECT_OF_TOPIC = {topic: kind for kind, topic in TOPIC_OF_EFFECT.items()}
+
+
+class EffectUnreadable(ValueError):  # noqa: N818 - the reader's sentence
+    """A record of an effect topic was not written by this version of Kilowatch."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """One column of an effect in JSON."""
+
+    name: str
+    json_name: str
+    write: Callable[[Any], Any]
+    read: Callable[[Any], Any]
+
+
+def _as_is(value: Any) -> Any:
+    return value
+
+
+def _read_time(text: str | None) -> int:
+    return NO_TIME if text is None else instant(text)
+
+
+def _write_cause(cause: Cause) -> dict[str, Any]:
+    topic = topics.TOPIC_OF_SOURCE[cause.source]
+    return {"topic": topic, "partition": cause.partition, "offset": cause.offset}
+
+
+def _read_cause(body: dict[str, Any]) -> Cause:
+    return Cause(topics.SOURCE_OF_TOPIC[body["topic"]], body["partition"], body["offset"])
+
+
+def _field(name: str) -> _Field:
+    """How a column is written follows from its name's unit."""
+    words = name.removesuffix("_nanos").split("_")
+    json_name = words[0] + "".join(word.capitalize() for word in words[1:])
+    if name.endswith("_nanos"):
+        return _Field(name, json_name, decimal_text, nanos_from_text)
+    if name.endswith("_at") or name == "not_before":
+        return _Field(name, json_name, time_text, _read_time)
+    if name in {"tier", "previous_tier"}:
+        return _Field(name, json_name, _tier_name, _tier_named)
+    if name == "cause":
+        return _Field(name, json_name, _write_cause, _read_cause)
+    if name == "evidence":
+        return _Field(name, json_name, _write_evidence, _read_evidence)
+    if name == "holds":
+        return _Field(name, json_name, list, tuple)
+    return _Field(name, json_name, _as_is, _as_is)
+
+
+def _tier_name(tier: Tier) -> str:
+    return Tier(tier).name.lower()
+
+
+def _tier_named(name: str) -> Tier:
+    return Tier[name.upper()]
+
+
+def _write_evidence(evidence: Evidence) -> dict[str, Any]:
+    return _write(_EVIDENCE, evidence)
+
+
+def _read_evidence(body: dict[str, Any]) -> Evidence:
+    return Evidence(**_read(_EVIDENCE, body))
+
+
+def _write(columns: tuple[_Field, ...], thing: Any) -> dict[str, Any]:
+    return {each.json_name: each.write(getattr(thing, each.name)) for each in columns}
+
+
+def _read(columns: tuple[_Field, ...], body: dict[str, Any]) -> dict[str, Any]:
+    return {each.name: each.read(body[each.json_name]) for each in columns}
+
+
+_EVIDENCE = tuple(_field(each.name) for each in fields(Evidence))
+_COLUMNS = {kind: tuple(_field(each.name) for each in fields(kind)) for kind in TOPIC_OF_EFFECT}
+
+
+def encode_effect(effect: Effect) -> Encoded:
+    """An effect as its record: topic, account id as key, camelCase JSON.
+
+    Money is an exact decimal text, instants are ISO 8601 in UTC, `cause` names the input record.
+    """
+    kind = type(effect)
+    body = {"version": VERSION, **_write(_COLUMNS[kind], effect)}
+    return Encoded(TOPIC_OF_EFFECT[kind], effect.account_id.encode(), to_json(body))
+
+
+def decode_effect(topic: str, value: bytes) -> Effect:
+    """The effect in a record of an effect topic. Raises EffectUnreadable."""
+    kind = EFFECT_OF_TOPIC[topic]
+    try:
+        body = msgspec.json.decode(value, type=dict[str, Any])
+        if body["version"] != VERSION:
+            raise EffectUnreadable(f"version {body['version']} on {topic}; expected {VERSION}")
+        return kind(**_read(_COLUMNS[kind], body))
+    except (msgspec.MsgspecError, UnicodeError, KeyError, TypeError, ArithmeticError) as error:
+        raise EffectUnreadable(f"no {kind.__name__} on {topic}: {error!r}") from error

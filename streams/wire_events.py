@@ -1,0 +1,333 @@
+"""What do the control topics say: terms, payments, field reports, people, receipts, tariffs, time?
+
+One strict shape per topic, decoded into `scoring.events`; whatever bytes come, the answer is an
+event or a named refusal.  They stand apart from readings because they are few and are read one by
+one.  How they are written is in `wire_inputs`; what an event does to an account, in
+`scoring.scoring`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+
+import msgspec
+
+from scoring.book import TARIFF_ID_BYTES
+from scoring.effects import Reason
+from scoring.events import (
+    AccountEvent,
+    AccountSettings,
+    Action,
+    CustomerClass,
+    MeterSettings,
+    NoticeDelivered,
+    OperatorActed,
+    PaymentMode,
+    PaymentReceived,
+    Protection,
+    SettingsChanged,
+    Switch,
+    SwitchReported,
+)
+from streams import topics
+from streams.wire_base import (
+    MAX_WH,
+    NOT_READABLE,
+    VERSION,
+    Body,
+    EffectId,
+    Id,
+    Instant,
+    Money,
+    Record,
+    Refusal,
+    Refused,
+    Text,
+    check_key,
+    check_size,
+    nanos_of,
+    received_at,
+    refusal_of,
+    refuse_unreadable,
+    seconds_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MAX_POWER_W = 1_000_000_000
+"""1 GW: more than any single customer of a distribution utility draws."""
+
+MAX_MULTIPLIER = 1_000_000
+MAX_WARNING_DAYS = 365
+
+ProtectionName = Literal["protected", "critical_customer", "life_support", "dispute"]
+"""What settings may state; `held_by_operator` is an operator's action, not a term."""
+
+
+class MeterBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
+    """The meter in account-settings."""
+
+    meter_id: Id
+    installed_at: Instant
+    multiplier: Annotated[int, msgspec.Meta(ge=1, le=MAX_MULTIPLIER)] = 1
+    register_modulus_wh: Annotated[int, msgspec.Meta(ge=1, le=MAX_WH)] = 1_000_000_000
+    start_register_wh: Annotated[int, msgspec.Meta(ge=0, le=MAX_WH)] | None = None
+    previous_final_register_wh: Annotated[int, msgspec.Meta(ge=0, le=MAX_WH)] | None = None
+
+
+Days = Annotated[float, msgspec.Meta(ge=0, le=MAX_WARNING_DAYS)]
+
+
+class SettingsBody(Body, kw_only=True):
+    """A record of account-settings."""
+
+    account_id: Id
+    settings_version: Annotated[int, msgspec.Meta(ge=1, le=2**32 - 1)]
+    customer_class: CustomerClass
+    payment_mode: PaymentMode
+    tariff_id: Id
+    max_power_w: Annotated[int, msgspec.Meta(ge=1, le=MAX_POWER_W)]
+    meter: MeterBody
+    credit_limit: Money = "0.00"
+    warning_amount: Money = "0.00"
+    warning_days: tuple[Days, Days, Days] = (7.0, 3.0, 1.0)
+    reconnect_min: Money = "0.00"
+    protections: tuple[ProtectionName, ...] = ()
+    direct_close_agreed: bool = False
+
+
+class PaymentBody(Body):
+    """A record of payments that has a key."""
+
+    account_id: Id
+    payment_id: Id
+    amount: Money
+    paid_at: Instant
+
+
+class HeartbeatBody(Body):
+    """A record of payments without a key: all payments up to this instant have been sent."""
+
+    heartbeat_at: Instant
+
+
+class SwitchBody(Body, kw_only=True):
+    """A record of switch-reports; `command_id` is empty when nobody commanded it."""
+
+    account_id: Id
+    command_id: EffectId = ""
+    switch: Literal["unknown", "connected", "disconnected", "ready_for_reconnection"]
+    succeeded: bool
+    reported_at: Instant
+
+
+class ActionBody(Body):
+    """A record of operator-actions."""
+
+    account_id: Id
+    action: Action
+    operator: Text
+    reason: Text
+    acted_at: Instant
+
+
+class ReceiptBody(Body):
+    """A record of delivery-receipts."""
+
+    account_id: Id
+    notice_id: EffectId
+    delivered_at: Instant
+
+
+class TickBody(Body):
+    """A record of ticks."""
+
+    at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """The payments system says that it has sent all payments up to `heartbeat_at`."""
+
+    heartbeat_at: int
+    source_offset: int
+    received_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time has passed: it is `at`."""
+
+    at: int
+    source_offset: int
+    received_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class TariffRecord:
+    """A dated tariff sheet as written, None when it was taken back; `scoring` judges its sense."""
+
+    key: str
+    sheet: dict[str, Any] | None
+    source_offset: int
+
+
+def decode_event(record: Record, partitions: int) -> AccountEvent | Heartbeat | Tick | Refusal:
+    """The event in a record of a control topic, or why it is refused."""
+    try:
+        return _DECODERS[record.topic](record, partitions)
+    except Refused as refused:
+        return refusal_of(record, refused.reason, refused.detail)
+
+
+_settings_decoder = msgspec.json.Decoder(SettingsBody)
+_payment_decoder = msgspec.json.Decoder(PaymentBody)
+_heartbeat_decoder = msgspec.json.Decoder(HeartbeatBody)
+_switch_decoder = msgspec.json.Decoder(SwitchBody)
+_action_decoder = msgspec.json.Decoder(ActionBody)
+_receipt_decoder = msgspec.json.Decoder(ReceiptBody)
+_tick_decoder = msgspec.json.Decoder(TickBody)
+
+B = TypeVar("B", bound=Body)
+
+
+def _read(decoder: msgspec.json.Decoder[B], record: Record) -> B:
+    """The record's body; Refused when it is not of the decoder's shape and our version."""
+    value = check_size(record)
+    try:
+        body = decoder.decode(value)
+    except NOT_READABLE as error:
+        raise refuse_unreadable(error, value) from error
+    if body.version != VERSION:
+        raise Refused(Reason.UNKNOWN_VERSION, f"version {body.version}; expected {VERSION}")
+    return body
+
+
+def _account(record: Record, account_id: str, partitions: int) -> tuple[str, int, int]:
+    """The first three fields of every account's event; Refused if the key says otherwise."""
+    check_key(record, account_id, partitions)
+    return account_id, record.offset, received_at(record)
+
+
+def _decode_settings(record: Record, partitions: int) -> SettingsChanged:
+    body = _read(_settings_decoder, record)
+    account = _account(record, body.account_id, partitions)
+    if len(body.tariff_id.encode()) > TARIFF_ID_BYTES:
+        raise Refused(Reason.WRONG_SHAPE, f"tariffId is longer than {TARIFF_ID_BYTES} bytes")
+    if list(body.warning_days) != sorted(body.warning_days, reverse=True):
+        raise Refused(Reason.WRONG_SHAPE, "warningDays must fall, e.g. [7, 3, 1]")
+    credit, amount = nanos_of(body.credit_limit, "creditLimit"), body.warning_amount
+    if credit < 0:
+        raise Refused(Reason.AMOUNT_OUT_OF_RANGE, "creditLimit is below zero")
+    meter = body.meter
+    settings = AccountSettings(
+        version=body.settings_version,
+        customer_class=body.customer_class,
+        payment_mode=body.payment_mode,
+        tariff_id=body.tariff_id,
+        max_power_w=body.max_power_w,
+        meter=MeterSettings(
+            meter_id=meter.meter_id,
+            installed_at=seconds_of(meter.installed_at, "installedAt"),
+            multiplier=meter.multiplier,
+            register_modulus_wh=meter.register_modulus_wh,
+            start_register_wh=meter.start_register_wh,
+            previous_final_register_wh=meter.previous_final_register_wh,
+        ),
+        credit_limit_nanos=credit,
+        warning_amount_nanos=nanos_of(amount, "warningAmount"),
+        warning_days=body.warning_days,
+        reconnect_min_nanos=nanos_of(body.reconnect_min, "reconnectMin"),
+        # a protection named twice is one protection: the row keeps bits
+        protections=tuple(sorted({Protection[name.upper()] for name in body.protections})),
+        direct_close_agreed=body.direct_close_agreed,
+    )
+    return SettingsChanged(*account, settings)
+
+
+def _decode_payment(record: Record, partitions: int) -> PaymentReceived | Heartbeat:
+    if record.key is None:
+        beat = _read(_heartbeat_decoder, record)
+        at = seconds_of(beat.heartbeat_at, "heartbeatAt")
+        return Heartbeat(at, record.offset, received_at(record))
+    body = _read(_payment_decoder, record)
+    return PaymentReceived(
+        *_account(record, body.account_id, partitions),
+        body.payment_id,
+        nanos_of(body.amount, "amount"),
+        seconds_of(body.paid_at, "paidAt"),
+    )
+
+
+def _decode_switch(record: Record, partitions: int) -> SwitchReported:
+    body = _read(_switch_decoder, record)
+    return SwitchReported(
+        *_account(record, body.account_id, partitions),
+        body.command_id,
+        Switch[body.switch.upper()],
+        body.succeeded,
+        seconds_of(body.reported_at, "reportedAt"),
+    )
+
+
+def _decode_action(record: Record, partitions: int) -> OperatorActed:
+    body = _read(_action_decoder, record)
+    return OperatorActed(
+        *_account(record, body.account_id, partitions),
+        body.action,
+        body.operator,
+        body.reason,
+        seconds_of(body.acted_at, "actedAt"),
+    )
+
+
+def _decode_receipt(record: Record, partitions: int) -> NoticeDelivered:
+    body = _read(_receipt_decoder, record)
+    return NoticeDelivered(
+        *_account(record, body.account_id, partitions),
+        body.notice_id,
+        seconds_of(body.delivered_at, "deliveredAt"),
+    )
+
+
+def _decode_tick(record: Record, _partitions: int) -> Tick:
+    body = _read(_tick_decoder, record)
+    return Tick(seconds_of(body.at, "at"), record.offset, received_at(record))
+
+
+_DECODERS: dict[str, Callable[[Record, int], AccountEvent | Heartbeat | Tick]] = {
+    topics.ACCOUNT_SETTINGS: _decode_settings,
+    topics.PAYMENTS: _decode_payment,
+    topics.SWITCH_REPORTS: _decode_switch,
+    topics.OPERATOR_ACTIONS: _decode_action,
+    topics.DELIVERY_RECEIPTS: _decode_receipt,
+    topics.TICKS: _decode_tick,
+}
+
+_object_decoder = msgspec.json.Decoder(dict[str, Any])
+
+
+def decode_tariff(record: Record) -> TariffRecord | Refusal:
+    """The dated sheet in a record of `tariffs` (its sense is checked by `sheet_from_dict`)."""
+    try:
+        return _decode_tariff(record)
+    except Refused as refused:
+        return refusal_of(record, refused.reason, refused.detail)
+
+
+def _decode_tariff(record: Record) -> TariffRecord:
+    key = (record.key or b"").decode(errors="replace")
+    if not key:
+        raise Refused(Reason.KEY_MISMATCH, "a tariff sheet is keyed tariffId@validFrom")
+    if record.value is None:
+        return TariffRecord(key, None, record.offset)
+    value = check_size(record)
+    try:
+        sheet = _object_decoder.decode(value)
+    except NOT_READABLE as error:
+        raise refuse_unreadable(error, value) from error
+    if sheet.pop("version", None) != VERSION:
+        raise Refused(Reason.UNKNOWN_VERSION, f"version is not {VERSION}")
+    return TariffRecord(key, sheet, record.offset)

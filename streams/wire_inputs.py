@@ -1,0 +1,141 @@
+"""How are the inputs written: readings, terms, payments, field reports, people, tariffs, time?
+
+The API, tools and tests write inputs with these, from the same `scoring.events` that the worker
+decodes, so that they cannot differ.  They stand apart because a worker never writes an input except
+its own ticks.  What is accepted is told in `wire_readings` and `wire_events`.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, tzinfo
+from typing import TYPE_CHECKING, Any
+
+from scoring.events import (
+    NoticeDelivered,
+    OperatorActed,
+    PaymentReceived,
+    SettingsChanged,
+    SwitchReported,
+)
+from scoring.units import instant_text
+from streams import topics
+from streams.wire_base import VERSION, Encoded, decimal_text, to_json
+from streams.wire_readings import Reading
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from scoring.events import AccountEvent, AccountSettings
+
+
+def encode_reading(
+    account_id: str,
+    meter_id: str,
+    read_at: int,
+    *,
+    register_wh: int | None = None,
+    rate_registers_wh: Sequence[int] = (),
+    interval_seconds: int = 0,
+    interval_wh: int = -1,
+    quality: str = "0.0",
+    zone: tzinfo = UTC,
+) -> bytes:
+    """The value of one reading's record; its key is the account id."""
+    return to_json(
+        Reading(
+            VERSION,
+            account_id,
+            meter_id,
+            instant_text(read_at, zone),
+            -1 if register_wh is None else register_wh,
+            tuple(rate_registers_wh),
+            interval_seconds,
+            interval_wh,
+            quality,
+        )
+    )
+
+
+def encode_reading_list(values: Sequence[bytes]) -> bytes:
+    """One record's value of several readings already encoded; all accounts of one partition."""
+    return b"[" + b",".join(values) + b"]"
+
+
+def encode_event(event: AccountEvent) -> Encoded:
+    """An account's event as the record that says it; the simulator and the API write with this."""
+    topic, body = _body_of(event)
+    value = to_json({"version": VERSION, "accountId": event.account_id, **body})
+    return Encoded(topic, event.account_id.encode(), value)
+
+
+def _body_of(event: AccountEvent) -> tuple[str, dict[str, Any]]:
+    match event:
+        case SettingsChanged(settings=settings):
+            return topics.ACCOUNT_SETTINGS, _settings_body(settings)
+        case PaymentReceived():
+            return topics.PAYMENTS, {
+                "paymentId": event.payment_id,
+                "amount": decimal_text(event.amount_nanos),
+                "paidAt": instant_text(event.paid_at),
+            }
+        case SwitchReported():
+            return topics.SWITCH_REPORTS, {
+                "commandId": event.command_id,
+                "switch": event.switch.name.lower(),
+                "succeeded": event.succeeded,
+                "reportedAt": instant_text(event.reported_at),
+            }
+        case OperatorActed():
+            return topics.OPERATOR_ACTIONS, {
+                "action": event.action.value,
+                "operator": event.operator,
+                "reason": event.reason,
+                "actedAt": instant_text(event.acted_at),
+            }
+        case NoticeDelivered():
+            return topics.DELIVERY_RECEIPTS, {
+                "noticeId": event.notice_id,
+                "deliveredAt": instant_text(event.delivered_at),
+            }
+
+
+def _settings_body(settings: AccountSettings) -> dict[str, Any]:
+    meter = settings.meter
+    return {
+        "settingsVersion": settings.version,
+        "customerClass": settings.customer_class.value,
+        "paymentMode": settings.payment_mode.value,
+        "tariffId": settings.tariff_id,
+        "maxPowerW": settings.max_power_w,
+        "meter": {
+            "meterId": meter.meter_id,
+            "installedAt": instant_text(meter.installed_at),
+            "multiplier": meter.multiplier,
+            "registerModulusWh": meter.register_modulus_wh,
+            "startRegisterWh": meter.start_register_wh,
+            "previousFinalRegisterWh": meter.previous_final_register_wh,
+        },
+        "creditLimit": decimal_text(settings.credit_limit_nanos),
+        "warningAmount": decimal_text(settings.warning_amount_nanos),
+        "warningDays": list(settings.warning_days),
+        "reconnectMin": decimal_text(settings.reconnect_min_nanos),
+        "protections": [protection.name.lower() for protection in settings.protections],
+        "directCloseAgreed": settings.direct_close_agreed,
+    }
+
+
+def encode_heartbeat(heartbeat_at: int) -> Encoded:
+    """The payments system's heartbeat, to be sent to every partition of `payments`."""
+    body = {"version": VERSION, "heartbeatAt": instant_text(heartbeat_at)}
+    return Encoded(topics.PAYMENTS, None, to_json(body))
+
+
+def encode_tick(at: int) -> Encoded:
+    """A tick, to be sent to a partition of `ticks`."""
+    return Encoded(topics.TICKS, None, to_json({"version": VERSION, "at": instant_text(at)}))
+
+
+def encode_tariff(sheet: dict[str, Any]) -> Encoded:
+    """A dated tariff sheet (as `sheet_to_dict` gives it), keyed by its id and its first day."""
+    key = f"{sheet['tariffId']}@{sheet['validFrom']}"
+    return Encoded(topics.TARIFFS, key.encode(), to_json({"version": VERSION, **sheet}))

@@ -1,0 +1,162 @@
+"""A small utility office whose papers are real: events through a worker's clerk, rows out of it.
+
+`Office` writes inputs in the wire format, has the clerk of their partition enter them as a worker
+would, and keeps the state records that a broker would hold, for tests of those who read them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import replace
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from scoring.events import (
+    AccountSettings,
+    CustomerClass,
+    MeterSettings,
+    PaymentMode,
+    PaymentReceived,
+    SettingsChanged,
+)
+from scoring.rules import SupplyRules, WorkingCalendar
+from scoring.sheet import sheet_from_dict
+from scoring.tariff import Tariffs
+from scoring.units import instant, nanos
+from streams import wire
+from streams.clerk import Clerk, Terms
+from streams.log import Fetched
+from streams.topics import (
+    LEARNED_ROWS,
+    LEDGER_ROWS,
+    READINGS,
+    SOURCE_OF_TOPIC,
+    TARIFFS,
+    partition_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from api.view import View
+    from scoring.events import AccountEvent
+
+SHEETS: list[dict[str, Any]] = json.loads(
+    files("simulator").joinpath("tariffs.json").read_text("utf-8")
+)
+TARIFF_ID = SHEETS[0]["tariffId"]
+RULES = SupplyRules(calendar=WorkingCalendar.weekends_only())
+MONDAY = instant("2026-07-06T00:00:00+08:00")
+HOUR = 3600
+DAY = 24 * HOUR
+
+
+class Record(NamedTuple):
+    """What a Kafka client hands over."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+
+
+class Office:
+    """One worker's clerks, and all they have written."""
+
+    def __init__(self, partitions: int = 2) -> None:
+        self.partitions = partitions
+        terms = Terms(Tariffs(map(sheet_from_dict, SHEETS)), RULES, partitions)
+        self.clerks = [Clerk(number, terms) for number in range(partitions)]
+        self.kept: dict[tuple[str, int], list[Record]] = defaultdict(list)
+        self.offsets: dict[tuple[str, int], int] = defaultdict(int)
+
+    # --- what is said to the worker --------------------------------------------------------------
+
+    def enter(self, topic: str, partition: int, *said: tuple[str | None, bytes, int]) -> None:
+        """Input records (key, value, when) through the clerk; what it writes is kept."""
+        place = topic, partition
+        records = []
+        for key, value, at in said:
+            raw_key = None if key is None else key.encode()
+            records.append(Record(topic, partition, self.offsets[place], at * 1000, raw_key, value))
+            self.offsets[place] += 1
+        fetched = Fetched(records={SOURCE_OF_TOPIC[topic]: records})
+        entry = self.clerks[partition].enter(fetched, payments_caught_up=True)
+        for state_topic, messages in ((LEDGER_ROWS, entry.rows), (LEARNED_ROWS, entry.learned)):
+            log = self.kept[state_topic, partition]
+            for raw_key, raw_value in messages:
+                stamp = records[-1].timestamp
+                log.append(Record(state_topic, partition, len(log), stamp, raw_key, raw_value))
+
+    def event(self, event: AccountEvent, at: int) -> None:
+        """A control record."""
+        encoded = wire.encode_event(event)
+        partition = partition_of(event.account_id.encode(), self.partitions)
+        self.enter(encoded.topic, partition, (event.account_id, encoded.value, at))
+
+    def open(self, account_id: str, at: int = MONDAY, **terms: Any) -> None:
+        """Terms of a prepaid home."""
+        settings = AccountSettings(
+            version=1,
+            customer_class=CustomerClass.RESIDENT,
+            payment_mode=PaymentMode.PREPAID,
+            tariff_id=TARIFF_ID,
+            max_power_w=12_000,
+            meter=MeterSettings(f"m-{account_id}", at, start_register_wh=0),
+            warning_amount_nanos=nanos("50"),
+        )
+        self.event(SettingsChanged(account_id, 0, 0, replace(settings, **terms)), at)
+
+    def pay(self, account_id: str, amount: str, at: int = MONDAY) -> None:
+        """Money."""
+        number = self.offsets[("payments", partition_of(account_id.encode(), self.partitions))]
+        paid = PaymentReceived(account_id, 0, 0, f"p-{number}", nanos(amount), at)
+        self.event(paid, at)
+
+    def read(self, account_id: str, *readings: tuple[int, int]) -> None:
+        """Register readings (when, Wh) in one fetch."""
+        said = [
+            (
+                account_id,
+                wire.encode_reading(account_id, f"m-{account_id}", at, register_wh=register_wh),
+                at + 20,
+            )
+            for at, register_wh in readings
+        ]
+        self.enter(READINGS, partition_of(account_id.encode(), self.partitions), *said)
+
+    def live(self, account_id: str, days: int, watts: int = 500, from_at: int = MONDAY) -> None:
+        """Hourly readings of an even load, fetched a day at a time."""
+        for day in range(days):
+            hours = range(day * 24, day * 24 + 24 + (day == days - 1))
+            self.read(account_id, *((from_at + hour * HOUR, hour * watts) for hour in hours))
+
+    # --- what a reader of the state topics gets --------------------------------------------------
+
+    @property
+    def tariff_records(self) -> list[Record]:
+        """The tariffs topic."""
+        encoded = map(wire.encode_tariff, SHEETS)
+        return [
+            Record(TARIFFS, 0, offset, 0, each.key, each.value)
+            for offset, each in enumerate(encoded)
+        ]
+
+    def records(self, topic: str) -> Iterable[tuple[int, list[Record]]]:
+        """The log of each partition of a state topic."""
+        for partition in range(self.partitions):
+            yield partition, self.kept[topic, partition]
+
+    def feed(self, view: View) -> View:
+        """All of it into a view, as `api.tail` does it."""
+        view.take_tariffs(self.tariff_records)
+        for partition, records in self.records("ledger-rows"):
+            view.take_ledger_rows(partition, records)
+        for partition, records in self.records("learned-rows"):
+            view.take_learned_rows(partition, records)
+        for _done in view.looks():
+            pass
+        return view

@@ -1,0 +1,90 @@
+"""Topics are made as they must be, and a wrong one is named before it can do harm."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.partitioner import DefaultPartitioner
+
+from scoring.events import Source
+from streams import topics
+from streams.settings import Settings
+from streams.topics import TOPICS, TopicsWrong, ensure_topics, partition_of, partitions_of
+
+PRODUCTION = Settings(partitions=64, replication=3)
+
+
+def test_every_source_has_its_topic():
+    assert set(topics.TOPIC_OF_SOURCE) == set(Source)
+    assert set(topics.TOPIC_OF_SOURCE.values()) <= set(TOPICS)
+
+
+def test_all_topics_but_tariffs_share_their_partitions():
+    counts = {name: partitions_of(topic, PRODUCTION) for name, topic in TOPICS.items()}
+    assert counts.pop(topics.TARIFFS) == 1
+    assert set(counts.values()) == {64}
+
+
+def test_what_must_survive_is_compacted_and_never_old_too_soon():
+    for name in (topics.LEDGER_ROWS, topics.LEARNED_ROWS, topics.TARIFFS, topics.ACCOUNT_FORECASTS):
+        configs = TOPICS[name].configs(PRODUCTION)
+        assert configs["cleanup.policy"] == "compact"
+        assert configs["retention.ms"] == "-1"
+        assert int(configs["min.compaction.lag.ms"]) >= 86_400_000
+        assert int(configs["max.compaction.lag.ms"]) >= int(configs["min.compaction.lag.ms"])
+
+
+def test_in_production_the_broker_stamps_every_input():
+    for name in topics.SOURCE_OF_TOPIC:
+        assert TOPICS[name].configs(PRODUCTION)["message.timestamp.type"] == "LogAppendTime"
+        simulated = TOPICS[name].configs(replace(PRODUCTION, timestamps="producer"))
+        assert simulated["message.timestamp.type"] == "CreateTime"
+
+
+def test_three_copies_allow_one_to_be_down():
+    assert TOPICS[topics.PAYMENTS].configs(PRODUCTION)["min.insync.replicas"] == "2"
+    assert "min.insync.replicas" not in TOPICS[topics.PAYMENTS].configs(Settings())
+
+
+def test_partitions_are_those_of_the_java_client():
+    default, every = DefaultPartitioner(), list(range(16))
+    for key in (b"home-0001", b"", "李雷".encode(), b"\xff" * 64):
+        assert partition_of(key, 16) == default(key, every, every)
+
+
+@pytest.mark.broker
+def test_missing_topics_are_created_and_then_found(bootstrap):
+    settings = Settings(bootstrap=bootstrap, partitions=3, timestamps="producer")
+    names = [topics.DELIVERY_RECEIPTS, topics.ACCOUNT_FORECASTS]
+    assert asyncio.run(ensure_topics(settings, names)) == names
+    assert asyncio.run(ensure_topics(settings, names)) == []
+    with pytest.raises(TopicsWrong) as wrong:
+        asyncio.run(ensure_topics(replace(settings, partitions=4), names))
+    assert "delivery-receipts has 3 partitions and needs 4" in str(wrong.value)
+    asyncio.run(delete(bootstrap, names))
+
+
+@pytest.mark.broker
+def test_a_topic_somebody_made_with_too_few_partitions_is_named(bootstrap):
+    async def by_accident() -> None:
+        admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+        await admin.start()
+        await admin.create_topics([NewTopic(topics.OPERATOR_ACTIONS, 1, 1)])
+        await admin.close()
+
+    asyncio.run(by_accident())
+    settings = Settings(bootstrap=bootstrap, partitions=2)
+    with pytest.raises(TopicsWrong) as wrong:
+        asyncio.run(ensure_topics(settings, [topics.OPERATOR_ACTIONS]))
+    assert "operator-actions has 1 partitions and needs 2" in str(wrong.value)
+    asyncio.run(delete(bootstrap, [topics.OPERATOR_ACTIONS]))
+
+
+async def delete(bootstrap: str, names: list[str]) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    await admin.delete_topics(names)
+    await admin.close()
