@@ -1,0 +1,355 @@
+"""How does a simulated utility run against a real Kilowatch on Kafka?
+
+`kilowatch simulate` steps a world at a multiple of real time (or flat out), writes what it says to
+Kafka under simulated time, feeds what Kilowatch answers back to field and customers, and sums up
+what happened.  What the world does is told in `world`; whether the answers were right is judged by
+the oracle in `tests`, where it is at hand (`--check`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from scoring.units import instant, instant_text
+from simulator.faults import FaultRates
+from simulator.link import LinkBroken, Reader, SendTimes, Taken, Writer, wait_until_known
+from simulator.world import Plan, World
+from streams import topics
+from streams.settings import settings_from
+from streams.topics import ensure_topics
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from simulator.messages import Input
+
+EFFECT_TOPICS = (
+    topics.LOW_BALANCE_WARNINGS,
+    topics.DISCONNECTION_NOTICES,
+    topics.TRIP_COMMANDS,
+    topics.RESTORE_COMMANDS,
+    topics.DECISIONS,
+    topics.DAILY_USAGE,
+    topics.REFUSALS,
+)
+ANSWERED_TOPICS = EFFECT_TOPICS[:5]
+URGENT_TOPICS = EFFECT_TOPICS[:4]
+
+DRAIN_SECONDS = 3.0
+"""Nothing said for so long after the last record: the run is over."""
+
+STEP_WALL_SECONDS = 0.2
+
+EXAMPLES = """examples:
+  kilowatch simulate                                300 accounts, an hour in a second, until Ctrl-C
+  kilowatch simulate --for 60 --json                one minute, then a JSON summary on stdout
+  kilowatch simulate --accounts 20000 --speed 0 --days 2      flat out, two days
+  kilowatch simulate --faults 10 --seed 8           ten times the faults, another world
+
+The worker must take the producer's time and leave ticks to the simulator:
+  KILOWATCH_TIMESTAMPS=producer KILOWATCH_TICKS=outside kilowatch worker
+"""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What came back."""
+
+    effects: Counter[str] = field(default_factory=Counter)
+    refusals: Counter[str] = field(default_factory=Counter)
+    urgent_seconds: list[float] = field(default_factory=list)
+    all_seconds: list[float] = field(default_factory=list)
+    seen: set[str] = field(default_factory=set)
+    repeats: int = 0
+    strangers: int = 0
+
+
+class Drive:
+    """One run of a world on Kafka.
+
+    `kept` False forgets what was sent and said (a long run cannot be judged then).
+    """
+
+    def __init__(self, plan: Plan, bootstrap: str, *, kept: bool = True) -> None:
+        self.world = World(plan)
+        self.tally = Tally()
+        self.sent: Counter[str] = Counter()
+        self.inputs: list[tuple[int, Input]] = []
+        self.effects: list[Taken] = []
+        self._accounts = {account.customer.account_id for account in self.world.accounts}
+        self._kept = kept
+        self._times = SendTimes()
+        self._bootstrap = bootstrap
+        self._writer = Writer(bootstrap)
+        found = self._writer.partitions(topics.READINGS)
+        if found != plan.partitions:
+            raise LinkBroken(
+                f"{topics.READINGS} has {found} partitions, this world was made for "
+                f"{plan.partitions}: set KILOWATCH_PARTITIONS={found}"
+            )
+        self._reader = Reader(bootstrap, EFFECT_TOPICS)
+
+    def open(self) -> None:
+        """Send tariffs, terms and opening payments, and wait until a worker has entered them."""
+        self._send(self.world.opening())
+        self._writer.flush()
+        wait_until_known(self._bootstrap, self._accounts)
+
+    def step(self, until: int) -> None:
+        """Let the world go on to an instant of its own time, then hear what was answered."""
+        self._send(self.world.step(until))
+        self._writer.check()
+        self.hear(0.0)
+
+    def hear(self, seconds: float) -> int:
+        """Take up what Kilowatch said; how many records that was."""
+        count = 0
+        for record in self._reader.poll(seconds):
+            count += 1
+            self._take(record)
+        return count
+
+    def drain(self, most_seconds: float = 60.0) -> None:
+        """Send nothing more and wait until nothing more is said."""
+        self._writer.flush()
+        started = last = time.monotonic()
+        while time.monotonic() - last < DRAIN_SECONDS:
+            if self.hear(0.2):
+                last = time.monotonic()
+            if time.monotonic() - started > most_seconds:
+                break
+
+    def close(self) -> None:
+        """End the connections."""
+        self._reader.close()
+        self._writer.close()
+
+    def _send(self, records: list[Input]) -> None:
+        for record in records:
+            offset = self._writer.write(record)
+            self._times.note(record.topic, record.partition, offset)
+            self.sent[record.topic] += 1
+            if self._kept:
+                self.inputs.append((offset, record))
+
+    def _take(self, record: Taken) -> None:
+        body = json.loads(record.value)
+        now = self._times.clock()
+        if record.topic == topics.REFUSALS:
+            self.tally.refusals[body["reason"]] += 1
+            if self._kept:
+                self.effects.append(record)
+            return
+        if body["accountId"] not in self._accounts:
+            self.tally.strangers += 1
+            return
+        if self._kept:
+            self.effects.append(record)
+        if body["effectId"] in self.tally.seen:
+            self.tally.repeats += 1
+        else:
+            self.tally.seen.add(body["effectId"])
+            self.tally.effects[record.topic] += 1
+        cause = body["cause"]
+        sent_at = self._times.sent_at(cause["topic"], cause["partition"], cause["offset"])
+        if sent_at is not None:
+            self.tally.all_seconds.append(now - sent_at)
+            if record.topic in URGENT_TOPICS and cause["topic"] == topics.READINGS:
+                self.tally.urgent_seconds.append(now - sent_at)
+        if record.topic in ANSWERED_TOPICS:
+            self.world.observe(record.topic, body)
+
+    def summary(self, wall_seconds: float) -> dict[str, Any]:
+        """The run in figures."""
+        effects, tally = self.tally.effects, self.tally
+        simulated = self.world.now - self.world.plan.starts_at
+        return {
+            "seed": self.world.plan.seed,
+            "accounts": len(self._accounts),
+            "simulatedDays": round(simulated / 86_400, 3),
+            "wallSeconds": round(wall_seconds, 3),
+            "readings": self.sent[topics.READINGS],
+            "readingsPerSecond": round(self.sent[topics.READINGS] / max(wall_seconds, 1e-9)),
+            "payments": self.world.counts["payments"],
+            "refusals": sum(tally.refusals.values()),
+            "refusalsByReason": dict(sorted(tally.refusals.items())),
+            "warnings": effects[topics.LOW_BALANCE_WARNINGS],
+            "notices": effects[topics.DISCONNECTION_NOTICES],
+            "trips": effects[topics.TRIP_COMMANDS],
+            "restores": effects[topics.RESTORE_COMMANDS],
+            "tripsExecuted": self.world.counts["trips executed"],
+            "restoresExecuted": self.world.counts["restores executed"],
+            "dailyUsage": effects[topics.DAILY_USAGE],
+            "repeatedEffects": tally.repeats,
+            "readingToEffectSeconds": {
+                "p50": share(tally.urgent_seconds, 0.5),
+                "p99": share(tally.urgent_seconds, 0.99),
+                "count": len(tally.urgent_seconds),
+            },
+            "causeToAnySeconds": {
+                "p50": share(tally.all_seconds, 0.5),
+                "p99": share(tally.all_seconds, 0.99),
+                "count": len(tally.all_seconds),
+            },
+            "faults": dict(sorted(self.world.faults.struck.items())),
+        }
+
+
+def share(values: Sequence[float], part: float) -> float | None:
+    """The value below which this part of the values lies, None of none.
+
+    >>> share([3.0, 1.0, 2.0], 0.5), share([], 0.99)
+    (2.0, None)
+    """
+    if not values:
+        return None
+    return round(sorted(values)[min(len(values) - 1, int(part * len(values)))], 4)
+
+
+def run(drive: Drive, options: argparse.Namespace, console: Console) -> float:
+    """Drive until the time given is over or Ctrl-C; the wall seconds it took."""
+    plan, started = drive.world.plan, time.monotonic()
+    ends_at = plan.starts_at + int(options.days * 86_400) if options.days else None
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    total = options.seconds or (options.days * 86_400 / options.speed if options.speed else None)
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("simulating", total=total)
+        try:
+            while True:
+                wall = time.monotonic() - started
+                if options.seconds and wall >= options.seconds:
+                    break
+                if ends_at and drive.world.now >= ends_at:
+                    break
+                until = _next_instant(drive, options.speed, wall)
+                if until <= drive.world.now:
+                    drive.hear(min(STEP_WALL_SECONDS, plan.grid_seconds / options.speed))
+                    continue
+                drive.step(min(until, ends_at) if ends_at else until)
+                progress.update(task, completed=wall, description=_line(drive))
+        except KeyboardInterrupt:
+            console.print("stopped")
+    return time.monotonic() - started
+
+
+def _next_instant(drive: Drive, speed: float, wall: float) -> int:
+    """Up to which instant the world should be by now; flat out it takes an hour at a time."""
+    plan, world = drive.world.plan, drive.world
+    if not speed:
+        return world.now + 3_600
+    wanted = plan.starts_at + int(wall * speed)
+    return min(wanted - wanted % min(plan.grid_seconds, 60), world.now + 6 * 3_600)
+
+
+def _line(drive: Drive) -> str:
+    effects = drive.tally.effects
+    return (
+        f"{instant_text(drive.world.now)}  {drive.sent[topics.READINGS]:,} readings  "
+        f"{effects[topics.LOW_BALANCE_WARNINGS]} warnings  {effects[topics.TRIP_COMMANDS]} trips  "
+        f"{effects[topics.RESTORE_COMMANDS]} restores  {sum(drive.tally.refusals.values())} refused"
+    )
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options of `kilowatch simulate`."""
+    options = argparse.ArgumentParser(
+        prog="kilowatch simulate",
+        description=__doc__.split("\n\n")[1],
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = options.add_argument
+    add("--accounts", type=int, default=300, help="customers (default 300)")
+    add("--seed", type=int, default=7, help="everything random follows from it (default 7)")
+    add("--speed", type=float, default=3_600.0,
+        help="simulated seconds per second; 0 flat out (default 3600: an hour in a second)")  # fmt: skip
+    add("--for", dest="seconds", type=float, help="stop after so many seconds of real time")
+    add("--days", type=float, default=0.0, help="stop after so many simulated days")
+    add("--start", default="2026-07-06T00:00:00Z", help="first simulated instant")
+    add("--grid", type=int, default=900, choices=(900, 1_800, 3_600),
+        help="finest step of energy in seconds (default 900)")  # fmt: skip
+    add("--faults", type=float, default=1.0,
+        help="times the usual rate of repeats, swaps, gaps, broken bytes (default 1; 0 none)")  # fmt: skip
+    add("--opening-days", type=float, nargs=2, default=(0.5, 8.0), metavar=("LOW", "HIGH"),
+        help="how many days the first payments last")  # fmt: skip
+    add("--check", action=argparse.BooleanOptionalAction, default=None,
+        help="judge the run by the oracle (in a checkout; default: if it is at hand)")  # fmt: skip
+    add("--json", action="store_true", help="print the summary as one JSON object")
+    return options
+
+
+def plan_of(options: argparse.Namespace, partitions: int) -> Plan:
+    """The world these options ask for."""
+    faults = FaultRates().times(options.faults)
+    return Plan(
+        seed=options.seed,
+        accounts=options.accounts,
+        partitions=partitions,
+        starts_at=instant(options.start),
+        grid_seconds=options.grid,
+        faults=faults,
+        opening_days=tuple(options.opening_days),
+    )
+
+
+def main(argv: list[str] | None = None) -> int:
+    """`kilowatch simulate`: 0 when the run went through and nothing was judged wrong."""
+    options = parser().parse_args(argv)
+    settings = settings_from()
+    console = Console(stderr=True)
+    asyncio.run(ensure_topics(settings))
+    try:
+        drive = Drive(plan_of(options, settings.partitions), settings.bootstrap)
+        drive.open()
+        wall_seconds = run(drive, options, console)
+        drive.drain()
+        summary = drive.summary(wall_seconds)
+        wrong = judged(drive, options.check, summary)
+        drive.close()
+    except LinkBroken as error:
+        print(f"kilowatch simulate: {error}", file=sys.stderr)
+        return 1
+    if options.json:
+        print(json.dumps(summary))
+    else:
+        Console().print_json(data=summary)
+    return 1 if wrong else 0
+
+
+def judged(drive: Drive, check: bool | None, summary: dict[str, Any]) -> bool:
+    """Add the oracle's judgment to the summary; True if anything was wrong.
+
+    The oracle lives in `tests` and shares no code with what it judges; an installed wheel has none.
+    """
+    if check is False:
+        return False
+    try:
+        from tests.oracle_run import judge_drive
+    except ImportError:
+        if check:
+            raise LinkBroken("--check needs the oracle of a source checkout (tests/)") from None
+        summary["oracle"] = "not at hand"
+        return False
+    reader = Reader(drive._bootstrap, [topics.LEDGER_ROWS])
+    rows: dict[int, list[Taken]] = {}
+    for record in reader.read_to_end():
+        rows.setdefault(record.partition, []).append(record)
+    reader.close()
+    faults: dict[str, list[str]] = judge_drive(drive, rows)
+    summary["oracle"] = {name: len(found) for name, found in faults.items()}
+    summary["oracleSays"] = [line for found in faults.values() for line in found][:20]
+    return any(faults.values())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

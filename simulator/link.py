@@ -1,0 +1,212 @@
+"""How do simulator and replay speak to Kafka?
+
+A thin writer and reader over kafka-python, because these are tools, not the worker: plain calls, no
+event loop.  The writer keeps an account's records in order, stamps them with simulated time and
+knows the offset of every record it wrote; the reader takes whole topics from their beginning to the
+high watermark of its own fetches, since not every broker tells its end offsets right.  What is
+written is `world`'s and `replay`'s.
+"""
+
+from __future__ import annotations
+
+import time
+from bisect import bisect_right
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.errors import KafkaError
+
+from streams.topics import LEDGER_ROWS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from simulator.messages import Input
+
+SEND_SECONDS = 60
+"""A record that is not acknowledged for so long stops the run: a simulation with holes proves
+nothing."""
+
+POLL_RECORDS = 5_000
+
+KNOWN_SECONDS = 60.0
+"""How long a worker may take to enter all accounts before the first reading is sent."""
+
+
+class LinkBroken(RuntimeError):  # noqa: N818 - read as a sentence
+    """Kafka did not take or give what it should; the message says what to check."""
+
+
+class Writer:
+    """Writes records in order; one connection, one request in flight, so nothing overtakes.
+
+    `idempotent` off, because the embedded broker does not know idempotent producers.
+    """
+
+    def __init__(self, bootstrap: str) -> None:
+        try:
+            self._producer = KafkaProducer(
+                bootstrap_servers=bootstrap.split(","),
+                acks="all",
+                enable_idempotence=False,
+                max_in_flight_requests_per_connection=1,
+                linger_ms=5,
+                batch_size=512 * 1024,
+                delivery_timeout_ms=SEND_SECONDS * 1000,
+                max_block_ms=SEND_SECONDS * 1000,
+            )
+        except KafkaError as error:
+            raise LinkBroken(f"no Kafka at {bootstrap}: {error!r}") from error
+        self._base: dict[tuple[str, int], int] = {}
+        self._written: dict[tuple[str, int], int] = defaultdict(int)
+        self._failed: list[BaseException] = []
+
+    def write(self, record: Input) -> int:
+        """Hand over one record; its offset, which it will have if nobody else writes there."""
+        place = (record.topic, record.partition)
+        future = self._producer.send(
+            record.topic,
+            value=record.value,
+            key=None if record.key is None else record.key.encode(),
+            partition=record.partition,
+            timestamp_ms=record.at * 1000,
+        )
+        future.add_errback(self._failed.append)
+        if place not in self._base:
+            self._base[place] = future.get(timeout=SEND_SECONDS).offset
+        offset = self._base[place] + self._written[place]
+        self._written[place] += 1
+        return offset
+
+    def flush(self) -> None:
+        """Return when everything handed over is acknowledged; LinkBroken if something is not."""
+        try:
+            self._producer.flush(timeout=SEND_SECONDS)
+        except KafkaError as error:
+            raise LinkBroken(f"not acknowledged within {SEND_SECONDS} s: {error!r}") from error
+        self.check()
+
+    def check(self) -> None:
+        """LinkBroken if a record was refused."""
+        if self._failed:
+            raise LinkBroken(f"{len(self._failed)} records were not taken: {self._failed[0]!r}")
+
+    def close(self) -> None:
+        """End the connection."""
+        self._producer.close(timeout=10)
+
+    def partitions(self, topic: str) -> int:
+        """How many partitions a topic has."""
+        found = self._producer.partitions_for(topic)
+        if not found:
+            raise LinkBroken(f"there is no topic {topic}; start a worker first, it makes them all")
+        return len(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A record read back; `timestamp` in milliseconds, as Kafka has it."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes
+
+
+class Reader:
+    """Reads all partitions of some topics, from the beginning."""
+
+    def __init__(self, bootstrap: str, topics: Iterable[str]) -> None:
+        self._consumer = KafkaConsumer(
+            bootstrap_servers=bootstrap.split(","),
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            fetch_max_wait_ms=20,
+            max_poll_records=POLL_RECORDS,
+            max_partition_fetch_bytes=4 * 1024 * 1024,
+        )
+        places = []
+        for topic in topics:
+            numbers = self._consumer.partitions_for_topic(topic)
+            if not numbers:
+                raise LinkBroken(f"there is no topic {topic}; start a worker first")
+            places += [TopicPartition(topic, number) for number in sorted(numbers)]
+        self._consumer.assign(places)
+        self._consumer.seek_to_beginning()
+
+    def poll(self, seconds: float = 0.0) -> Iterator[Taken]:
+        """What has come; waits up to `seconds` for a first record."""
+        polled: dict[Any, list[Any]] = self._consumer.poll(
+            timeout_ms=int(seconds * 1000), max_records=POLL_RECORDS
+        )
+        for place, records in polled.items():
+            for one in records:
+                value = one.value if one.value is not None else b""
+                yield Taken(
+                    place.topic, place.partition, one.offset, one.timestamp, one.key, value
+                )
+
+    def read_to_end(self, quiet_seconds: float = 1.0) -> Iterator[Taken]:
+        """Everything up to now: until nothing has come for `quiet_seconds`."""
+        last = time.monotonic()
+        while time.monotonic() - last < quiet_seconds:
+            for record in self.poll(0.2):
+                last = time.monotonic()
+                yield record
+
+    def close(self) -> None:
+        """End the connection."""
+        self._consumer.close()
+
+
+def wait_until_known(
+    bootstrap: str, account_ids: Iterable[str], seconds: float = KNOWN_SECONDS
+) -> None:
+    """Return when a worker has made a row for each account; LinkBroken if none does in time.
+
+    Kafka orders nothing between topics: a reading that is met before its account's terms is
+    refused, rightly.
+    """
+    every = set(account_ids)
+    unknown = set(every)
+    reader = Reader(bootstrap, [LEDGER_ROWS])
+    until = time.monotonic() + seconds
+    while unknown and time.monotonic() < until:
+        unknown -= {record.key.decode(errors="replace") for record in reader.poll(0.2) if record.key}
+    reader.close()
+    if unknown:
+        raise LinkBroken(
+            f"after {seconds:g} s no worker has entered {len(unknown)} of {len(every)} accounts; "
+            f"is one running on {bootstrap}, with KILOWATCH_TIMESTAMPS=producer and "
+            "KILOWATCH_TICKS=outside?"
+        )
+
+
+@dataclass(slots=True)
+class SendTimes:
+    """When was the record at this offset handed to Kafka, by the wall?
+
+    Kept as marks: the first offset of each step, per partition.
+    """
+
+    clock: Callable[[], float] = time.monotonic
+    _offsets: dict[tuple[str, int], list[int]] = field(default_factory=lambda: defaultdict(list))
+    _walls: dict[tuple[str, int], list[float]] = field(default_factory=lambda: defaultdict(list))
+
+    def note(self, topic: str, partition: int, offset: int) -> None:
+        """A record goes out now."""
+        now, place = self.clock(), (topic, partition)
+        walls = self._walls[place]
+        if not walls or now - walls[-1] > 0.001:  # noqa: PLR2004 - a millisecond is fine enough
+            walls.append(now)
+            self._offsets[place].append(offset)
+
+    def sent_at(self, topic: str, partition: int, offset: int) -> float | None:
+        """The wall time at which it went out, None if it was not ours."""
+        place = (topic, partition)
+        found = bisect_right(self._offsets[place], offset) - 1
+        return self._walls[place][found] if found >= 0 else None

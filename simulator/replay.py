@@ -1,0 +1,398 @@
+"""How does a file of real readings become meters that report to Kilowatch?
+
+`kilowatch replay FILE` takes a wide table (Parquet or CSV, one column of kWh per customer, one row
+per interval) and sends it as those customers' interval meters, with terms, tariff and an opening
+payment for each, at full speed or a multiple of real time.  A missing value is a reading that never
+came.  Nothing is invented or mended here: what is wrong in the file meets Kilowatch's own rules.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import re
+import sys
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from scoring.units import instant_text
+from simulator import messages
+from simulator.link import LinkBroken, Writer, wait_until_known
+from simulator.messages import Input
+from simulator.meters import compact
+from simulator.sheets import shipped_sheets
+from streams import topics
+from streams.settings import settings_from
+from streams.topics import ensure_topics, partition_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+SLOT_SECONDS = 900
+HOUR_SECONDS = 3_600
+DAY_SECONDS = 86_400
+ARRIVES_AFTER_SECONDS = 60
+POWER_MARGIN = 1.5
+"""A connection is rated for so many times the busiest interval in the file."""
+
+LARGE_POWER_W = 100_000
+BUSINESS_POWER_W = 15_000
+
+EXAMPLES = """examples:
+  kilowatch replay simulator/sample/homes_ca_8_weeks.parquet
+  kilowatch replay meters.parquet --speed 3600          an hour in a second
+  kilowatch replay homes.csv --tz +10:00 --opening 250  local standard time, 250.00 paid in advance
+  kilowatch replay big.parquet --lists                  one record per moment and partition: faster
+
+The worker must take the producer's time and leave ticks to the replay:
+  KILOWATCH_TIMESTAMPS=producer KILOWATCH_TICKS=outside kilowatch worker
+"""
+
+
+class FileWrong(ValueError):  # noqa: N818 - read as a sentence
+    """The file cannot be replayed as it is; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Real readings: `kwh` (rows, customers) by interval, `starts_at` (rows,) in UTC seconds."""
+
+    customers: list[str]
+    starts_at: NDArray[np.int64]
+    kwh: NDArray[np.float64]
+    interval_seconds: int
+
+    @property
+    def interval_wh(self) -> NDArray[np.int64]:
+        """Whole watt-hours, -1 where nothing was read (missing or negative)."""
+        known = np.isfinite(self.kwh) & (self.kwh >= 0)
+        return np.where(known, np.rint(np.where(known, self.kwh, 0) * 1000), -1).astype(np.int64)
+
+
+def read_table(path: Path, zone: tzinfo | None = None, time_column: str | None = None) -> Table:
+    """A wide table from a Parquet or CSV file. Raises FileWrong with what to do.
+
+    Naive times are local to `zone`; without one, a column named ..._utc is taken as UTC.
+    """
+    table = _load(path)
+    name = time_column or _time_column(table)
+    starts_at, kept = _instants(table.column(name), name, zone)
+    customers = [column for column in table.column_names if column != name]
+    if not customers:
+        raise FileWrong(f"{path} has no column besides {name}")
+    try:
+        kwh = np.column_stack(
+            [table.column(c).cast(pa.float64()).to_numpy(zero_copy_only=False) for c in customers]
+        )
+    except pa.ArrowInvalid as error:
+        raise FileWrong(f"{path}: every column but {name} must be kWh: {error}") from error
+    order = kept[np.argsort(starts_at[kept], kind="stable")]
+    starts_at, kwh = starts_at[order], kwh[order]
+    return Table(customers, starts_at, kwh, _interval(starts_at, path))
+
+
+def _load(path: Path) -> pa.Table:
+    if not path.exists():
+        raise FileWrong(f"there is no file {path}")
+    try:
+        if path.suffix.lower() == ".csv":
+            return pyarrow.csv.read_csv(path)
+        return pyarrow.parquet.read_table(path)
+    except pa.ArrowInvalid as error:
+        raise FileWrong(f"{path} is neither Parquet nor CSV that can be read: {error}") from error
+
+
+def _time_column(table: pa.Table) -> str:
+    found = [field.name for field in table.schema if pa.types.is_timestamp(field.type)]
+    if len(found) != 1:
+        names = ", ".join(found) or "none"
+        raise FileWrong(f"which column is the time? candidates: {names}; use --time-column NAME")
+    return str(found[0])
+
+
+def _instants(
+    column: pa.ChunkedArray, name: str, zone: tzinfo | None
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """UTC seconds of each row, and the rows that have a time of their own."""
+    if not pa.types.is_timestamp(column.type):
+        column = pc.cast(column, pa.timestamp("s"))
+    is_aware = column.type.tz is not None
+    seconds = column.cast(pa.timestamp("s", column.type.tz)).cast(pa.int64())
+    wall = np.asarray(pc.fill_null(seconds, -1).to_numpy(zero_copy_only=False), np.int64)
+    if not is_aware and zone is None:
+        if not name.lower().endswith("utc"):
+            raise FileWrong(f"times in {name} are local: say where with --tz, e.g. --tz +10:00")
+        zone = UTC
+    at = wall if is_aware or zone is UTC else _localised(wall, zone or UTC)
+    _, first = np.unique(at, return_index=True)  # an hour that comes twice in autumn: the first
+    return at, np.sort(first[at[first] >= 0])
+
+
+def _localised(wall: NDArray[np.int64], zone: tzinfo) -> NDArray[np.int64]:
+    epoch = datetime(1970, 1, 1)  # noqa: DTZ001 - naive on purpose: these are wall clocks
+    moments = (epoch + timedelta(seconds=int(second)) for second in wall)
+    return np.fromiter(
+        (int(moment.replace(tzinfo=zone).timestamp()) for moment in moments), np.int64, len(wall)
+    )
+
+
+def _interval(starts_at: NDArray[np.int64], path: Path) -> int:
+    steps = np.diff(starts_at)
+    if not len(steps):
+        raise FileWrong(f"{path} has fewer than two rows")
+    values, counts = np.unique(steps, return_counts=True)
+    seconds = int(values[np.argmax(counts)])
+    if seconds % SLOT_SECONDS or seconds > DAY_SECONDS:
+        raise FileWrong(
+            f"{path} has intervals of {seconds} s; they must be quarter-hours or multiples up to "
+            "a day"
+        )
+    return seconds
+
+
+def zone_of(text: str) -> tzinfo:
+    """A zone by name or fixed offset.
+
+    >>> zone_of("+10:00"), zone_of("UTC")
+    (datetime.timezone(datetime.timedelta(seconds=36000)), datetime.timezone.utc)
+    """
+    if text.upper() in ("UTC", "Z"):
+        return UTC
+    offset = re.fullmatch(r"([+-])(\d\d):(\d\d)", text)
+    if offset:
+        size = timedelta(hours=int(offset[2]), minutes=int(offset[3]))
+        return timezone(size if offset[1] == "+" else -size)
+    try:
+        return ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no zone; write UTC, +10:00 or a name such as America/Los_Angeles"
+        ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One column of the file as a customer of Kilowatch."""
+
+    account_id: str
+    partition: int
+    max_power_w: int
+    customer_class: str
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """A table with the accounts and the tariff it is sent under."""
+
+    table: Table
+    accounts: list[Account]
+    tariff: dict[str, Any]
+    opening: str
+    partitions: int
+    tick_seconds: int = HOUR_SECONDS
+
+    def opening_records(self) -> list[Input]:
+        """Tariff, terms and an opening payment for each customer, stamped with the first instant."""
+        at = int(self.table.starts_at[0])
+        sent = [messages.tariff(self.tariff, at)]
+        for account in self.accounts:
+            key, partition = account.account_id, account.partition
+            terms = self._terms(account, at)
+            sent.append(Input(topics.ACCOUNT_SETTINGS, partition, key, compact(terms), at))
+        for account in self.accounts:
+            paid = {
+                "version": 1,
+                "accountId": account.account_id,
+                "paymentId": "opening",
+                "amount": self.opening,
+                "paidAt": instant_text(at),
+            }
+            key, partition = account.account_id, account.partition
+            sent.append(Input(topics.PAYMENTS, partition, key, compact(paid), at))
+        return sent
+
+    def _terms(self, account: Account, at: int) -> dict[str, Any]:
+        return {
+            "version": 1,
+            "accountId": account.account_id,
+            "settingsVersion": 1,
+            "customerClass": account.customer_class,
+            "paymentMode": "prepaid",
+            "tariffId": self.tariff["tariffId"],
+            "maxPowerW": account.max_power_w,
+            "meter": {"meterId": f"m-{account.account_id}", "installedAt": instant_text(at)},
+            "warningDays": [7, 3, 1],
+        }
+
+    def moments(self, *, lists: bool) -> Iterator[tuple[int, list[Input]]]:
+        """(instant, records) of each interval's end, in order; with heartbeat and tick at the end.
+
+        `lists` puts all customers of one moment and partition into one record.
+        """
+        interval_wh, seconds = self.table.interval_wh, self.table.interval_seconds
+        next_tick = int(self.table.starts_at[0])
+        for row, starts_at in enumerate(self.table.starts_at.tolist()):
+            read_at = starts_at + seconds
+            at = read_at + ARRIVES_AFTER_SECONDS
+            sent = self._readings(row, interval_wh[row].tolist(), read_at, at, lists=lists)
+            if at >= next_tick:
+                for partition in range(self.partitions):
+                    sent += [messages.heartbeat(partition, at), messages.tick(partition, at)]
+                next_tick = at + self.tick_seconds
+            yield at, sent
+
+    def _readings(
+        self, row: int, energies: list[int], read_at: int, at: int, *, lists: bool
+    ) -> list[Input]:
+        text, seconds = instant_text(read_at), self.table.interval_seconds
+        single = [
+            Input(
+                topics.READINGS,
+                account.partition,
+                account.account_id,
+                b'{"version":1,"accountId":"%s","meterId":"m-%s","readAt":"%s",'
+                b'"intervalSeconds":%d,"intervalWh":%d}'
+                % (name := account.account_id.encode(), name, text.encode(), seconds, energy),
+                at,
+            )
+            for account, energy in zip(self.accounts, energies, strict=True)
+            if energy >= 0
+        ]
+        if not lists:
+            return single
+        together: dict[int, list[Input]] = {}
+        for one in single:
+            together.setdefault(one.partition, []).append(one)
+        return [
+            some[0]._replace(value=b"[" + b",".join(one.value for one in some) + b"]")
+            for some in together.values()
+        ]
+
+
+def plan_replay(
+    table: Table, partitions: int, *, prefix: str, tariff: dict[str, Any], opening: str
+) -> Replay:
+    """Accounts and a tariff for these customers.
+
+    The sheet is made valid from the month of the first reading, under a name of its own, because
+    real data are older than the sample sheets.
+    """
+    first = datetime.fromtimestamp(int(table.starts_at[0]), UTC) - timedelta(days=1)
+    sheet = tariff | {
+        "tariffId": f"replay-{tariff['tariffId']}"[:24],
+        "validFrom": f"{first.year}-{first.month:02d}-01",
+    }
+    peak_w = np.nanmax(np.where(table.kwh < 0, np.nan, table.kwh), axis=0, initial=0.0)
+    peak_w = peak_w * 3_600_000 / table.interval_seconds
+    accounts = []
+    for customer, peak in zip(table.customers, peak_w.tolist(), strict=True):
+        name = f"{prefix}{re.sub(r'[^A-Za-z0-9_.-]', '-', customer)}"[:60]
+        power_w = max(1_000, int(np.ceil(peak * POWER_MARGIN / 1000)) * 1000)
+        large = "large" if power_w > LARGE_POWER_W else "business"
+        kind = large if power_w > BUSINESS_POWER_W else "resident"
+        accounts.append(Account(name, partition_of(name.encode(), partitions), power_w, kind))
+    if len({account.account_id for account in accounts}) < len(accounts):
+        raise FileWrong("two columns have the same name")
+    return Replay(table, accounts, sheet, opening, partitions)
+
+
+def send(replay: Replay, writer: Writer, speed: float, *, lists: bool, console: Console) -> int:
+    """Send all readings; how many that was."""
+    started, first = time.monotonic(), int(replay.table.starts_at[0])
+    count = 0
+    known = replay.table.interval_wh >= 0
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=console) as progress:
+        task = progress.add_task("replaying", total=int(known.sum()))
+        for row, (at, records) in enumerate(replay.moments(lists=lists)):
+            if speed:
+                wait = (at - first) / speed - (time.monotonic() - started)
+                if wait > 0:
+                    time.sleep(wait)
+            for record in records:
+                writer.write(record)
+            count += int(known[row].sum())
+            if row % 64 == 0:
+                writer.check()
+                progress.update(task, completed=count, description=instant_text(at))
+        writer.flush()
+        progress.update(task, completed=count)
+    return count
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options of `kilowatch replay`."""
+    options = argparse.ArgumentParser(
+        prog="kilowatch replay",
+        description=__doc__.split("\n\n")[1],
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = options.add_argument
+    add("file", type=Path, help="wide Parquet or CSV: one column of kWh per customer")
+    add("--speed", type=float, default=0.0,
+        help="multiple of real time; 0 is as fast as Kafka takes it (default 0)")  # fmt: skip
+    add("--tz", type=zone_of, default=None,
+        help="zone of local times: UTC, +10:00, America/Los_Angeles")  # fmt: skip
+    add("--time-column", help="name of the column of interval starts (default: the only time)")
+    add("--tariff", default=None, help="id of a sample sheet (default: the first)")
+    add("--opening", default="100.00", help="opening payment of each customer (default 100.00)")
+    add("--prefix", default="replay-", help="put before each column's name to make an account id")
+    add("--wait", action=argparse.BooleanOptionalAction, default=True,
+        help="wait until a worker has entered the accounts (default: yes)")  # fmt: skip
+    add("--lists", action="store_true", help="one record per moment and partition")
+    return options
+
+
+def main(argv: list[str] | None = None) -> int:
+    """`kilowatch replay FILE`: 0 when every reading is acknowledged."""
+    options = parser().parse_args(argv)
+    settings = settings_from()
+    console = Console(stderr=True)
+    try:
+        table = read_table(options.file, options.tz, options.time_column)
+        sheets = {sheet["tariffId"]: sheet for sheet in shipped_sheets()}
+        wanted = options.tariff or next(iter(sheets))
+        if wanted not in sheets:
+            raise FileWrong(f"no sample sheet {wanted!r}; there are {', '.join(sheets)}")
+        replay = plan_replay(
+            table, settings.partitions, prefix=options.prefix, tariff=sheets[wanted],
+            opening=options.opening,
+        )  # fmt: skip
+        asyncio.run(ensure_topics(settings))
+        writer = Writer(settings.bootstrap)
+        for record in replay.opening_records():
+            writer.write(record)
+        writer.flush()
+        if options.wait:
+            wait_until_known(settings.bootstrap, [a.account_id for a in replay.accounts])
+        started = time.monotonic()
+        count = send(replay, writer, options.speed, lists=options.lists, console=console)
+        writer.close()
+    except (FileWrong, LinkBroken) as error:
+        print(f"kilowatch replay: {error}", file=sys.stderr)
+        return 1
+    seconds = time.monotonic() - started
+    console.print(
+        f"{count:,} readings of {len(replay.accounts)} customers in {seconds:.1f} s "
+        f"({count / seconds:,.0f}/s) to {settings.bootstrap}"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,421 @@
+"""What does the whole utility do next?
+
+A seeded step machine: `step(until)` gives every record the outside systems write up to that
+instant, `observe` tells it what Kilowatch answered.  It reads no clock and knows no Kafka, so that
+the same world feeds a broker (`drive`), the crash simulation and the tests.  Customers, meters,
+habits, faults and the field have files of their own; here they meet.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from simulator import messages
+from simulator.customers import Customer, Loads, draw_customers
+from simulator.faults import FaultRates, Faults
+from simulator.field import Field, FieldRates, Happening
+from simulator.habits import Payer, draw_payer
+from simulator.messages import HEARTBEAT_RANK, RANK, Input, Terms
+from simulator.meters import DAY_SECONDS, Meter, draw_meter
+from simulator.sheets import Sheets, shipped_sheets
+from streams import topics
+from streams.topics import partition_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+HOUR_SECONDS = 3_600
+TIERS = ("normal", "low", "lower", "lowest")
+MAX_RATES = 6
+_MIDSUMMER_DAY = 172  # day of the year of the northern summer solstice
+
+TARIFF_OF = {
+    "resident": (
+        "cn-sd-residential",
+        "cn-sd-residential-tou",
+        "gb-svt-elec-2024q3",
+        "za-eskom-homelight20a",
+    ),
+    "business": ("cn-sd-ic-1kv",),
+    "large": ("cn-sd-ic-1kv",),
+}
+"""Tariffs by customer class, as far as the plan's sheets have them; else any of those."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What kind of world: everything that is not drawn from the seed.
+
+    `grid_seconds` is the finest step of energy, whole quarter-hours that divide a day; `opening_days` the band of days the opening
+    payment lasts; every `beat_seconds` each partition gets a payments heartbeat and a tick, at 0
+    once at the end of each step; shares are of accounts over the whole run.
+    """
+
+    seed: int = 7
+    accounts: int = 300
+    partitions: int = 8
+    starts_at: int = 1_783_296_000  # 2026-07-06T00:00Z, a Monday
+    grid_seconds: int = 900
+    beat_seconds: int = 300
+    faults: FaultRates = field(default_factory=FaultRates)
+    field_rates: FieldRates = field(default_factory=FieldRates)
+    sheets: tuple[dict[str, Any], ...] = ()
+    opening_days: tuple[float, float] = (1.0, 12.0)
+    bulk_share: float = 0.05  # of moments at which a concentrator sends one list
+    exchange_share: float = 0.0  # of accounts whose meter is exchanged
+    held_share: float = 0.01  # of accounts an operator holds for some days
+    horizon_days: float = 30.0  # within which exchanges and holds fall
+    direct_close_share: float = 0.3
+
+
+@dataclass(slots=True)
+class Account:
+    """One account of the world."""
+
+    number: int
+    customer: Customer
+    payer: Payer
+    meter: Meter
+    terms: Terms
+    partition: int
+    settings_version: int = 1
+    payments: int = 0
+    owed: int = 0
+    pays_at: int = 0
+
+
+class World:
+    """The utility and its customers, from one seed."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.now = plan.starts_at
+        self.sheets = Sheets(list(plan.sheets) or shipped_sheets())
+        self.field = Field(plan.field_rates, plan.seed)
+        self.counts: Counter[str] = Counter()
+        self.accounts = [self._account(*drawn) for drawn in self._draw()]
+        self.faults = Faults(plan.faults, plan.seed, len(self.accounts))
+        self._by_id = {a.customer.account_id: a for a in self.accounts}
+        self._dice = random.Random(f"{plan.seed}:world")
+        self._inputs: list[tuple[int, int, int, Input]] = []
+        self._happenings: list[tuple[int, int, str, Account]] = []
+        self._sequence = 0
+        count = len(self.accounts)
+        self._loads = Loads([a.customer for a in self.accounts], plan.grid_seconds, plan.seed)
+        self._total_mwh = np.zeros(count, np.int64)
+        self._rates_mwh = np.zeros((count, MAX_RATES), np.int64)
+        self._connected = np.ones(count, np.bool_)
+        self._has_rates = np.array(
+            [a.number for a in self.accounts if a.meter.schedule.has_rates], np.int64
+        )
+        self._day = -1
+        self._day_mwh: NDArray[np.int64] = np.zeros((count, 0), np.int64)
+        self._readers = self._reading_plan()
+        self._next_slot_end = self._first_slot_end()
+        self._next_beat = plan.starts_at
+        self._plan_happenings()
+
+    # --- making ---------------------------------------------------------------------------------
+
+    def _draw(self) -> Iterator[tuple[int, Customer]]:
+        dice = random.Random(f"{self.plan.seed}:customers")
+        yield from enumerate(draw_customers(self.plan.accounts, dice))
+
+    def _account(self, number: int, customer: Customer) -> Account:
+        dice = random.Random(f"{self.plan.seed}:account:{number}")
+        wanted = TARIFF_OF[customer.kind.customer_class]
+        known = [name for name in wanted if name in self.sheets.ids()] or self.sheets.ids()
+        tariff_id = dice.choice(known)
+        sheet = self.sheets.at(tariff_id, self.plan.starts_at)
+        price = sheet.mean_price + float(sheet.standing_per_day) / customer.daily_kwh
+        rates = len(sheet.prices)
+        meter = draw_meter(customer, sheet.zone, rates, self.plan.grid_seconds, dice)
+        payer = draw_payer(customer, price, dice)
+        daily, large = payer.daily_cost, customer.kind.customer_class == "large"
+        terms = Terms(
+            tariff_id,
+            credit_limit=round(daily * 3) if large else 0,
+            warning_amount=max(1, round(daily * dice.uniform(0.5, 3))),
+            reconnect_min=dice.choice((0, max(1, round(daily)))),
+            direct_close_agreed=dice.random() < self.plan.direct_close_share,
+        )
+        partition = partition_of(customer.account_id.encode(), self.plan.partitions)
+        return Account(number, customer, payer, meter, terms, partition)
+
+    def _reading_plan(self) -> list[tuple[int, bool, list[Account]]]:
+        """(seconds, whether a register, accounts) of each reading schedule in use."""
+        by_schedule: dict[tuple[int, bool], list[Account]] = {}
+        for account in self.accounts:
+            plan = account.meter.schedule
+            if plan.interval_seconds:
+                by_schedule.setdefault((plan.interval_seconds, False), []).append(account)
+            if plan.register_seconds:
+                by_schedule.setdefault((plan.register_seconds, True), []).append(account)
+        return [(*key, accounts) for key, accounts in sorted(by_schedule.items())]
+
+    def _first_slot_end(self) -> int:
+        grid = self.plan.grid_seconds
+        return self.plan.starts_at - self.plan.starts_at % grid + grid
+
+    def _plan_happenings(self) -> None:
+        plan, dice = self.plan, random.Random(f"{self.plan.seed}:happenings")
+        span = int(plan.horizon_days * DAY_SECONDS)
+        for account in self.accounts:
+            regular = account.payer.next_regular(plan.starts_at, dice)
+            if regular is not None:
+                first = plan.starts_at + dice.randrange(max(1, regular - plan.starts_at))
+                self._later(first, "regular", account)
+            if dice.random() < plan.exchange_share:
+                at = plan.starts_at + dice.randrange(DAY_SECONDS, max(span, DAY_SECONDS + 1))
+                self._later(at - at % HOUR_SECONDS, "exchange", account)
+            if dice.random() < plan.held_share:
+                at = plan.starts_at + dice.randrange(span)
+                self._later(at, "hold-supply", account)
+                until = at + dice.randrange(DAY_SECONDS, 4 * DAY_SECONDS)
+                self._later(until, "release-supply", account)
+
+    # --- records --------------------------------------------------------------------------------
+
+    def opening(self) -> list[Input]:
+        """Tariff sheets, terms and opening payments: all that must stand before any reading."""
+        at, sent = self.plan.starts_at, []
+        for tariff_id in self.sheets.ids():
+            for sheet in self.sheets.versions(tariff_id):
+                sent.append(messages.tariff(sheet.plain, at))
+        sent += [self._settings(account, at) for account in self.accounts]
+        dice = random.Random(f"{self.plan.seed}:opening")
+        for account in self.accounts:
+            amount = account.payer.opening_amount(dice.uniform(*self.plan.opening_days))
+            sent.append(self._payment(account, at, amount))
+        return sent
+
+    def step(self, until: int) -> list[Input]:
+        """Every record written in (now, until], in order of time; `until` becomes now."""
+        while self._next_slot_end <= until:
+            self._pass_slot(self._next_slot_end)
+            self._next_slot_end += self.plan.grid_seconds
+        self._advance(until)
+        self.now = until
+        return self._bulked(self._ready(until))
+
+    def _pass_slot(self, end: int) -> None:
+        """One grid slot of energy, and the readings taken at its end."""
+        start = end - self.plan.grid_seconds
+        self._advance(start)
+        if start // DAY_SECONDS != self._day:
+            self._draw_day(start // DAY_SECONDS)
+        used = self._day_mwh[:, start % DAY_SECONDS // self.plan.grid_seconds] * self._connected
+        self._total_mwh += used
+        if len(self._has_rates):
+            period = [self._rate_period(self.accounts[n], start) for n in self._has_rates]
+            self._rates_mwh[self._has_rates, period] += used[self._has_rates]
+        for seconds, is_register, accounts in self._readers:
+            if seconds == DAY_SECONDS or end % seconds == 0:
+                for account in accounts:
+                    self._read(account, end, seconds, is_register=is_register)
+
+    def _read(self, account: Account, at: int, seconds: int, *, is_register: bool) -> None:
+        meter, number = account.meter, account.number
+        if seconds == DAY_SECONDS and not self._is_new_day(account, at):
+            return
+        account_id, total = account.customer.account_id, int(self._total_mwh[number])
+        if is_register:
+            telegram = meter.register(account_id, at, total, self._rates_mwh[number].tolist())
+        else:
+            telegram = meter.interval(account_id, at, total)
+        self.counts["readings taken"] += 1
+        for arrival, value in self.faults.deliveries(number, telegram):
+            self._queue(Input(topics.READINGS, account.partition, account_id, value, arrival))
+
+    def _is_new_day(self, account: Account, at: int) -> bool:
+        """Is this the first grid point of a local day? That is when the daily freeze is taken."""
+        zone = account.meter.zone
+        before, now = (
+            datetime.fromtimestamp(moment, UTC).astimezone(zone).date()
+            for moment in (at - self.plan.grid_seconds, at)
+        )
+        return before != now
+
+    def _rate_period(self, account: Account, at: int) -> int:
+        return self.sheets.at(account.terms.tariff_id, at).rate_period(at)
+
+    def _draw_day(self, day: int) -> None:
+        """Loads of a UTC day for all accounts, by their local hours."""
+        self._day = day
+        grid = self.plan.grid_seconds
+        starts = [day * DAY_SECONDS + second for second in range(0, DAY_SECONDS, grid)]
+        by_zone: dict[str, tuple[list[int], list[int]]] = {}
+        for account in self.accounts:
+            zone = account.meter.zone
+            if zone.key not in by_zone:
+                local = [datetime.fromtimestamp(at, UTC).astimezone(zone) for at in starts]
+                weekend = [int(moment.weekday() >= 5) for moment in local]  # noqa: PLR2004
+                by_zone[zone.key] = ([moment.hour for moment in local], weekend)
+        parts = [by_zone[account.meter.zone.key] for account in self.accounts]
+        hours, weekend = (np.array([p[i] for p in parts]).reshape(-1, len(starts)) for i in (0, 1))
+        day_of_year = datetime.fromtimestamp(starts[0], UTC).timetuple().tm_yday
+        season = float(np.cos((day_of_year - _MIDSUMMER_DAY) / 365.25 * 2 * np.pi))
+        self._day_mwh = self._loads.day_mwh(day, hours, weekend, season)
+
+    # --- what happens besides readings ------------------------------------------------------------
+
+    def _advance(self, until: int) -> None:
+        """Field and customers up to and including `until`."""
+        for happening in self.field.advance(until):
+            self._take_up(happening)
+        while self._happenings and self._happenings[0][0] <= until:
+            at, _, kind, account = heapq.heappop(self._happenings)
+            self._happen(kind, account, at)
+
+    def _happen(self, kind: str, account: Account, at: int) -> None:
+        if kind == "regular":
+            self._pay(account, at, account.payer.amount(self._dice))
+            following = account.payer.next_regular(at, self._dice)
+            if following is not None:
+                self._later(following, "regular", account)
+        elif kind == "pay":
+            self._pay(account, at, account.payer.amount(self._dice) + account.owed)
+            account.owed = 0
+        elif kind == "dark":
+            if self.field.position(account.customer.account_id) != "connected":
+                self._pay(account, at, account.payer.amount(self._dice, days=5) * 2)
+                self._later(at + DAY_SECONDS, "dark", account)
+        elif kind == "exchange":
+            self._exchange(account, at)
+        else:
+            account_id = account.customer.account_id
+            self._queue(messages.operator_action(account_id, account.partition, kind, at))
+
+    def _take_up(self, happening: Happening) -> None:
+        account = self._by_id[happening.account_id]
+        if happening.kind == "switched":
+            self._connected[account.number] = happening.switch == "connected"
+            if happening.switch == "disconnected":
+                self.counts["trips executed"] += 1
+                wait = account.payer.after_trip(self._dice)
+                self._later(happening.at + wait, "pay", account)
+                self._later(happening.at + wait + DAY_SECONDS, "dark", account)
+            elif happening.switch == "connected":
+                self.counts["restores executed"] += 1
+            return
+        if happening.kind == "receipt":
+            self._queue(messages.receipt(happening, account.partition))
+        else:
+            self._queue(messages.switch_report(happening, account.partition))
+
+    def observe(self, topic: str, effect: dict[str, Any]) -> None:
+        """Kilowatch said something: the field obeys, the customer reacts. Repeats do no harm."""
+        if topic == topics.TRIP_COMMANDS:
+            self.field.take_trip(effect, self.now)
+        elif topic == topics.RESTORE_COMMANDS:
+            self.field.take_restore(effect, self.now)
+        elif topic in (topics.LOW_BALANCE_WARNINGS, topics.DISCONNECTION_NOTICES):
+            account = self._by_id[effect["accountId"]]
+            dice = random.Random(f"{self.plan.seed}:hears:{effect['effectId']}")
+            if topic == topics.DISCONNECTION_NOTICES:
+                if self.field.take_notice(effect, self.now):
+                    self._moved(account, account.payer.after_notice(dice), effect["amountDue"])
+            elif tier := TIERS.index(effect["tier"]):
+                wait = account.payer.after_warning(tier, dice)
+                self._moved(account, wait, "0")
+        self.counts[topic] += 1
+
+    def _moved(self, account: Account, wait: int | None, due: str) -> None:
+        """The customer decides to pay, unless a payment is on its way already."""
+        if wait is None or account.pays_at > self.now:
+            return
+        account.pays_at = self.now + wait
+        account.owed = max(0, round(float(due)))
+        self._later(self.now + wait, "pay", account)
+
+    def _pay(self, account: Account, at: int, amount: int) -> None:
+        payment = self._payment(account, at, amount)
+        self._queue(payment)
+        if self._dice.random() < self.plan.faults.payment_repeated:
+            self._queue(payment._replace(at=at + self._dice.randrange(1, HOUR_SECONDS)))
+        if self._dice.random() < self.plan.faults.payment_reversed:
+            later = at + self._dice.randrange(HOUR_SECONDS, 2 * DAY_SECONDS)
+            self._queue(self._payment(account, later, -amount))
+
+    def _payment(self, account: Account, at: int, amount: int) -> Input:
+        account.payments += 1
+        self.counts["payments"] += 1
+        account_id = account.customer.account_id
+        return messages.payment(account_id, account.partition, account.payments, amount, at)
+
+    def _settings(self, account: Account, at: int, exchange: dict[str, Any] | None = None) -> Input:
+        version, meter = account.settings_version, account.meter
+        return messages.settings(
+            account.customer, account.partition, version, meter, account.terms, at, exchange
+        )
+
+    def _exchange(self, account: Account, at: int) -> None:
+        """A fitter changes the meter: the old one's last figures close it, the new starts at 0."""
+        number, old = account.number, account.meter
+        total, rates = int(self._total_mwh[number]), self._rates_mwh[number].tolist()
+        account.settings_version += 1
+        account.meter = old.exchanged(account.settings_version, total, rates)
+        told = {"startRegisterWh": 0, "previousFinalRegisterWh": old.register_wh(total)}
+        self._queue(self._settings(account, at, told))
+        self.counts["meters exchanged"] += 1
+
+    # --- the queue of what comes ------------------------------------------------------------------
+
+    def _queue(self, record: Input) -> None:
+        self._sequence += 1
+        rank = RANK[record.topic] if record.key else HEARTBEAT_RANK + (record.topic == topics.TICKS)
+        heapq.heappush(self._inputs, (record.at, rank, self._sequence, record))
+
+    def _later(self, at: int, kind: str, account: Account) -> None:
+        self._sequence += 1
+        heapq.heappush(self._happenings, (at, self._sequence, kind, account))
+
+    def _ready(self, until: int) -> list[Input]:
+        """What is due, with the clock's own records among it."""
+        beat = self.plan.beat_seconds
+        beats = range(self._next_beat, until + 1, beat) if beat else [until]
+        for at in beats:
+            for partition in range(self.plan.partitions):
+                self._queue(messages.heartbeat(partition, at))
+                self._queue(messages.tick(partition, at))
+            self._next_beat = at + beat
+        ready = []
+        while self._inputs and self._inputs[0][0] <= until:
+            ready.append(heapq.heappop(self._inputs)[3])
+        return ready
+
+    def _bulked(self, sent: list[Input]) -> list[Input]:
+        """Now and then a concentrator sends what it holds of a partition as one list."""
+        bulk = {
+            partition
+            for partition in range(self.plan.partitions)
+            if self._dice.random() < self.plan.bulk_share
+        }
+        kept: list[Input] = []
+        open_lists: dict[int, list[Input]] = {}
+        for record in sent:
+            if record.topic != topics.READINGS or record.partition not in bulk:
+                kept.append(record)
+            elif record.value[:1] + record.value[-1:] != b"{}":  # broken: not even an object
+                kept.append(record)
+            else:
+                open_lists.setdefault(record.partition, []).append(record)
+        for records in open_lists.values():
+            for first in range(0, len(records), _LONGEST_LIST):
+                some = records[first : first + _LONGEST_LIST]
+                value = b"[" + b",".join(record.value for record in some) + b"]"
+                kept.append(some[-1]._replace(key=some[0].key, value=value))
+        kept.sort(key=lambda record: record.at)
+        return kept
+
+
+_LONGEST_LIST = 100

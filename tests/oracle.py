@@ -1,0 +1,353 @@
+"""What is the true balance of every account, and what was wrongly done or left undone?
+
+A second, slow and independent answer: it takes the records of the input topics as they lie in the
+log, and works out each account from its first day with plain Python integers, `datetime` and
+`zoneinfo`.  It shares no line with `scoring/`; only the rules of the trade, as domain.md and the
+issue state them, are the same.  What it makes of energy is told in `oracle_usage`; the judgments
+about warnings, trips and restores are in `oracle_judge`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from simulator.sheets import Sheet, Sheets
+from tests.oracle_usage import UsageOracle
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+NANOS = 10**9
+MICROS = 10**6
+MAX_FUTURE_SECONDS = 300
+
+
+class LogRecord(NamedTuple):
+    """One record as it lies in the log; `at` is its timestamp in seconds."""
+
+    topic: str
+    partition: int
+    offset: int
+    at: int
+    key: str | None
+    value: bytes | None
+
+
+class Refused(Exception):
+    """This is no fact: why, by the name an operator would see."""
+
+
+class Refusal(NamedTuple):
+    """A refused input: where, and why. `item` is -1 for a whole record."""
+
+    topic: str
+    partition: int
+    offset: int
+    item: int
+    reason: str
+
+
+# --- money ------------------------------------------------------------------------------------
+
+
+def rounded(amount_nanos: int, quantum_nanos: int) -> int:
+    """Half away from zero to the quantum.
+
+    >>> rounded(125, 10), rounded(-125, 10), rounded(124, 10), rounded(7, 1)
+    (130, -130, 120, 7)
+    """
+    size = (abs(amount_nanos) * 2 + quantum_nanos) // (2 * quantum_nanos) * quantum_nanos
+    return size if amount_nanos >= 0 else -size
+
+
+def small(amount: str, units: int) -> int:
+    """A written decimal in whole small units; it must fit."""
+    scaled = Decimal(amount) * units
+    assert scaled == int(scaled), amount
+    return int(scaled)
+
+
+def bill_nanos(sheet: Sheet, used_wh: dict[int, int], days: int, before_wh: int) -> int:
+    """What a month's usage by rate period costs; `before_wh` is the year's usage before it.
+
+    domain.md 3.3 C6: a year's first 2,400 kWh are used up, 260 more cross the edge at 2,520.
+
+    >>> from simulator.sheets import read_sheet
+    >>> sheet = read_sheet({"tariffId": "r", "currency": "CNY", "zone": "Asia/Shanghai",
+    ...   "validFrom": "2026-01-01", "ratePeriods": [{"name": "flat", "pricePerKwh": "0.5469"}],
+    ...   "tiers": {"reset": "year", "steps": [{"uptoKwh": "2520", "addPerKwh": "0"},
+    ...   {"uptoKwh": None, "addPerKwh": "0.05"}]}})
+    >>> bill_nanos(sheet, {0: 260_000}, 30, 2_400_000) / NANOS
+    149.194
+    """
+    plain = sheet.plain
+    quantum = max(1, small(plain.get("rounding", "0"), NANOS))
+    total = rounded(days * small(plain.get("standingPerDay", "0"), NANOS), quantum)
+    for period, price in enumerate(sheet.prices):
+        total += rounded(used_wh.get(period, 0) * small(str(price), MICROS), quantum)
+    tiers = plain.get("tiers")
+    if tiers:
+        start = before_wh if tiers["reset"] == "year" else 0
+        end, lower = start + sum(used_wh.values()), 0
+        for step in tiers["steps"]:
+            upper = end if step["uptoKwh"] is None else small(step["uptoKwh"], 1000)
+            inside = max(0, min(end, upper) - max(start, lower))
+            total += rounded(inside * small(step.get("addPerKwh", "0"), MICROS), quantum)
+            lower = max(lower, upper)
+    return total
+
+
+# --- facts ------------------------------------------------------------------------------------
+
+
+READING_FIELDS = {
+    "version", "accountId", "meterId", "readAt", "registerWh", "rateRegistersWh",
+    "intervalSeconds", "intervalWh", "quality",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One reading that could be read; whether it counts is `oracle_usage`'s to say."""
+
+    account_id: str
+    meter_id: str
+    read_at: int
+    received_at: int
+    register_wh: int | None
+    rate_registers_wh: tuple[int, ...] | None
+    interval_seconds: int
+    interval_wh: int
+    quality: str
+    place: tuple[int, int, int]  # partition, offset, item
+
+
+def seconds_of(text: Any) -> int:
+    """Seconds since 1970 of an ISO instant with an offset."""
+    moment = datetime.fromisoformat(text)
+    assert moment.tzinfo is not None
+    return int(moment.timestamp())
+
+
+def is_count(value: Any) -> bool:
+    """A whole number from zero."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def read_reading(body: Any, record: LogRecord, item: int) -> Reading:
+    """One reading from its JSON; Refused with the reason's name."""
+    if not isinstance(body, dict):
+        raise Refused("wrong_shape")
+    if body.get("version") != 1:
+        raise Refused("unknown_version" if is_count(body.get("version")) else "wrong_shape")
+    has_register, has_interval = "registerWh" in body, "intervalSeconds" in body
+    numbers = [body[n] for n in ("registerWh", "intervalSeconds", "intervalWh") if n in body]
+    numbers += body.get("rateRegistersWh", [])
+    names_are_texts = all(isinstance(body.get(n), str) for n in ("accountId", "meterId", "readAt"))
+    if (
+        set(body) - READING_FIELDS
+        or not names_are_texts
+        or not all(is_count(number) for number in numbers)
+        or not (has_register or has_interval)
+        or has_interval != ("intervalWh" in body)
+    ):
+        raise Refused("wrong_shape")
+    if item < 0 and record.key != body["accountId"]:
+        raise Refused("key_mismatch")
+    try:
+        read_at = seconds_of(body["readAt"])
+    except ValueError as error:
+        raise Refused("wrong_shape") from error
+    rates = body.get("rateRegistersWh")
+    return Reading(
+        body["accountId"], body["meterId"], read_at, record.at, body.get("registerWh"),
+        tuple(rates) if rates is not None else None, body.get("intervalSeconds", 0),
+        body.get("intervalWh", 0), body.get("quality", "0.0"),
+        (record.partition, record.offset, item),
+    )  # fmt: skip
+
+
+@dataclass
+class Account:
+    """All facts of one account, in the order in which they were stamped."""
+
+    account_id: str
+    settings: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
+    payments: dict[str, tuple[int, int]] = field(default_factory=dict)  # id -> (at, nanos)
+    receipts: dict[str, int] = field(default_factory=dict)  # notice id -> first stamped at
+    actions: list[tuple[int, str]] = field(default_factory=list)
+    usage: UsageOracle | None = None
+    accepted: list[Accepted] = field(default_factory=list)
+
+    def terms(self, at: int) -> dict[str, Any] | None:
+        """The settings in force at an instant."""
+        known = [body for stamped, body in self.settings if stamped <= at]
+        return max(known, key=lambda body: int(body["settingsVersion"]), default=None)
+
+    def paid_nanos(self, at: int | None = None) -> int:
+        """Money received up to an instant, repeats counted once."""
+        return sum(n for stamped, n in self.payments.values() if at is None or stamped <= at)
+
+
+class Accepted(NamedTuple):
+    """A reading that counted: the as-of time it led to, and where it lies."""
+
+    read_at: int
+    received_at: int
+    place: tuple[int, int, int]
+
+
+class Oracle:
+    """Everything that follows from the records of the input topics."""
+
+    def __init__(self, records: Iterable[LogRecord]) -> None:
+        every = list(records)
+        self.sheets = Sheets(
+            [_without_version(r.value) for r in every if r.topic == "tariffs" and r.value]
+        )
+        self.accounts: dict[str, Account] = {}
+        self.refusals: set[Refusal] = set()
+        self.outcomes: dict[str, int] = defaultdict(int)
+        for record in _in_order(every):
+            self._take(record)
+
+    def _take(self, record: LogRecord) -> None:
+        if record.topic == "meter-readings":
+            self._take_readings(record)
+            return
+        take = _TAKE.get(record.topic)
+        if take is None or record.key is None or record.value is None:
+            return
+        take(self, record, json.loads(record.value))
+
+    def _account(self, account_id: str) -> Account:
+        return self.accounts.setdefault(account_id, Account(account_id))
+
+    def _take_settings(self, record: LogRecord, body: dict[str, Any]) -> None:
+        account = self._account(body["accountId"])
+        account.settings.append((record.at, body))
+        if account.usage is None:
+            account.usage = UsageOracle(self.sheets, body)
+        else:
+            account.usage.change_settings(body)
+            self.counted(account, record.at, "0.0")
+
+    def _take_payment(self, record: LogRecord, body: dict[str, Any]) -> None:
+        payments = self._account(body["accountId"]).payments
+        payments.setdefault(body["paymentId"], (record.at, small(body["amount"], NANOS)))
+
+    def _take_receipt(self, record: LogRecord, body: dict[str, Any]) -> None:
+        self._account(body["accountId"]).receipts.setdefault(body["noticeId"], record.at)
+
+    def _take_action(self, record: LogRecord, body: dict[str, Any]) -> None:
+        self._account(body["accountId"]).actions.append((record.at, body["action"]))
+
+    def _take_readings(self, record: LogRecord) -> None:
+        try:
+            body = json.loads(record.value or b"")
+        except (ValueError, RecursionError):
+            self._refuse(record, -1, "not_json")
+            return
+        many = isinstance(body, list)
+        for item, one in enumerate(body if many else [body]):
+            self._take_reading(record, item if many else -1, one)
+
+    def _take_reading(self, record: LogRecord, item: int, body: Any) -> None:
+        try:
+            reading = read_reading(body, record, item)
+            account = self.accounts.get(reading.account_id)
+            if account is None or account.usage is None:
+                raise Refused("unknown_account")
+            outcome = account.usage.take(reading)
+            self.outcomes[outcome] += 1
+            if outcome == "accepted":
+                account.accepted.append(
+                    Accepted(account.usage.read_at, record.at, reading.place)
+                )
+                self.counted(account, record.at, reading.quality)
+        except Refused as refused:
+            self._refuse(record, item, str(refused))
+
+    def counted(self, account: Account, received_at: int, quality: str) -> None:
+        """Energy has just been counted; for those who watch (see `oracle_judge`)."""
+
+    def _refuse(self, record: LogRecord, item: int, reason: str) -> None:
+        self.outcomes["refused"] += 1
+        self.refusals.add(Refusal(record.topic, record.partition, record.offset, item, reason))
+
+    # --- answers --------------------------------------------------------------------------------
+
+    def balance_nanos(self, account_id: str) -> int:
+        """Payments less all bills since the first reading, to the last nano."""
+        account = self.accounts[account_id]
+        return account.paid_nanos() - self.billed_nanos(account)
+
+    def closed_days(self) -> dict[tuple[str, str], tuple[int, int]]:
+        """Every finished local day by (account, date): energy, and what of it is a guess."""
+        return {
+            (account.account_id, day.isoformat()): figures
+            for account in self.accounts.values()
+            if account.usage is not None
+            for day, figures in account.usage.days().items()
+        }
+
+    def billed_nanos(self, account: Account) -> int:
+        """All bills of an account up to its newest accepted reading."""
+        usage = account.usage
+        if usage is None or usage.first_month is None:
+            return 0
+        return billed_nanos(self.sheets, usage)
+
+
+def billed_nanos(sheets: Sheets, usage: UsageOracle) -> int:
+    """The bills of all months from the first to that of the newest reading, that one so far."""
+    assert usage.first_month is not None
+    last = datetime.fromtimestamp(usage.read_at - 1, UTC).astimezone(usage.zone)
+    total, year_wh = 0, 0
+    for month in range(usage.first_month, last.year * 12 + last.month):
+        year, month_of_year = divmod(month, 12)
+        year_wh = year_wh if month_of_year else 0
+        first = datetime(year, month_of_year + 1, 1, 12, tzinfo=usage.zone)
+        sheet = sheets.at(usage.tariff_id, int(first.timestamp()))
+        is_current = month == last.year * 12 + last.month - 1
+        following = datetime(year + (month_of_year == 11), (month_of_year + 1) % 12 + 1, 1)  # noqa: DTZ001, PLR2004
+        days = last.day if is_current else (following - first.replace(tzinfo=None, hour=0)).days
+        used = usage.used_wh(month)
+        total += bill_nanos(sheet, used, days, year_wh)
+        year_wh += sum(used.values())
+    return total
+
+
+def _without_version(value: bytes) -> dict[str, Any]:
+    body: dict[str, Any] = json.loads(value)
+    body.pop("version", None)
+    return body
+
+
+_RANK = {"tariffs": 0, "account-settings": 1, "payments": 2}
+
+
+def _in_order(records: list[LogRecord]) -> list[LogRecord]:
+    """Time order between topics, offset order within one: a partition's log is never reordered."""
+    newest: dict[tuple[str, int], int] = {}
+    keyed = []
+    for record in sorted(records, key=lambda r: (r.topic, r.partition, r.offset)):
+        lane = (record.topic, record.partition)
+        newest[lane] = max(newest.get(lane, 0), record.at)
+        keyed.append(((newest[lane], _RANK.get(record.topic, 9)), record))
+    keyed.sort(key=lambda pair: pair[0])  # stable: offsets stay in order
+    return [record for _, record in keyed]
+
+
+_TAKE: dict[str, Any] = {
+    "account-settings": Oracle._take_settings,
+    "payments": Oracle._take_payment,
+    "delivery-receipts": Oracle._take_receipt,
+    "operator-actions": Oracle._take_action,
+}

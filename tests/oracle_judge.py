@@ -1,0 +1,267 @@
+"""Was anybody cut off wrongly, not warned, not given back, or told two things under one id?
+
+The judgments over a whole run: the oracle's truth on one side, what Kilowatch said and what the
+field did on the other.  The limits are those of domain.md 6, written here again on purpose: a limit
+changed by mistake in `scoring.rules` must show.  Each judgment is one sentence a person can follow
+up by account and id.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from tests.oracle import NANOS, Account, LogRecord, Oracle, billed_nanos, seconds_of, small
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from simulator.field import Execution
+    from tests.oracle_usage import UsageOracle
+
+HOUR = 3_600
+NOTICE_LEAD_SECONDS = 30 * 60
+TRIP_WINDOW_HOURS = (9, 16)
+COMMAND_LIFE_SECONDS = 30 * 60
+MAX_AGE_SECONDS = {"resident": 26 * HOUR, "business": 26 * HOUR, "large": 2 * HOUR}
+MAX_ESTIMATED_SHARE = 0.02
+RESTORE_WITHIN_SECONDS = 2 * HOUR
+
+WARNINGS, NOTICES = "low-balance-warnings", "disconnection-notices"
+TRIPS, RESTORES, DAYS = "trip-commands", "restore-commands", "daily-usage"
+EFFECT_TOPICS = (WARNINGS, NOTICES, TRIPS, RESTORES, DAYS, "decisions", "account-forecasts")
+
+
+@dataclass
+class Said:
+    """All effects of a run, once each, and the faults of saying."""
+
+    by_topic: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
+    by_id: dict[str, bytes] = field(default_factory=dict)
+    two_bodies: list[str] = field(default_factory=list)
+    repeats: int = 0
+
+    @classmethod
+    def of(cls, records: Iterable[LogRecord]) -> Said:
+        """The effects among these records of the effect topics."""
+        said = cls()
+        for record in records:
+            assert record.value is not None
+            body = json.loads(record.value)
+            effect_id = body["effectId"]
+            known = said.by_id.setdefault(effect_id, record.value)
+            if known is record.value:
+                said.by_topic[record.topic].append(body)
+            elif known == record.value:
+                said.repeats += 1
+            else:
+                said.two_bodies.append(f"{effect_id} was said twice: {known!r} and {record.value!r}")
+        return said
+
+    def of_account(self, topic: str, account_id: str) -> list[dict[str, Any]]:
+        """One account's effects of one kind, in order of decision."""
+        chosen = [body for body in self.by_topic[topic] if body["accountId"] == account_id]
+        return sorted(chosen, key=lambda body: seconds_of(body["decidedAt"]))
+
+
+def wrongful_trips(inputs: list[LogRecord], oracle: Oracle, said: Said) -> list[str]:
+    """Trip commands that should not have been sent, by the truth known at their time."""
+    trips = said.by_topic[TRIPS]
+    if not trips:
+        return []
+    moments = _moments(inputs, {(t["accountId"], seconds_of(t["evidence"]["readAt"])) for t in trips})
+    wrong = []
+    for trip in trips:
+        account = oracle.accounts[trip["accountId"]]
+        at = seconds_of(trip["decidedAt"])
+        reasons = [
+            *_by_terms(account, at),
+            *_by_clock(oracle, account, at, trip),
+            *_by_notice(account, at, trip, said),
+            *_by_money_and_reading(account, at, trip, moments),
+        ]
+        wrong += [f"{trip['effectId']} at {trip['decidedAt']}: {reason}" for reason in reasons]
+    return wrong
+
+
+def _by_terms(account: Account, at: int) -> list[str]:
+    terms = account.terms(at)
+    if terms is None:
+        return ["no settings yet"]
+    reasons = [f"protected: {name}" for name in terms["protections"]]
+    if terms["paymentMode"] != "prepaid":
+        reasons.append("not prepaid")
+    acted = [action for stamped, action in account.actions if stamped <= at]
+    supply = [action for action in acted if action in ("hold-supply", "release-supply")]
+    if supply and supply[-1] == "hold-supply":
+        reasons.append("held by an operator")
+    if terms["customerClass"] == "large" and "approve-trip" not in acted:
+        reasons.append("nobody approved")
+    return reasons
+
+
+def _by_clock(oracle: Oracle, account: Account, at: int, trip: dict[str, Any]) -> list[str]:
+    terms = account.terms(at)
+    assert terms is not None
+    zone = ZoneInfo(oracle.sheets.at(terms["tariffId"], at).zone.key)
+    local = datetime.fromtimestamp(at, UTC).astimezone(zone)
+    expires = seconds_of(trip["expiresAt"])
+    end = datetime.fromtimestamp(expires, UTC).astimezone(zone)
+    opens, closes = TRIP_WINDOW_HOURS
+    tomorrow = local + timedelta(days=1)
+    reasons = []
+    if local.weekday() > 4 or tomorrow.weekday() > 4:  # noqa: PLR2004 - Saturday and Sunday
+        reasons.append(f"on a day off or the day before one ({local:%A})")
+    if local.hour < opens or end.hour * 60 + end.minute > closes * 60 or end.date() != local.date():
+        reasons.append(f"outside {opens} to {closes} o'clock: {local:%H:%M} to {end:%H:%M}")
+    if expires - at > COMMAND_LIFE_SECONDS:
+        reasons.append("lives too long")
+    return reasons
+
+
+def _by_notice(account: Account, at: int, trip: dict[str, Any], said: Said) -> list[str]:
+    episode = trip["effectId"].split(":")[2]
+    notice_id = f"{account.account_id}:notice:{episode}"
+    proven_at = account.receipts.get(notice_id)
+    if notice_id not in said.by_id:
+        return ["no notice"]
+    if proven_at is None or proven_at > at - NOTICE_LEAD_SECONDS:
+        return [f"notice not proven {NOTICE_LEAD_SECONDS // 60} minutes before"]
+    return []
+
+
+def _by_money_and_reading(
+    account: Account, at: int, trip: dict[str, Any], moments: dict[tuple[str, int], list[Moment]]
+) -> list[str]:
+    terms, evidence = account.terms(at), trip["evidence"]
+    assert terms is not None
+    read_at = seconds_of(evidence["readAt"])
+    reasons = []
+    if at - read_at > MAX_AGE_SECONDS[terms["customerClass"]]:
+        reasons.append(f"newest reading is {(at - read_at) / HOUR:.1f} h old")
+    told = small(evidence["bill"], NANOS)
+    here = moments.get((account.account_id, read_at), [])
+    if not here:
+        return [*reasons, "its evidence names a reading that never counted"]
+    credit = small(terms["creditLimit"], NANOS)
+    worst = [account.paid_nanos(at) + credit - m.billed_nanos for m in here]
+    if min(worst) >= 0:
+        reasons.append(f"{min(worst) / NANOS:.9f} was left (it believed a bill of {told / NANOS})")
+    if all(m.estimated_share > MAX_ESTIMATED_SHARE for m in here):
+        reasons.append(f"{here[-1].estimated_share:.1%} of the period is estimated")
+    if not any(m.is_measured for m in here):
+        reasons.append("the newest reading is an estimate")
+    return reasons
+
+
+@dataclass(frozen=True)
+class Moment:
+    """The state of one account right after one accepted reading."""
+
+    received_at: int
+    billed_nanos: int
+    estimated_share: float
+    is_measured: bool
+
+
+def _moments(
+    inputs: list[LogRecord], wanted: set[tuple[str, int]]
+) -> dict[tuple[str, int], list[Moment]]:
+    """States right after every accepted reading at which an account's as-of time was as asked.
+
+    The readings are gone through again for the few accounts that were tripped.
+    """
+    names = {account_id for account_id, _ in wanted}
+    moments: dict[tuple[str, int], list[Moment]] = defaultdict(list)
+
+    class Watching(Oracle):
+        def counted(self, account: Account, received_at: int, quality: str) -> None:
+            usage = account.usage
+            assert usage is not None
+            key = (account.account_id, usage.read_at)
+            if key in wanted:
+                guessed = sum(usage.estimated_by_month_and_period().values())
+                used = sum(sum(usage.used_wh(month).values()) for month in open_months(usage))
+                moments[key].append(
+                    Moment(
+                        received_at,
+                        billed_nanos(self.sheets, usage),
+                        guessed / used if used else 0.0,
+                        quality.split(".")[0] in ("0", "1"),
+                    )
+                )
+
+    whole = ("tariffs", "meter-readings")
+    Watching(r for r in inputs if r.topic in whole or r.key in names)
+    return moments
+
+
+def open_months(usage: UsageOracle) -> list[int]:
+    """The billing months that still take energy."""
+    assert usage.month is not None
+    return [usage.month, usage.month - 1] if usage.previous_open else [usage.month]
+
+
+def missed_warnings(oracle: Oracle, said: Said) -> list[str]:
+    """Accounts whose money ran low or out, by the truth at the end, without a standing warning."""
+    missed = []
+    for account in oracle.accounts.values():
+        warnings = said.of_account(WARNINGS, account.account_id)
+        # by what each stood on, not by when: after a standstill old ticks are judged late
+        raised_on = [seconds_of(w["evidence"]["readAt"]) for w in warnings if w["tier"] != "normal"]
+        for notice in said.of_account(NOTICES, account.account_id):
+            if min(raised_on, default=2**62) > seconds_of(notice["evidence"]["readAt"]):
+                missed.append(f"{notice['effectId']} without a warning before it")
+        terms = account.terms(2**62)
+        if terms is None or not account.accepted:
+            continue
+        left = oracle.balance_nanos(account.account_id) + small(terms["creditLimit"], NANOS)
+        is_warned = bool(warnings) and warnings[-1]["tier"] != "normal"
+        if left < small(terms["warningAmount"], NANOS) and not is_warned:
+            missed.append(f"{account.account_id} has {left / NANOS:.9f} left and was not warned")
+    return missed
+
+
+def not_restored(
+    oracle: Oracle, said: Said, executions: list[Execution], ended_at: int
+) -> list[str]:
+    """Accounts that paid and were left in the dark without so much as a command."""
+    dark = []
+    cancelled = {restore["cancels"] for restore in said.by_topic[RESTORES]}
+    newest: dict[str, Execution] = {}
+    for execution in sorted(executions, key=lambda e: e.at):
+        newest[execution.account_id] = execution
+    for account_id, execution in newest.items():
+        if not execution.is_trip or execution.command_id in cancelled:
+            continue
+        account = oracle.accounts[account_id]
+        terms = account.terms(ended_at)
+        assert terms is not None
+        credit, least = (small(terms[n], NANOS) for n in ("creditLimit", "reconnectMin"))
+        early = ended_at - RESTORE_WITHIN_SECONDS
+        left = account.paid_nanos(early) - oracle.billed_nanos(account) + credit
+        later_reversals = account.paid_nanos() < account.paid_nanos(early)
+        if left >= max(0, least) and execution.at < early and not later_reversals:
+            dark.append(f"{account_id} has {left / NANOS:.2f} and stays tripped by {execution.command_id}")
+    return dark
+
+
+def wrong_days(oracle: Oracle, said: Said) -> list[str]:
+    """Closed local days that were not told, or told with other figures."""
+    told = {
+        (body["accountId"], body["localDate"]): (body["usedWh"], body["estimatedWh"])
+        for body in said.by_topic[DAYS]
+    }
+    true = oracle.closed_days()
+    wrong = [f"{key} was not told, it is {true[key]}" for key in sorted(true.keys() - told.keys())]
+    wrong += [f"{key} was told as {told[key]} but never closed" for key in told.keys() - true.keys()]
+    wrong += [
+        f"{key} was told as {told[key]}, it is {true[key]}"
+        for key in sorted(true.keys() & told.keys())
+        if told[key] != true[key]
+    ]
+    return wrong

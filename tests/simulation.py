@@ -1,0 +1,264 @@
+"""Does anything go wrong, whenever the process dies?
+
+One seed makes one small utility, faults on its way in, and workers that crash at any await, lose
+partitions, come back as zombies and wait for slow acknowledgements; the real `streams.partition`
+and `streams.clerk` run over the log in memory.  At the end every balance must equal the oracle's to
+the last nano, every remembered effect must have been told, nobody wrongly cut off.
+
+    python -m tests.simulation --seed 7              one seed, told in detail
+    python -m tests.simulation --seeds 300 --first-seed 1000
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import random
+import sys
+import time
+import traceback
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from scoring.rules import SupplyRules, WorkingCalendar
+from simulator.answers import tariffs_of
+from simulator.faults import FaultRates
+from simulator.field import FieldRates
+from simulator.sheets import shipped_sheets
+from simulator.world import Plan, World
+from streams.topics import ACCOUNT_SETTINGS, LEDGER_ROWS, SOURCE_OF_TOPIC, TARIFFS
+from tests.memory_log import Cluster
+from tests.oracle import LogRecord
+from tests.oracle_judge import EFFECT_TOPICS
+from tests.oracle_run import judge_run
+from tests.workers import Workers
+
+if TYPE_CHECKING:
+    from simulator.messages import Input
+    from tests.memory_log import Kept, MemoryLog
+
+DAY, HOUR = 86_400, 3_600
+PARTITIONS = 2
+PROCESSES = 2
+GRIDS = (6 * HOUR, 6 * HOUR, 6 * HOUR, 3 * HOUR, 3 * HOUR, HOUR)
+STEP_HOURS = (2, 5, 7, 10, 13, 24)
+"""Steps of a day, UTC: several within the trip windows of Shanghai, Johannesburg and London."""
+FIRST_START = 1_767_225_600  # 2026-01-01T00:00Z
+OBSERVED = frozenset(EFFECT_TOPICS) - {"daily-usage", "account-forecasts"}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of one seed: everything wrong, by judgment, and what the run went through."""
+
+    seed: int
+    wrong: dict[str, list[str]]
+    counts: dict[str, int]
+    seconds: float
+
+    @property
+    def is_right(self) -> bool:
+        """Nothing was wrong."""
+        return not any(self.wrong.values())
+
+    def report(self) -> str:
+        """What was wrong and the command that shows it again."""
+        lines = [f"seed {self.seed} is WRONG; repeat it with: make sim SEED={self.seed}"]
+        for name, found in self.wrong.items():
+            lines += [f"  {name}: {line}" for line in found[:5]]
+            lines += [f"  {name}: and {len(found) - 5} more"] if len(found) > 5 else []  # noqa: PLR2004
+        return "\n".join(lines)
+
+
+def plan_of(seed: int) -> Plan:
+    """A small world: few accounts, two partitions, some weeks in coarse steps, hard faults."""
+    dice = random.Random(f"{seed}:plan")
+    faults = FaultRates(
+        delay_median_seconds=dice.choice((30, 120, 600)), delay_sigma=dice.choice((0.3, 1.2, 2.18))
+    ).times(dice.choice((0, 3, 10)))
+    return Plan(
+        seed=seed,
+        accounts=dice.randint(8, 14),
+        partitions=PARTITIONS,
+        starts_at=FIRST_START + dice.randrange(330) * DAY,
+        grid_seconds=dice.choice(GRIDS),
+        beat_seconds=0,
+        faults=faults,
+        field_rates=FieldRates(
+            fails_once=0.1, needs_crew=0.05, report_lost=0.05, report_late=0.1, notice_lost=0.05
+        ),
+        opening_days=(0.1, 3.0),
+        bulk_share=0.2,
+        exchange_share=0.1,
+        held_share=0.1,
+        horizon_days=6.0,
+    )
+
+
+@dataclass
+class Simulation:
+    """One world, one log, some workers."""
+
+    seed: int
+    days: int = 6
+    world: World = field(init=False)
+    cluster: Cluster = field(init=False)
+    workers: Workers = field(init=False)
+    heard: list[tuple[str, bytes]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        plan = plan_of(self.seed)
+        self.dice = random.Random(f"{self.seed}:simulation")
+        self.world = World(plan)
+        self.cluster = Cluster(PARTITIONS, appended=self._appended)
+        rules = SupplyRules(calendar=WorkingCalendar.weekends_only())
+        tariffs = tariffs_of(shipped_sheets())
+        self.workers = Workers(self.cluster, self.dice, tariffs, rules)
+
+    def _appended(self, topic: str, _partition: int, kept: list[Kept], _log: MemoryLog) -> None:
+        if topic in OBSERVED:
+            self.heard += [(topic, record.value or b"") for record in kept]
+
+    async def run(self) -> dict[str, list[str]]:
+        """Let the world go by, then judge."""
+        await self._send(self.world.opening(), settle=True)
+        end = self.world.plan.starts_at + self.days * DAY
+        while self.world.now < end:
+            sent = self.world.step(min(self._next_step(), end))
+            await self._send(sent, settle=any(r.topic == ACCOUNT_SETTINGS for r in sent))
+            self._hear()
+        for hours in (1, 2):  # what is on its way arrives, in a calm
+            self.workers.calm = True
+            await self._send(self.world.step(end + hours * HOUR), settle=True)
+            self._hear()
+        await self.workers.stop()
+        return self._judge()
+
+    def _next_step(self) -> int:
+        """A few steps a day, most of them while people may be tripped somewhere."""
+        midnight, hour = divmod(self.world.now, DAY)[0] * DAY, self.world.now % DAY // HOUR
+        return midnight + next(h for h in STEP_HOURS if h > hour) * HOUR
+
+    async def _send(self, records: list[Input], *, settle: bool) -> None:
+        """Into the log, and the workers at it; `settle` waits until all of it is durable and told.
+
+        Terms come alone: between topics Kafka orders nothing, and the oracle must know which
+        readings were met under which meter.
+        """
+        terms = [r for r in records if r.topic == ACCOUNT_SETTINGS]
+        if settle and terms:
+            before = [r for r in records if r.at < terms[0].at and r not in terms]
+            after = records[len(before) :]
+            await self._put(before, settle=True)
+            await self._put([r for r in after if r in terms], settle=True)
+            await self._put([r for r in after if r not in terms], settle=True)
+        else:
+            await self._put(records, settle=settle)
+
+    async def _put(self, records: list[Input], *, settle: bool) -> None:
+        for record in records:
+            key = None if record.key is None else record.key.encode()
+            self.cluster.put(
+                record.topic, record.partition, key, record.value, record.at * 1000
+            )
+        await self.workers.work(settle=settle)
+
+    def _hear(self) -> None:
+        heard, self.heard = self.heard, []
+        for topic, value in heard:
+            self.world.observe(topic, json.loads(value))
+
+    def _judge(self) -> dict[str, list[str]]:
+        inputs: list[LogRecord] = []
+        outputs: list[LogRecord] = []
+        rows = {}
+        for (topic, partition), kept in self.cluster.topics.items():
+            if topic == LEDGER_ROWS:
+                rows[partition] = kept
+            else:
+                is_input = topic in SOURCE_OF_TOPIC or topic == TARIFFS
+                into = inputs if is_input else outputs
+                into += [
+                    LogRecord(topic, partition, r.offset, r.timestamp // 1000,
+                              r.key.decode() if r.key else None, r.value)
+                    for r in kept
+                ]  # fmt: skip
+        executions = self.world.field.executions
+        return judge_run(inputs, outputs, rows, executions, self.world.now)
+
+    def counts(self) -> dict[str, int]:
+        """What the run went through."""
+        told = {
+            topic: sum(len(self.cluster.topics[topic, n]) for n in range(PARTITIONS))
+            for topic in ("meter-readings", "refusals", *EFFECT_TOPICS)
+        }
+        return told | dict(self.workers.counts) | dict(self.world.counts)
+
+
+def run_seed(seed: int, days: int = 6) -> Verdict:
+    """One seed from beginning to end; an exception is a wrong like any other."""
+    started = time.process_time()
+    simulation = Simulation(seed, days)
+    try:
+        wrong = asyncio.run(simulation.run())
+    except Exception:  # noqa: BLE001 - whatever breaks is the finding, told with its seed
+        wrong = {"raised": [traceback.format_exc()]}
+    return Verdict(seed, wrong, simulation.counts(), time.process_time() - started)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one seed or many; 0 if all are right."""
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    parser.add_argument("--seed", type=int, help="run this one seed and tell what happened")
+    parser.add_argument("--seeds", type=int, default=100, help="how many seeds (default 100)")
+    parser.add_argument("--first-seed", type=int, default=1)
+    parser.add_argument("--days", type=int, default=6, help="simulated days of each seed")
+    parser.add_argument("--processes", type=int, default=PROCESSES)
+    options = parser.parse_args(argv)
+    console = Console()
+    if options.seed is not None:
+        verdict = run_seed(options.seed, options.days)
+        console.print_json(data=verdict.counts)
+        console.print(f"seed {verdict.seed} is right" if verdict.is_right else verdict.report(),
+                      markup=False)  # fmt: skip
+        return 0 if verdict.is_right else 1
+    return _many(options, console)
+
+
+def _many(options: argparse.Namespace, console: Console) -> int:
+    seeds = range(options.first_seed, options.first_seed + options.seeds)
+    wrong: list[Verdict] = []
+    totals: Counter[str] = Counter()
+    started = time.monotonic()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with (
+        ProcessPoolExecutor(options.processes) as pool,
+        Progress(*columns, TimeRemainingColumn(), console=console) as progress,
+    ):
+        task = progress.add_task("seeds", total=len(seeds))
+        runs = [pool.submit(run_seed, seed, options.days) for seed in seeds]
+        for done in as_completed(runs):
+            verdict = done.result()
+            totals.update(verdict.counts)
+            if not verdict.is_right:
+                wrong.append(verdict)
+                console.print(verdict.report(), markup=False)
+            progress.update(task, advance=1, description=f"seeds, {len(wrong)} wrong")
+    seconds = time.monotonic() - started
+    console.print_json(data=dict(sorted(totals.items())))
+    console.print(
+        f"{len(seeds)} seeds in {seconds:.0f} s ({len(seeds) / seconds:.1f}/s): "
+        f"{len(wrong)} wrong" + "".join(f"\n  make sim SEED={v.seed}" for v in wrong)
+    )
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
