@@ -1,0 +1,114 @@
+"""Which accounts come first?
+
+Lists are ranked over a million accounts in columns, and paged by value, not by position, so that a
+page is right in every process and while accounts change.  It stands apart from `answer`, which
+tells what is said about each; nothing here knows HTTP.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from dataclasses import dataclass
+from heapq import nsmallest
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from api.view import View
+
+SORTS = ("runway", "balance", "id")
+FEW = 20_000
+"""So many ids are quicker sorted than looked for along all ids in order."""
+
+
+class AfterUnreadable(ValueError):  # noqa: N818 - the caller reads it as a sentence
+    """`after` was not written by this API for this sort."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Rows in rank order, and the `after` of the next page, None on the last."""
+
+    rows: list[int]
+    after: str | None
+
+
+def page(view: View, sort: str, tier: int | None, limit: int, after: str | None) -> Page:
+    """The `limit` accounts that come after `after` (None: the first).
+
+    `runway`: shortest median runway first; `balance`: least first; `id`: by account id.  Equal
+    accounts follow each other in an arbitrary but lasting order.  Raises AfterUnreadable.
+    """
+    count = len(view)
+    if sort == "id":
+        return _by_id(view, tier, limit, after)
+    column = "runway_hours_p50" if sort == "runway" else "balance_nanos"
+    values = np.ascontiguousarray(view.look[column][:count])
+    hashes = view.id_hash[:count]
+    chosen = np.ones(count, np.bool_)
+    if tier is not None:
+        chosen = view.book.ledger["tier"][:count] == tier
+    if after is not None:
+        value, number = _read_after(after)
+        chosen &= (values > value) | ((values == value) & (hashes > np.uint64(number)))
+    rows = np.flatnonzero(chosen)
+    first = _first(values[rows], hashes[rows], limit + 1)
+    found = rows[first].tolist()
+    if len(found) <= limit:
+        return Page(found, None)
+    last = found[limit - 1]
+    return Page(found[:limit], f"{values[last].item()!r}~{int(hashes[last]):x}")
+
+
+def _first(
+    values: NDArray[np.generic], hashes: NDArray[np.uint64], count: int
+) -> NDArray[np.int64]:
+    """Positions of the `count` smallest by (value, hash), in order, without sorting the rest."""
+    if len(values) > count:
+        edge = np.partition(values, count - 1)[count - 1]
+        below = np.flatnonzero(values < edge)
+        equal = np.flatnonzero(values == edge)
+        wanted = count - len(below)
+        if len(equal) > wanted:
+            equal = equal[np.argpartition(hashes[equal], wanted - 1)[:wanted]]
+        near = np.concatenate([below, equal])
+    else:
+        near = np.arange(len(values))
+    return np.asarray(near[np.lexsort((hashes[near], values[near]))])
+
+
+def _read_after(after: str) -> tuple[float | int, int]:
+    """The rank and the hash in an `after`; a rank is an int64, a float32 or infinite."""
+    value, tilde, number = after.partition("~")
+    try:
+        rank = int(value) if value.lstrip("-").isdecimal() else float(value)
+        hashed = int(number, 16)
+    except ValueError as error:
+        raise AfterUnreadable(f"{after[:80]!r} is not an `after` of this sort") from error
+    is_rank = abs(rank) < 2**63 or math.isinf(rank)  # not a number is neither
+    if not (tilde and is_rank and 0 <= hashed < 2**64):
+        raise AfterUnreadable(f"{after[:80]!r} is not an `after` of this sort")
+    return rank, hashed
+
+
+def _by_id(view: View, tier: int | None, limit: int, after: str | None) -> Page:
+    ids, row_of = view.ids_in_order, view.book.row
+    tiers = view.book.ledger["tier"]
+    found: list[str] = []
+    few = np.flatnonzero(tiers == tier) if tier is not None else None
+    if few is not None and len(few) <= FEW:
+        names = (view.book.account_ids[row] for row in few.tolist())
+        found = nsmallest(limit + 1, (name for name in names if after is None or name > after))
+    else:
+        for place in range(bisect_right(ids, after) if after is not None else 0, len(ids)):
+            row = row_of(ids[place])
+            if row is not None and (tier is None or tiers[row] == tier):
+                found.append(ids[place])
+                if len(found) > limit:
+                    break
+    rows = [row for row in map(row_of, found[:limit]) if row is not None]
+    return Page(rows, found[limit - 1] if len(found) > limit else None)

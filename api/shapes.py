@@ -1,0 +1,158 @@
+"""What do the answers look like, for those who read the OpenAPI document?
+
+These models describe and test the answers; the bytes themselves are built in `answer`, because
+validating each would cost more than making it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+TierName = Literal["normal", "low", "lower", "lowest"]
+StageName = Literal[
+    "normal", "notice_sent", "noticed", "trip_commanded", "tripped", "restore_commanded"
+]
+SwitchName = Literal["unknown", "connected", "disconnected", "ready_for_reconnection"]
+
+EXAMPLE: dict[str, Any] = {
+    "accountId": "home-0001",
+    "asOf": "2026-07-14T18:15:00+08:00",
+    "receivedAt": "2026-07-14T18:15:21+08:00",
+    "tariffId": "cn-sd-residential",
+    "currency": "CNY",
+    "zone": "Asia/Shanghai",
+    "balance": "31.4182706",
+    "available": "31.4182706",
+    "creditLimit": "0.00",
+    "billSoFar": "68.5817294",
+    "previousMonthBill": "0.00",
+    "forecastBillToday": "5.20",
+    "forecastBillMonth": "157.93",
+    "forecastTodayWh": 9512,
+    "estimatedWh": 0,
+    "runwayHours": {"p10": 118.4, "p50": 143.75, "p90": 171.02},
+    "runwayEndsAt": {
+        "p10": "2026-07-19T16:39:00+08:00",
+        "p50": "2026-07-20T18:00:00+08:00",
+        "p90": "2026-07-21T21:16:12+08:00",
+    },
+    "tier": "low",
+    "stage": "normal",
+    "stageSince": None,
+    "switch": "connected",
+    "reasons": [],
+    "nextStep": {
+        "step": "low-balance-warning",
+        "at": "2026-07-17T18:00:00+08:00",
+        "text": "if use goes on as forecast",
+    },
+    "settingsVersion": 1,
+    "source": {"partition": 3, "offsets": {"meter-readings": 181220, "account-settings": 12}},
+}
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, extra="forbid", strict=True)
+
+
+class QuantileHours(_Model):
+    """Hours, null beyond the 35 days looked ahead; p10 is the pessimistic one."""
+
+    p10: float | None
+    p50: float | None
+    p90: float | None
+
+
+class QuantileTimes(_Model):
+    """Instants, null beyond the 35 days looked ahead."""
+
+    p10: str | None
+    p50: str | None
+    p90: str | None
+
+
+class Why(_Model):
+    """A reason why the supply is left on."""
+
+    name: str
+    text: str
+
+
+class NextStepShown(_Model):
+    """What happens next if nothing else does; `at` null: not by time alone."""
+
+    step: str
+    at: str | None
+    text: str
+
+
+class SourceShown(_Model):
+    """The newest input records in the answer: evidence anyone can look up."""
+
+    partition: int
+    offsets: dict[str, int]
+
+
+class AccountAnswer(_Model):
+    """The live balance forecast of one account, as of its newest counted reading."""
+
+    model_config = ConfigDict(json_schema_extra={"example": EXAMPLE})
+
+    account_id: str
+    as_of: str | None = Field(description="newest counted reading")
+    received_at: str | None
+    tariff_id: str | None
+    currency: str | None
+    zone: str | None
+    balance: str = Field(description="exact; ledger less the bills not closed yet")
+    available: str = Field(description="exact; balance and agreed credit")
+    credit_limit: str
+    bill_so_far: str = Field(description="exact; of the current billing month")
+    previous_month_bill: str = Field(description="exact; while late data may still change it")
+    forecast_bill_today: str | None
+    forecast_bill_month: str | None
+    forecast_today_wh: int | None
+    estimated_wh: int = Field(description="energy whose rate period or day is estimated")
+    runway_hours: QuantileHours
+    runway_ends_at: QuantileTimes
+    tier: TierName
+    stage: StageName
+    stage_since: str | None
+    switch: SwitchName
+    reasons: list[Why]
+    next_step: NextStepShown
+    settings_version: int
+    source: SourceShown
+
+
+class AccountLine(_Model):
+    """One account of a list."""
+
+    account_id: str
+    as_of: str | None
+    balance: str
+    available: str
+    currency: str | None
+    runway_hours_p50: float | None
+    tier: TierName
+    stage: StageName
+    switch: SwitchName
+
+
+class AccountList(_Model):
+    """A page; `next` is the path of the following one, null on the last."""
+
+    accounts: list[AccountLine]
+    next: str | None
+
+
+class ProblemShown(_Model):
+    """RFC 9457; `detail` says what to do."""
+
+    type: str
+    title: str
+    status: int
+    detail: str

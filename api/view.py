@@ -1,0 +1,171 @@
+"""What does this API process know of every account?
+
+The view is the workers' ledger and learned rows in the same Book, and beside each its outlook,
+computed when a row arrives, so that a question costs a look-up and not a forecast.  It stands apart
+from Kafka (`tail`) so that tests can feed it records, and from HTTP (`answer`, `ranking`, `app`).
+"""
+
+from __future__ import annotations
+
+import logging
+from bisect import insort
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scoring.book import Book
+from scoring.ids import text_hashes
+from scoring.outlook import OUTLOOK, outlook
+from scoring.sheet import TariffSheet, TariffSheetInvalid, sheet_from_dict
+from scoring.tariff import Tariffs
+from streams import wire
+from streams.rows import (
+    Taken,
+    adopt_learned_rows,
+    adopt_ledger_rows,
+    decode_learned_rows,
+    decode_ledger_rows,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from streams.rows import DecodedRows
+    from streams.wire import Record
+
+log = logging.getLogger(__name__)
+
+LOOK_BLOCK = 8_192
+"""Accounts whose outlook is computed at once while nobody waits: enough for numpy to be cheap,
+little enough to stay in the processor's cache."""
+
+
+class View:
+    """All accounts of all partitions, as of what has been read.
+
+    While `is_loading`, rows are only taken up; `looks` then computes every outlook, and from there
+    on each change computes its own.  `look` (n,) is OUTLOOK, `partition` (n,) where a row was read,
+    `id_hash` (n,) a stable number that orders accounts of equal rank alike in every process.
+    """
+
+    def __init__(self) -> None:
+        self.book = Book()
+        self.tariffs = Tariffs()
+        self.is_loading = True
+        self.rows_taken = 0
+        self.unreadable = 0
+        self.ids_in_order: list[str] = []
+        self._sheets: dict[str, TariffSheet] = {}
+        self._taken = Taken.nothing()
+        self._look = np.zeros(0, OUTLOOK)
+        self._partition = np.zeros(0, np.int32)
+        self._id_hash = np.zeros(0, np.uint64)
+
+    def __len__(self) -> int:
+        return len(self.book)
+
+    @property
+    def look(self) -> NDArray[Any]:
+        """The outlook of every account."""
+        return self._look[: len(self)]
+
+    @property
+    def partition(self) -> NDArray[np.int32]:
+        """The partition of every account."""
+        return self._partition[: len(self)]
+
+    @property
+    def id_hash(self) -> NDArray[np.uint64]:
+        """A number for every account, the same in every process."""
+        return self._id_hash[: len(self)]
+
+    # --- taking up records -----------------------------------------------------------------------
+
+    def take_ledger_rows(self, partition: int, records: Sequence[Record]) -> None:
+        """Ledger rows of one partition, in log order."""
+        decoded = decode_ledger_rows(records)
+        self._note(decoded, "ledger-rows", partition)
+        before = len(self)
+        rows = adopt_ledger_rows(self.book, self._taken, decoded)
+        if len(self) > before:
+            self._welcome(before)
+        self._partition[rows] = partition
+        self.book.tariff_index[rows] = self.tariffs.index_of(self.book.ledger["tariff_id"][rows])
+        self._changed(rows)
+
+    def take_learned_rows(self, partition: int, records: Sequence[Record]) -> None:
+        """Learned rows of one partition.
+
+        Of an account whose ledger row has not been read yet they are dropped: the next day's close
+        brings them again, and until then a forecast is a little worse and money is exact.
+        """
+        decoded = decode_learned_rows(records)
+        self._note(decoded, "learned-rows", partition)
+        self._changed(adopt_learned_rows(self.book, decoded))
+
+    def take_tariffs(self, records: Sequence[Record]) -> bool:
+        """Dated tariff sheets; True if any changed, and with it every account's outlook."""
+        before = dict(self._sheets)
+        for record in records:
+            read = wire.decode_tariff(record)
+            if isinstance(read, wire.Refusal):
+                log.warning("tariffs: offset %d passed over: %s", read.offset, read.detail)
+            elif read.sheet is None:
+                self._sheets.pop(read.key, None)
+            else:
+                self._take_sheet(read.key, read.sheet)
+        if self._sheets == before:
+            return False
+        self.tariffs = Tariffs(self._sheets.values())
+        self.book.tariff_index[:] = self.tariffs.index_of(self.book.ledger["tariff_id"])
+        return True
+
+    def _take_sheet(self, key: str, plain: dict[str, Any]) -> None:
+        try:
+            self._sheets[key] = sheet_from_dict(plain)
+        except TariffSheetInvalid as error:
+            # the workers refuse it by name; here it only must not be used
+            log.warning("tariffs: %s passed over: %s", key, error)
+
+    def looks(self) -> Iterator[int]:
+        """Compute every account's outlook, block by block; yields how many are done.
+
+        What is taken up between two blocks is computed at once.
+        """
+        self.is_loading = False
+        if len(self.ids_in_order) != len(self):
+            self.ids_in_order = sorted(self.book.account_ids)
+        for first in range(0, len(self), LOOK_BLOCK):
+            self._compute(np.arange(first, min(first + LOOK_BLOCK, len(self))))
+            yield first + LOOK_BLOCK
+
+    def _changed(self, rows: NDArray[np.int64]) -> None:
+        self.rows_taken += len(rows)
+        if not self.is_loading and len(rows):
+            self._compute(rows)
+
+    def _compute(self, rows: NDArray[np.int64]) -> None:
+        self._look[rows] = outlook(self.book.take(rows), self.tariffs)
+
+    def _welcome(self, first: int) -> None:
+        """Make room for accounts that are new from row `first` on."""
+        count = len(self)
+        if count > len(self._look):
+            room = int(count * Book.GROWTH)
+            for name in ("_look", "_partition", "_id_hash"):
+                old = getattr(self, name)
+                more = np.zeros(room, old.dtype)
+                more[: len(old)] = old
+                setattr(self, name, more)
+        new = self.book.account_ids[first:]
+        self._id_hash[first:count] = text_hashes(new)
+        if not self.is_loading:
+            for account_id in new:
+                insort(self.ids_in_order, account_id)
+
+    def _note(self, decoded: DecodedRows, topic: str, partition: int) -> None:
+        self.unreadable += len(decoded.unreadable)
+        for offset, why in decoded.unreadable:
+            log.error("%s: partition %d offset %d passed over: %s", topic, partition, offset, why)
