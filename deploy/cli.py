@@ -1,0 +1,135 @@
+"""What can be typed after `kilowatch`?
+
+One word per deed; each word belongs to the module that does it and is imported only when said, so
+that `--help` answers at once.  Nothing is done here but choosing, and turning what an operator can
+mend into one sentence instead of a traceback.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import version
+
+STOPPED_BY_CTRL_C = 130
+WRONG_USE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A word, the module whose `main(argv)` does it, and what `--help` says."""
+
+    word: str
+    module: str
+    meaning: str
+    example: str
+
+
+COMMANDS = {
+    command.word: command
+    for command in (
+        Command(
+            "demo",
+            "deploy.demo",
+            "broker, worker, API and a simulated utility on this machine",
+            "kilowatch demo                         watch; Ctrl-C ends it\n"
+            "  kilowatch demo --for 60 --json         one minute, one JSON summary",
+        ),
+        Command(
+            "worker",
+            "streams.app",
+            "turn readings, payments and reports into warnings, trips and restores",
+            "KILOWATCH_BOOTSTRAP=kafka:9092 kilowatch worker",
+        ),
+        Command(
+            "api",
+            "api.app",
+            "answer live balances and forecasts over HTTP",
+            "KILOWATCH_API_PORT=8080 kilowatch api",
+        ),
+        Command(
+            "simulate",
+            "simulator.drive",
+            "a seeded utility with customers, meters, payments and faults, on Kafka",
+            "kilowatch simulate --accounts 300 --speed 3600",
+        ),
+        Command(
+            "replay",
+            "simulator.replay",
+            "send a file of real readings as those customers' meters",
+            "kilowatch replay simulator/sample/homes_ca_8_weeks.parquet",
+        ),
+        Command(
+            "topics",
+            "deploy.topics",
+            "create missing topics, check the others, and list them",
+            "kilowatch topics",
+        ),
+    )
+}
+
+
+def help_text() -> str:
+    """What `kilowatch --help` prints."""
+    words = "\n".join(f"  {each.word:<10}{each.meaning}" for each in COMMANDS.values())
+    examples = "\n".join(f"  {each.example}" for each in COMMANDS.values())
+    return (
+        "usage: kilowatch COMMAND [options]\n\n"
+        "Watches prepaid electricity accounts live: balance, forecast, warning, trip, restore.\n\n"
+        f"commands:\n{words}\n\n"
+        f"examples:\n{examples}\n\n"
+        "`kilowatch COMMAND --help` tells a command's options. Settings are environment variables\n"
+        "KILOWATCH_...; the README lists them. `kilowatch --version` tells the version."
+    )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Do what was typed; the exit code: 0 done, 1 failed, 2 wrongly asked."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    word, rest = (arguments[0], arguments[1:]) if arguments else ("--help", [])
+    if word in {"-h", "--help", "help"}:
+        print(help_text())
+        return 0
+    if word in {"-V", "--version"}:
+        print(f"kilowatch {version('kilowatch')}")
+        return 0
+    command = COMMANDS.get(word)
+    if command is None:
+        print(f"kilowatch has no command {word!r}\n\n{help_text()}", file=sys.stderr)
+        return WRONG_USE
+    try:
+        sys.argv[0] = f"kilowatch {word}"  # argparse shows it in a command's own help
+        return import_module(command.module).main(rest) or 0
+    except KeyboardInterrupt:
+        return STOPPED_BY_CTRL_C
+    except Exception as error:  # told in one sentence if a person can mend it, else raised again
+        sentence = _sentence(error)
+        if sentence is None:
+            raise
+        print(f"kilowatch {word}: {sentence}", file=sys.stderr)
+        return 1
+
+
+def _sentence(error: Exception) -> str | None:
+    """What a person should do about this error; None if it is a fault of the program."""
+    from deploy.broker import BrokerMissing
+    from deploy.processes import ProcessFailed
+    from streams.settings import SettingsWrong, settings_from
+    from streams.topics import TopicsWrong
+
+    if isinstance(error, (SettingsWrong, TopicsWrong, BrokerMissing, ProcessFailed)):
+        return str(error)
+    if isinstance(error, FileNotFoundError) and error.filename:
+        return f"there is no file {error.filename}"
+    from aiokafka.errors import KafkaConnectionError
+    from kafka.errors import KafkaConnectionError as ToolsConnectionError
+
+    if isinstance(error, (KafkaConnectionError, ToolsConnectionError)):
+        where = settings_from().bootstrap
+        return f"no Kafka answers at {where} ({error}); set KILOWATCH_BOOTSTRAP=host:port"
+    return None
+
+
+if __name__ == "__main__":
+    sys.exit(main())
