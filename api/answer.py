@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from api.view import View
     from scoring.rules import SupplyRules
+    from scoring.tariff import Tariffs
 
 TIER_NAMES = [tier.name.lower() for tier in Tier]
 STAGE_NAMES = [stage.name.lower() for stage in Stage]
@@ -94,6 +95,17 @@ class Looked(NamedTuple):
     runway_hours_p90: float
 
 
+class Place(NamedTuple):
+    """Where an account's clock and money are; all None while its tariff is unknown."""
+
+    zone_name: str | None
+    zone: tzinfo | None
+    currency: str | None
+
+
+NOWHERE = Place(None, None, None)
+
+
 class NextStep(NamedTuple):
     """What happens next to the account if nothing else does, and when (None: not by time)."""
 
@@ -108,11 +120,9 @@ def answer(view: View, row: int, rules: SupplyRules) -> bytes:
     Bill, balance and credit are exact decimals; forecasts are rounded to cents, since they are no
     better.  Instants are in the account's own time zone.
     """
-    shown = Shown._make(view.book.ledger.view(SHOWN)[row].item())
-    look = Looked._make(view.look[row].item())
-    index = int(view.book.tariff_index[row])
-    zone = zone_named(view.tariffs.zone_name(index)) if index >= 0 else None
-    runway = (look.runway_hours_p10, look.runway_hours_p50, look.runway_hours_p90)
+    shown, look, place = _about(view, row)
+    zone = place.zone
+    low, middle, high = look.runway_hours_p10, look.runway_hours_p50, look.runway_hours_p90
     step = next_step(shown, look, zone, rules)
     is_known = look.version >= 0
     partition = int(view.partition[row])
@@ -122,8 +132,8 @@ def answer(view: View, row: int, rules: SupplyRules) -> bytes:
             "asOf": _time(shown.read_at, zone),
             "receivedAt": _time(shown.received_at, zone),
             "tariffId": shown.tariff_id.decode() or None,
-            "currency": view.tariffs.currency(index) if index >= 0 else None,
-            "zone": view.tariffs.zone_name(index) if index >= 0 else None,
+            "currency": place.currency,
+            "zone": place.zone_name,
             "balance": decimal_text(look.balance_nanos),
             "available": decimal_text(look.available_nanos),
             "creditLimit": decimal_text(shown.credit_limit_nanos),
@@ -133,10 +143,12 @@ def answer(view: View, row: int, rules: SupplyRules) -> bytes:
             "forecastBillMonth": money_text(look.forecast_month_nanos) if is_known else None,
             "forecastTodayWh": round(look.forecast_today_wh) if is_known else None,
             "estimatedWh": look.estimated_wh,
-            "runwayHours": _by_quantile(runway, _hours),
-            "runwayEndsAt": _by_quantile(
-                runway, lambda hours: _ends_at(shown.read_at, hours, zone)
-            ),
+            "runwayHours": {"p10": _hours(low), "p50": _hours(middle), "p90": _hours(high)},
+            "runwayEndsAt": {
+                "p10": _ends_at(shown.read_at, low, zone),
+                "p50": _ends_at(shown.read_at, middle, zone),
+                "p90": _ends_at(shown.read_at, high, zone),
+            },
             "tier": TIER_NAMES[shown.tier],
             "stage": STAGE_NAMES[shown.stage],
             "stageSince": _time(shown.stage_since, zone),
@@ -158,18 +170,29 @@ def answer(view: View, row: int, rules: SupplyRules) -> bytes:
     )
 
 
-def summary(view: View, row: int) -> dict[str, Any]:
-    """One line of a list."""
+def _about(view: View, row: int) -> tuple[Shown, Looked, Place]:
     shown = Shown._make(view.book.ledger.view(SHOWN)[row].item())
     look = Looked._make(view.look[row].item())
     index = int(view.book.tariff_index[row])
-    zone = zone_named(view.tariffs.zone_name(index)) if index >= 0 else None
+    return shown, look, _place(view.tariffs, index) if index >= 0 else NOWHERE
+
+
+@lru_cache(maxsize=4_096)
+def _place(tariffs: Tariffs, index: int) -> Place:
+    """Of a tariff; kept, since a registry of tariffs never changes."""
+    name = tariffs.zone_name(index)
+    return Place(name, zone_named(name), tariffs.currency(index))
+
+
+def summary(view: View, row: int) -> dict[str, Any]:
+    """One line of a list."""
+    shown, look, place = _about(view, row)
     return {
         "accountId": view.book.account_ids[row],
-        "asOf": _time(shown.read_at, zone),
+        "asOf": _time(shown.read_at, place.zone),
         "balance": decimal_text(look.balance_nanos),
         "available": decimal_text(look.available_nanos),
-        "currency": view.tariffs.currency(index) if index >= 0 else None,
+        "currency": place.currency,
         "runwayHoursP50": _hours(look.runway_hours_p50),
         "tier": TIER_NAMES[shown.tier],
         "stage": STAGE_NAMES[shown.stage],
@@ -250,10 +273,6 @@ _ROAD = {
     int(Stage.TRIPPED): _tripped,
     int(Stage.RESTORE_COMMANDED): _restore_commanded,
 }
-
-
-def _by_quantile(values: tuple[float, float, float], write: Any) -> dict[str, Any]:
-    return {"p10": write(values[0]), "p50": write(values[1]), "p90": write(values[2])}
 
 
 def _hours(hours: float) -> float | None:

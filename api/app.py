@@ -30,9 +30,10 @@ from api.hot import AccountsFirst, account_answer
 from api.meters import Meters
 from api.shapes import AccountAnswer, AccountList, ProblemShown, TierName
 from api.state import State
-from api.tail import Tail
+from api.tail import STATE_TOPICS, Tail
 from api.view import View
 from streams.settings import settings_from, settings_table, supply_rules
+from streams.topics import ensure_topics
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -167,11 +168,12 @@ class Server(uvicorn.Server):
 
 
 async def serve(settings: Settings) -> int:
-    """Read and answer until told to stop; the exit code.
+    """Read and answer until told to stop; the exit code.  Raises TopicsWrong, KafkaError.
 
     When reading ends by an error the process ends too: an API that answers from a view that no
     longer moves would be worse than none, and its supervisor starts it again.
     """
+    await ensure_topics(settings, STATE_TOPICS)
     view = View()
     tail = Tail(view, settings)
     app = application(State(view, tail, supply_rules(settings)))

@@ -11,7 +11,7 @@ import math
 from bisect import bisect_right
 from dataclasses import dataclass
 from heapq import nsmallest
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -43,21 +43,17 @@ def page(view: View, sort: str, tier: int | None, limit: int, after: str | None)
     `runway`: shortest median runway first; `balance`: least first; `id`: by account id.  Equal
     accounts follow each other in an arbitrary but lasting order.  Raises AfterUnreadable.
     """
-    count = len(view)
     if sort == "id":
         return _by_id(view, tier, limit, after)
-    column = "runway_hours_p50" if sort == "runway" else "balance_nanos"
-    values = np.ascontiguousarray(view.look[column][:count])
-    hashes = view.id_hash[:count]
-    chosen = np.ones(count, np.bool_)
-    if tier is not None:
-        chosen = view.book.ledger["tier"][:count] == tier
+    values = view.runway_hours if sort == "runway" else view.balance_nanos
+    hashes = view.id_hash
+    chosen = None if tier is None else view.tier == tier
     if after is not None:
         value, number = _read_after(after)
-        chosen &= (values > value) | ((values == value) & (hashes > np.uint64(number)))
-    rows = np.flatnonzero(chosen)
-    first = _first(values[rows], hashes[rows], limit + 1)
-    found = rows[first].tolist()
+        later = (values > value) | ((values == value) & (hashes > np.uint64(number)))
+        chosen = later if chosen is None else chosen & later
+    rows = None if chosen is None else np.flatnonzero(chosen)
+    found = _first(values, hashes, rows, limit + 1).tolist()
     if len(found) <= limit:
         return Page(found, None)
     last = found[limit - 1]
@@ -65,20 +61,30 @@ def page(view: View, sort: str, tier: int | None, limit: int, after: str | None)
 
 
 def _first(
-    values: NDArray[np.generic], hashes: NDArray[np.uint64], count: int
+    values: NDArray[Any],
+    hashes: NDArray[np.uint64],
+    rows: NDArray[np.int64] | None,
+    count: int,
 ) -> NDArray[np.int64]:
-    """Positions of the `count` smallest by (value, hash), in order, without sorting the rest."""
+    """The `count` rows smallest by (value, hash), in order, without sorting the rest.
+
+    `rows` are those to choose from, None all.
+    """
+    if rows is not None:
+        values, hashes = values[rows], hashes[rows]
     if len(values) > count:
         edge = np.partition(values, count - 1)[count - 1]
-        below = np.flatnonzero(values < edge)
-        equal = np.flatnonzero(values == edge)
+        near = np.flatnonzero(values <= edge)
+        below = near[values[near] < edge]
+        equal = near[values[near] == edge]
         wanted = count - len(below)
         if len(equal) > wanted:
             equal = equal[np.argpartition(hashes[equal], wanted - 1)[:wanted]]
         near = np.concatenate([below, equal])
     else:
         near = np.arange(len(values))
-    return np.asarray(near[np.lexsort((hashes[near], values[near]))])
+    near = near[np.lexsort((hashes[near], values[near]))]
+    return np.asarray(near if rows is None else rows[near])
 
 
 def _read_after(after: str) -> tuple[float | int, int]:
@@ -97,7 +103,7 @@ def _read_after(after: str) -> tuple[float | int, int]:
 
 def _by_id(view: View, tier: int | None, limit: int, after: str | None) -> Page:
     ids, row_of = view.ids_in_order, view.book.row
-    tiers = view.book.ledger["tier"]
+    tiers = view.tier
     found: list[str] = []
     few = np.flatnonzero(tiers == tier) if tier is not None else None
     if few is not None and len(few) <= FEW:

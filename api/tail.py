@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+STATE_TOPICS = (TARIFFS, LEDGER_ROWS, LEARNED_ROWS)
+
 LOADING_RECORDS = 10_000
 """Records taken at once before anybody may ask."""
 

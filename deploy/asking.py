@@ -53,31 +53,31 @@ def lists(address: str, limit: int) -> list[dict[str, Any]]:
     return found
 
 
-def truth(drive: Drive) -> tuple[str, dict[str, int]]:
+def truth(bootstrap: str, drive: Drive) -> tuple[str, dict[str, int]]:
     """Who says what every account's balance is, and what, in nanos."""
     try:
         from tests.oracle import LogRecord, Oracle
     except ImportError:
-        return "durable rows", _durable(drive)
+        return "durable rows", _durable(bootstrap, drive)
     oracle = Oracle(
         [LogRecord(r.topic, r.partition, at, r.at, r.key, r.value) for at, r in drive.inputs]
     )
     return "oracle", {name: oracle.balance_nanos(name) for name in oracle.accounts}
 
 
-def _durable(drive: Drive) -> dict[str, int]:
-    reader = Reader(drive._bootstrap, [LEDGER_ROWS])
-    book = book_of(list(reader.read_to_end()))
+def _durable(bootstrap: str, drive: Drive) -> dict[str, int]:
+    reader = Reader(bootstrap, [LEDGER_ROWS])
+    records: list[Any] = list(reader.read_to_end())
     reader.close()
-    sheets = drive.world.sheets
+    book, sheets = book_of(records), drive.world.sheets
     tariffs = tariffs_of(dict(s.plain) for name in sheets.ids() for s in sheets.versions(name))
     return {name: answer.balance_nanos for name, answer in answers(book, tariffs).items()}
 
 
-def check_all(address: str, drive: Drive) -> Checked:
+def check_all(address: str, bootstrap: str, drive: Drive) -> Checked:
     """Ask about every account once nothing more is under way."""
     checked = Checked()
-    checked.against, true = truth(drive)
+    checked.against, true = truth(bootstrap, drive)
     for account_id, balance_nanos in sorted(true.items()):
         checked.note(_fault(account_id, answer_of(address, account_id), balance_nanos, drive))
     return checked

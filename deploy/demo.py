@@ -169,7 +169,7 @@ class Demo:
     def summary(self) -> dict[str, Any]:
         """The run in figures, and whether all that must happen did."""
         self.drive.drain()
-        checked = check_all(self.site.api_address, self.drive)
+        checked = check_all(self.site.api_address, self.site.bootstrap, self.drive)
         body = self.drive.summary(self.wall_seconds)
         body["p99ReadingToEffectSeconds"] = body["readingToEffectSeconds"]["p99"]
         body["apiAnswers"] = self.live.asked + checked.asked

@@ -84,15 +84,16 @@ class Site:
             self.bootstrap = broker.bootstrap
         asyncio.run(ensure_topics(settings_from(self.environment)))
 
-    def start_worker(self) -> Child:
-        """One more worker; returns once it owns partitions."""
+    def start_worker(self, *, wait: bool = True) -> Child:
+        """One more worker; returns once it is ready for partitions (`wait` False: at once)."""
         port = free_port()
         number = len(self.metrics_ports) + 1
         worker = self._start(f"worker-{number}", "worker", {"KILOWATCH_METRICS_PORT": str(port)})
         self.workers.append(worker)
         self.metrics_ports.append(port)
         metrics = f"http://127.0.0.1:{port}/metrics"
-        worker.wait_until(lambda: metric(asked(metrics), "partitions_owned") > 0, READY_SECONDS)
+        if wait:
+            worker.wait_until(lambda: metric(asked(metrics), "partitions_owned") > 0, READY_SECONDS)
         return worker
 
     def start_api(self) -> Child:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scoring.bill import bill
+from scoring.bill import bill, billable_version
 from scoring.units import MAX_NANOS, SECONDS_PER_DAY
 
 if TYPE_CHECKING:
@@ -39,7 +39,8 @@ class Balance:
 
     `bill_nanos` of the current month so far, `previous_bill_nanos` of the month before while it
     is open, `available_nanos` the balance plus agreed credit; `version` the current month's
-    tariff version, -1 if none: then no bill could be made and the figures must not decide.
+    tariff version, -1 if an open month has none or a usage that no bill can hold: then a bill is
+    missing and the figures must not decide.
 
     Where a forecast of the current month must start from, as `bill` and `bill_curve` want it:
     `days` charged so far, `days_left_in_month` from the local day that holds read_at to the
@@ -64,8 +65,8 @@ def balance(ledger: NDArray[Any], tariffs: Tariffs, index: NDArray[np.int64]) ->
     to the local day of read_at - 1 s, so a reading at midnight has paid for the day that ended.
     """
     month = ledger["month"].astype(np.int64)
-    version = tariffs.version_of_month(index, month)
     used_wh = ledger["used_wh"]
+    version = billable_version(tariffs, tariffs.version_of_month(index, month), used_wh[:, 0])
     before = _used_before_current(ledger, month)
     days, days_left = _days_of_month(ledger["read_at"], month, tariffs, index)
     current = bill(tariffs, version, used_wh[:, 0], days, before)
@@ -73,9 +74,10 @@ def balance(ledger: NDArray[Any], tariffs: Tariffs, index: NDArray[np.int64]) ->
     rows = np.flatnonzero(ledger["previous_month_open"])
     if len(rows):
         used_before = ledger["year_used_before_wh"][rows]
-        previous[rows] = _whole_bill(
+        previous[rows], priced = _whole_bill(
             tariffs, index[rows], month[rows] - 1, used_wh[rows, 1], used_before
         )
+        version[rows[~priced]] = -1
     left = ledger["ledger_nanos"] - previous - current.total_nanos
     return Balance(
         bill_nanos=current.total_nanos,
@@ -120,11 +122,11 @@ def _whole_bill(
     month: NDArray[np.int64],
     used_wh: NDArray[np.int64],
     year_used_before_wh: NDArray[np.int64],
-) -> NDArray[np.int64]:
-    """The bill of a whole month, to its last day."""
-    version = tariffs.version_of_month(index, month)
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """The bill of a whole month to its last day, and where there could be one."""
+    version = billable_version(tariffs, tariffs.version_of_month(index, month), used_wh)
     days = tariffs.days_in_month(index, month)
-    return bill(tariffs, version, used_wh, days, year_used_before_wh).total_nanos
+    return bill(tariffs, version, used_wh, days, year_used_before_wh).total_nanos, version >= 0
 
 
 def close_months(
@@ -162,6 +164,17 @@ def close_months(
     return ready
 
 
+def close_previous(
+    ledger: NDArray[Any], tariffs: Tariffs, index: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Close the month before now, where it is open; to be called before a tariff changes.
+
+    The tariff of its time then prices it; the current month is priced by the new one from its
+    first day.  False, and the account unchanged, where it has no version (see `close_months`).
+    """
+    return _on_copies(ledger, tariffs, index, np.arange(len(ledger)), _close_previous)
+
+
 def _on_copies(
     ledger: NDArray[Any],
     tariffs: Tariffs,
@@ -182,8 +195,7 @@ def _close_previous(
     """Post the month before the current one, where it is open; False where it has no version."""
     is_open = ledger["previous_month_open"] == 1
     month = ledger["month"].astype(np.int64)
-    priced = tariffs.version_of_month(index, month - 1) >= 0
-    posted = _whole_bill(
+    posted, priced = _whole_bill(
         tariffs, index, month - 1, ledger["used_wh"][:, 1], ledger["year_used_before_wh"]
     )
     before = _used_before_current(ledger, month)

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from scoring.tariff import Tariffs
 
 
-__all__ = ["Bill", "UsageOutOfRange", "bill", "bill_curve"]
+__all__ = ["Bill", "UsageOutOfRange", "bill", "bill_curve", "billable_version"]
 
 
-class UsageOutOfRange(ValueError):  # noqa: N818 - a broken belief: `usage` refuses such readings
+class UsageOutOfRange(ValueError):  # noqa: N818 - a broken belief: see `billable_version`
     """A usage is so large that its bill would not fit in 64 bits."""
 
 
@@ -57,11 +57,14 @@ def bill(
     for which the standing charge is due; `year_used_before_wh` (n,) usage of the calendar year
     before this month, which fills yearly tiers first.  A tier's upper edge belongs to the tier.
     Lines round half away from zero to the sheet's quantum.  Exact: every product and sum is below
-    2**62 because usage is at most `tariffs.max_used_wh`; raises UsageOutOfRange above it.
+    2**62 because usage is at most `tariffs.max_used_wh`; raises UsageOutOfRange above it, which
+    `billable_version` keeps out.
     Rules: domain.md 3.1, 3.3 C6, 3.4.
     """
     used = np.ascontiguousarray(used_wh.T[: tariffs.rate_periods_at_most])
-    _check_range(tariffs, version, used)
+    over = _out_of_range(tariffs, version, used)
+    if over is not None:
+        raise UsageOutOfRange(f"usage out of range at positions {np.flatnonzero(over)[:5]}")
     energy = used * tariffs.price_micros.take(version, axis=1)
     used_in_all = used.sum(axis=0)
     before = np.where(tariffs.resets_yearly.take(version), year_used_before_wh, 0)
@@ -94,15 +97,29 @@ def _filled(
     return filled
 
 
-def _check_range(tariffs: Tariffs, version: NDArray[np.int64], used_wh: NDArray[np.int64]) -> None:
-    """Raise if a usage (R, n) could carry a product or a sum past 64 bits."""
+def billable_version(
+    tariffs: Tariffs, version: NDArray[np.int64], used_wh: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """The version, or -1 where a usage (n, R) is beyond what `bill` can bill exactly.
+
+    Then there is no bill, as without a tariff: the figures must not decide, and nothing is posted.
+    """
+    over = _out_of_range(tariffs, version, used_wh.T)
+    return version if over is None else np.where(over, -1, version)
+
+
+def _out_of_range(
+    tariffs: Tariffs, version: NDArray[np.int64], used_wh: NDArray[np.int64]
+) -> NDArray[np.bool_] | None:
+    """Which usages (R, n) could carry a product or a sum past 64 bits; None where none could."""
     if used_wh.size == 0:
-        return
+        return None
     periods = len(used_wh)
-    if max(int(used_wh.max()), -int(used_wh.min())) * periods > tariffs.least_max_used_wh:
-        over = np.abs(used_wh).max(axis=0) > tariffs.max_used_wh[version] // periods
-        if over.any():
-            raise UsageOutOfRange(f"usage out of range at positions {np.flatnonzero(over)[:5]}")
+    if max(int(used_wh.max()), -int(used_wh.min())) <= tariffs.least_max_used_wh // periods:
+        return None
+    over = np.abs(used_wh).max(axis=0) > tariffs.max_used_wh.take(version) // periods
+    over &= version >= 0
+    return over if over.any() else None
 
 
 def _round(amount: NDArray[np.int64], quantum: int | NDArray[np.int64]) -> None:

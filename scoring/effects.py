@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag, StrEnum
+from typing import TYPE_CHECKING
 
-from scoring.events import Source
+if TYPE_CHECKING:
+    from scoring.events import Source
 
 
 class Tier(IntEnum):

@@ -141,7 +141,8 @@ def _road_is_due(
     # quarantine comes without a judgement: it must still give tripped accounts their supply back
     is_newly_quarantined = (ledger["quarantined"][few] != 0) & ((holds & Hold.QUARANTINED) == 0)
     return np.asarray(
-        ((stage == Stage.NORMAL) & ((holds & (BY_FEED | Hold.TARIFF_UNKNOWN)) != 0))
+        ((holds & Hold.TARIFF_UNKNOWN) != 0)  # a sheet may have come, which is no account's event
+        | ((stage == Stage.NORMAL) & ((holds & BY_FEED) != 0))
         | ((stage == Stage.NOTICE_SENT) & is_overdue & ((holds & Hold.NOTICE_OVERDUE) == 0))
         | ((stage == Stage.NOTICED) & ~waits_for_event)
         | ((stage == Stage.TRIP_COMMANDED) & command_is_over & ~waits_for_event)

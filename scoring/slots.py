@@ -48,7 +48,8 @@ def is_counted(
     bit = ring[position, place >> 6] >> (place & 63).astype(np.uint64)
     end = until[position]
     inside = (slot < end) & (slot >= end - COUNTED_SLOTS)
-    return inside & ((bit & np.uint64(1)) == 1)
+    counted: NDArray[np.bool_] = inside & ((bit & np.uint64(1)) == 1)
+    return counted
 
 
 def counted_among(
@@ -108,7 +109,8 @@ def _range_mask(first: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.
     stop = start + np.minimum(np.maximum(end - first, 0), COUNTED_SLOTS)[:, None]
     low, high = np.clip(start, 0, 64), np.clip(stop, 0, 64)
     wrapped = np.clip(stop - COUNTED_SLOTS, 0, 64)
-    return (_LOW_BITS[high] & ~_LOW_BITS[low]) | _LOW_BITS[wrapped]
+    mask: NDArray[np.uint64] = (_LOW_BITS[high] & ~_LOW_BITS[low]) | _LOW_BITS[wrapped]
+    return mask
 
 
 @dataclass(frozen=True, slots=True)

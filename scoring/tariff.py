@@ -346,12 +346,13 @@ def _stacked_zones(names: tuple[str, ...]) -> tuple[NDArray[np.int8], NDArray[np
 
 
 def _max_used_wh(sheet: TariffSheet) -> int:
-    """The usage up to which no product or sum in a bill of this sheet can pass MAX_NANOS.
+    """The usage of a month up to which its bill is at most a quarter of MAX_NANOS.
 
-    All lines together are at most used x (dearest price + dearest tier) + a month's standing.
+    All lines together are at most used x (dearest price + dearest tier) and a month's standing
+    charge, so that a ledger less the bills of two open months still fits in 64 bits.
     """
     dearest = max(map(abs, sheet.price_micros_per_kwh)) + max(map(abs, sheet.tier_add_micros))
-    return min(MAX_NANOS // 2 // max(dearest, 1), NO_EDGE_WH // 2)
+    return min(MAX_NANOS // 4 // max(dearest, 1), NO_EDGE_WH // 4)
 
 
 def _place(

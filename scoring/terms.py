@@ -7,9 +7,11 @@ row, a warning or a restore, is `scoring.decide`'s to say.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from scoring import balance, usage
+from scoring.days import DaysClosed
 from scoring.decide import SET_BY_OPERATOR
 from scoring.effects import Reason
 from scoring.events import PaymentReceived, SettingsChanged
@@ -20,9 +22,25 @@ if TYPE_CHECKING:
     from scoring.events import AccountEvent, AccountSettings
     from scoring.tariff import Tariffs
 
+CALM_A_WARNING = ("credit_limit_nanos", "warning_amount_nanos", "warning_hours", "tariff_id")
+"""Terms whose change may end a warning, as a payment may: without it a tier only rises."""
 
-def enter(accounts: Accounts, event: AccountEvent, tariffs: Tariffs) -> Reason | None:
-    """Enter an event's facts in the row of its one account; the reason if they are refused.
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """What became of an event: `refused` whole, or entered.
+
+    An exchange of meters may close local days (`days`), and its final register may be refused
+    on its own (`final_refused`) while the terms are entered all the same.
+    """
+
+    refused: Reason | None = None
+    final_refused: Reason | None = None
+    days: DaysClosed = field(default_factory=DaysClosed.none)
+
+
+def enter(accounts: Accounts, event: AccountEvent, tariffs: Tariffs) -> Entered:
+    """Enter an event's facts in the row of its one account.
 
     Events that carry no terms and no money change nothing here.
     """
@@ -32,17 +50,18 @@ def enter(accounts: Accounts, event: AccountEvent, tariffs: Tariffs) -> Reason |
         try:
             balance.post_payment(accounts.ledger, event.payment_id, event.amount_nanos)
         except balance.LedgerOutOfRange:
-            return Reason.AMOUNT_OUT_OF_RANGE
-    return None
+            return Entered(Reason.AMOUNT_OUT_OF_RANGE)
+    return Entered()
 
 
-def _enter_settings(
-    accounts: Accounts, settings: AccountSettings, tariffs: Tariffs
-) -> Reason | None:
+def _enter_settings(accounts: Accounts, settings: AccountSettings, tariffs: Tariffs) -> Entered:
     """The newest terms replace all older ones, but never what a person has set."""
     ledger = accounts.ledger
     if settings.version < ledger["settings_version"][0]:
-        return Reason.SETTINGS_OUT_OF_ORDER
+        return Entered(Reason.SETTINGS_OUT_OF_ORDER)
+    before = ledger[list(CALM_A_WARNING)].copy()
+    if settings.tariff_id.encode() != ledger["tariff_id"][0]:
+        balance.close_previous(ledger, tariffs, accounts.tariff_index)
     ledger["settings_version"] = settings.version
     ledger["customer_class"] = CUSTOMER_CLASSES.index(settings.customer_class)
     ledger["payment_mode"] = PAYMENT_MODES.index(settings.payment_mode)
@@ -55,6 +74,8 @@ def _enter_settings(
     held = int(ledger["protections"][0]) & SET_BY_OPERATOR
     ledger["protections"] = held | sum(settings.protections)
     ledger["direct_close_agreed"] = settings.direct_close_agreed
+    if (ledger[list(CALM_A_WARNING)] != before).any():
+        ledger["ledger_changed"] = 1
     accounts.tariff_index[:] = tariffs.index_of(ledger["tariff_id"])
-    usage.change_meter(ledger, settings.meter, tariffs, accounts.tariff_index)
-    return None
+    changed = usage.change_meter(ledger, settings.meter, tariffs, accounts.tariff_index)
+    return Entered(final_refused=changed.final_reason, days=changed.days)

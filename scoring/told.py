@@ -71,8 +71,9 @@ def on_operator_action(here: Situation, event: OperatorActed) -> Verdict:
 def on_switch_report(here: Situation, event: SwitchReported) -> Verdict:
     """What the field says, weighed against what was commanded.
 
-    A report speaks of now if it answers the newest command or is not older than the stage; others
-    are echoes.  One echo is never ignored: that a trip nobody wants any more was carried out.
+    A report speaks of now if it answers the command on its way, whatever the field's clock says, or
+    is not older than the stage; others are echoes.  One echo is never ignored: that a trip nobody
+    wants any more was carried out.
     """
     if event.switch is Switch.DISCONNECTED:
         return _reported_open(here, event)
@@ -88,7 +89,8 @@ def on_switch_report(here: Situation, event: SwitchReported) -> Verdict:
 
 
 def _speaks_of_now(here: Situation, event: SwitchReported) -> bool:
-    answers = event.command_id in (here.trip_id, here.restore_id)
+    on_its_way = {Stage.TRIP_COMMANDED: here.trip_id, Stage.RESTORE_COMMANDED: here.restore_id}
+    answers = event.command_id == on_its_way.get(here.stage)
     return answers or event.reported_at >= here.stage_since
 
 

@@ -23,6 +23,7 @@ The rules, in the order of the trade (each has a line in tests/test_usage.py):
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -95,8 +96,8 @@ def count(
         parts = (checked.take(rows), start[rows], tariffs, index[rows])
         days.append(_on_rows(ledger, rows, lambda b: _count_simple(b, *parts)))
     for some in _portions(ledger, checked, np.flatnonzero(~simple)):
-        other = (checked.take(some), tariffs, index[some])
-        days.append(_on_rows(ledger, some, lambda b, other=other: _count_other(b, *other)))
+        work = partial(_count_other, checked=checked.take(some), tariffs=tariffs, index=index[some])
+        days.append(_on_rows(ledger, some, work))
     return DaysClosed.together(days)
 
 
@@ -366,7 +367,8 @@ def _count_final(
     checked = check(ledger, final, tariffs, index)
     outcome = Outcome(int(checked.outcome[0]))
     if outcome is Outcome.ACCEPTED:
-        balance.close_months(ledger, tariffs, index, final.read_at)
+        if not balance.close_months(ledger, tariffs, index, final.read_at)[0]:
+            return MeterChanged(Outcome.REFUSED, Reason.UNKNOWN_TARIFF, DaysClosed.none())
         return MeterChanged(outcome, None, count(ledger, checked, tariffs, index))
     reason = REASONS[int(checked.reason[0])] if outcome is Outcome.REFUSED else None
     return MeterChanged(outcome, reason, DaysClosed.none())

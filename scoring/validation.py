@@ -57,13 +57,13 @@ meter that was there long before Kilowatch: its energy was billed elsewhere, so 
 sets the baseline."""
 
 
-def plausible_wh(
-    ledger: NDArray[Any], seconds: NDArray[np.int64] | NDArray[np.uint32]
-) -> NDArray[np.int64]:
+def plausible_wh(ledger: NDArray[Any], seconds: NDArray[np.int64]) -> NDArray[np.int64]:
     """The most energy (n,) each account can have used in `seconds`, plus one register unit.
 
-    1.1 x maximum power x time (domain.md 4.4); exact while power stays below 10 GW.
+    1.1 x maximum power x time (domain.md 4.4), of no more than two years: so it stays exact up to
+    10 GW, and no true customer needs more.
     """
+    seconds = np.minimum(seconds, OLDEST_READING_SECONDS)
     most = ledger["max_power_w"] * seconds * POWER_MARGIN_TENTHS // (10 * SECONDS_PER_HOUR)
     plausible: NDArray[np.int64] = most + REGISTER_UNIT_WH * ledger["multiplier"].astype(np.int64)
     return plausible
@@ -219,7 +219,8 @@ def _judge_register(ledger: NDArray[Any], readings: Readings, verdicts: Verdicts
     verdicts.has_rates = has_rates
     new_rates = has_rates & (readings.rate_register_wh != ledger["rate_register_wh"]).any(axis=1)
 
-    verdicts.refuse(register >= modulus, Reason.ENERGY_IMPOSSIBLE)
+    highest = np.maximum(register, readings.rate_register_wh.max(axis=1))
+    verdicts.refuse(highest >= modulus, Reason.ENERGY_IMPOSSIBLE)
     opens = (last < 0) | has_old_start(ledger, read_at)
     verdicts.refuse(opens & estimated, Reason.QUALITY_SUSPECT)
     verdicts.settle(opens & (read_at < ledger["read_at"]), Outcome.SUPERSEDED)
@@ -254,7 +255,9 @@ def _judge_register(ledger: NDArray[Any], readings: Readings, verdicts: Verdicts
 
 def has_old_start(ledger: NDArray[Any], at: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Whether the account has only a start register, and that one long before its first reading."""
-    return (ledger["read_at"] == 0) & (at - ledger["register_read_at"] > START_REGISTER_SECONDS)
+    age = at - ledger["register_read_at"]
+    old: NDArray[np.bool_] = (ledger["read_at"] == 0) & (age > START_REGISTER_SECONDS)
+    return old
 
 
 def has_rate_base(ledger: NDArray[Any], readings: Readings) -> NDArray[np.bool_]:
@@ -288,7 +291,8 @@ def _rates_disagree(
     apart = (units > (total_wh + slack_wh) // multiplier) | (
         units < -((slack_wh - total_wh) // multiplier)
     )
-    return apart & has_rate_base(ledger, readings)
+    disagree: NDArray[np.bool_] = apart & has_rate_base(ledger, readings)
+    return disagree
 
 
 def _judge_interval(

@@ -30,11 +30,14 @@ class Answer(NamedTuple):
     is_quarantined: bool
 
 
-def book_of(partitions: Iterable[Sequence[Any]]) -> Book:
-    """The book that the ledger-rows of these partitions make, each account's rightful row in it."""
+def book_of(records: Sequence[Any]) -> Book:
+    """The book that ledger-rows make, each account's rightful row in it.
+
+    Records of several partitions may follow each other in any order, of one in that of the log: an
+    account's rows all lie in one partition.
+    """
     book = Book()
-    for records in partitions:
-        Recall(book, known_epoch=-1).ledger(records)
+    Recall(book, known_epoch=-1).ledger(records)
     return book
 
 

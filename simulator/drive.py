@@ -18,11 +18,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as ProgressBar
 
 from scoring.units import instant, instant_text
 from simulator.faults import FaultRates
-from simulator.link import LinkBroken, Reader, SendTimes, Taken, Writer, wait_until_known
+from simulator.link import LinkBroken, Progress, Reader, SendTimes, Taken, Writer, wait_until_known
 from simulator.world import Plan, World
 from streams import topics
 from streams.settings import settings_from
@@ -40,15 +41,25 @@ EFFECT_TOPICS = (
     topics.RESTORE_COMMANDS,
     topics.DECISIONS,
     topics.DAILY_USAGE,
+    topics.ACCOUNT_FORECASTS,
     topics.REFUSALS,
 )
 ANSWERED_TOPICS = EFFECT_TOPICS[:5]
 URGENT_TOPICS = EFFECT_TOPICS[:4]
 
-DRAIN_SECONDS = 3.0
-"""Nothing said for so long after the last record: the run is over."""
+QUIET_SECONDS = 1.0
+"""Nothing said for so long after everything was committed: the run is over."""
 
-STEP_WALL_SECONDS = 0.2
+MAX_BEHIND_SECONDS = 4.0
+"""The world waits when the worker has not committed what was sent so long ago: else, on a slow
+machine, commands would be older than their expiry when the field gets them."""
+
+LOOK_SECONDS = 0.5
+
+BEAT_WALL_SECONDS = 0.2
+"""A heartbeat and a tick to each partition about so often, within 5 to 15 simulated minutes."""
+
+COMMITTED_TOPICS = frozenset(topics.SOURCE_OF_TOPIC)
 
 EXAMPLES = """examples:
   kilowatch simulate                                300 accounts, an hour in a second, until Ctrl-C
@@ -57,7 +68,7 @@ EXAMPLES = """examples:
   kilowatch simulate --faults 10 --seed 8           ten times the faults, another world
 
 The worker must take the producer's time and leave ticks to the simulator:
-  KILOWATCH_TIMESTAMPS=producer KILOWATCH_TICKS=outside kilowatch worker
+  KILOWATCH_TIMESTAMPS=producer KILOWATCH_TICKS=outside KILOWATCH_HOLIDAYS=none kilowatch worker
 """
 
 
@@ -67,6 +78,7 @@ class Tally:
 
     effects: Counter[str] = field(default_factory=Counter)
     refusals: Counter[str] = field(default_factory=Counter)
+    decisions: Counter[str] = field(default_factory=Counter)
     urgent_seconds: list[float] = field(default_factory=list)
     all_seconds: list[float] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
@@ -77,10 +89,13 @@ class Tally:
 class Drive:
     """One run of a world on Kafka.
 
-    `kept` False forgets what was sent and said (a long run cannot be judged then).
+    `kept` False forgets what was sent and said (a long run cannot be judged then); `group` is the
+    worker's consumer group.
     """
 
-    def __init__(self, plan: Plan, bootstrap: str, *, kept: bool = True) -> None:
+    def __init__(
+        self, plan: Plan, bootstrap: str, *, kept: bool = True, group: str = "kilowatch"
+    ) -> None:
         self.world = World(plan)
         self.tally = Tally()
         self.sent: Counter[str] = Counter()
@@ -98,6 +113,7 @@ class Drive:
                 f"{plan.partitions}: set KILOWATCH_PARTITIONS={found}"
             )
         self._reader = Reader(bootstrap, EFFECT_TOPICS)
+        self._progress = Progress(bootstrap, group)
 
     def open(self) -> None:
         """Send tariffs, terms and opening payments, and wait until a worker has entered them."""
@@ -119,19 +135,41 @@ class Drive:
             self._take(record)
         return count
 
-    def drain(self, most_seconds: float = 60.0) -> None:
-        """Send nothing more and wait until nothing more is said."""
+    def uncommitted(self) -> dict[tuple[str, int], int]:
+        """Where records wait to be committed, and the offset of the first of them."""
+        written = {
+            place: offset
+            for place, offset in self._writer.next_offsets().items()
+            if place[0] in COMMITTED_TOPICS
+        }
+        committed = self._progress.committed(written)
+        return {place: committed[place] for place, end in written.items() if committed[place] < end}
+
+    def behind_seconds(self) -> float:
+        """For how long the oldest record that is not committed has been under way."""
+        now = self._times.clock()
+        sent = [self._times.sent_at(*place, first) for place, first in self.uncommitted().items()]
+        return max((now - at for at in sent if at is not None), default=0.0)
+
+    def drain(self, most_seconds: float = 60.0) -> bool:
+        """Send nothing more; wait until all is committed and all is said. False if it is not."""
         self._writer.flush()
         started = last = time.monotonic()
-        while time.monotonic() - last < DRAIN_SECONDS:
+        is_done = False
+        while not is_done or time.monotonic() - last < QUIET_SECONDS:
             if self.hear(0.2):
                 last = time.monotonic()
+            elif not is_done:
+                is_done = not self.uncommitted()
+                last = time.monotonic()
             if time.monotonic() - started > most_seconds:
-                break
+                return False
+        return True
 
     def close(self) -> None:
         """End the connections."""
         self._reader.close()
+        self._progress.close()
         self._writer.close()
 
     def _send(self, records: list[Input]) -> None:
@@ -160,6 +198,9 @@ class Drive:
         else:
             self.tally.seen.add(body["effectId"])
             self.tally.effects[record.topic] += 1
+            if record.topic == topics.DECISIONS:
+                for word in body["evidence"]["holds"] or [""]:
+                    self.tally.decisions[f"{body['kind']} {word}".strip()] += 1
         cause = body["cause"]
         sent_at = self._times.sent_at(cause["topic"], cause["partition"], cause["offset"])
         if sent_at is not None:
@@ -189,6 +230,7 @@ class Drive:
             "restores": effects[topics.RESTORE_COMMANDS],
             "tripsExecuted": self.world.counts["trips executed"],
             "restoresExecuted": self.world.counts["restores executed"],
+            "decisions": dict(sorted(tally.decisions.items())),
             "dailyUsage": effects[topics.DAILY_USAGE],
             "repeatedEffects": tally.repeats,
             "readingToEffectSeconds": {
@@ -219,36 +261,61 @@ def share(values: Sequence[float], part: float) -> float | None:
 def run(drive: Drive, options: argparse.Namespace, console: Console) -> float:
     """Drive until the time given is over or Ctrl-C; the wall seconds it took."""
     plan, started = drive.world.plan, time.monotonic()
-    ends_at = plan.starts_at + int(options.days * 86_400) if options.days else None
+    ends_at = plan.starts_at + int(options.days * 86_400) if options.days else 2**62
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    total = options.seconds or (options.days * 86_400 / options.speed if options.speed else None)
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("simulating", total=total)
+    pace = Pace(options.speed)
+    with ProgressBar(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("simulating", total=options.seconds)
         try:
-            while True:
+            while drive.world.now < ends_at:
                 wall = time.monotonic() - started
                 if options.seconds and wall >= options.seconds:
                     break
-                if ends_at and drive.world.now >= ends_at:
-                    break
-                until = _next_instant(drive, options.speed, wall)
-                if until <= drive.world.now:
-                    drive.hear(min(STEP_WALL_SECONDS, plan.grid_seconds / options.speed))
+                if pace.waits(drive, wall):
+                    drive.hear(0.05)
                     continue
-                drive.step(min(until, ends_at) if ends_at else until)
+                until = min(ends_at, pace.next_instant(drive, wall))
+                if until <= drive.world.now:
+                    drive.hear(0.02)
+                    continue
+                drive.step(until)
                 progress.update(task, completed=wall, description=_line(drive))
         except KeyboardInterrupt:
             console.print("stopped")
     return time.monotonic() - started
 
 
-def _next_instant(drive: Drive, speed: float, wall: float) -> int:
-    """Up to which instant the world should be by now; flat out it takes an hour at a time."""
-    plan, world = drive.world.plan, drive.world
-    if not speed:
-        return world.now + 3_600
-    wanted = plan.starts_at + int(wall * speed)
-    return min(wanted - wanted % min(plan.grid_seconds, 60), world.now + 6 * 3_600)
+@dataclass(slots=True)
+class Pace:
+    """How fast simulated time goes: `speed` seconds in a second, 0 as fast as all can.
+
+    It stands still while the worker is behind.
+    """
+
+    speed: float
+    stood_seconds: float = 0.0
+    _looked: float = 0.0
+    _stopped_at: float | None = None
+
+    def waits(self, drive: Drive, wall: float) -> bool:
+        """Whether the worker must catch up first; asks Kafka now and then."""
+        if wall - self._looked > LOOK_SECONDS:
+            self._looked = wall
+            is_behind = drive.behind_seconds() > MAX_BEHIND_SECONDS
+            if is_behind and self._stopped_at is None:
+                self._stopped_at = wall
+            elif not is_behind and self._stopped_at is not None:
+                self.stood_seconds += wall - self._stopped_at
+                self._stopped_at = None
+        return self._stopped_at is not None
+
+    def next_instant(self, drive: Drive, wall: float) -> int:
+        """Up to which instant the world should be by now; flat out it takes an hour at a time."""
+        world = drive.world
+        if not self.speed:
+            return world.now + 3_600
+        wanted = world.plan.starts_at + int((wall - self.stood_seconds) * self.speed)
+        return min(wanted - wanted % 60, world.now + 6 * 3_600)
 
 
 def _line(drive: Drive) -> str:
@@ -299,6 +366,7 @@ def plan_of(options: argparse.Namespace, partitions: int) -> Plan:
         grid_seconds=options.grid,
         faults=faults,
         opening_days=tuple(options.opening_days),
+        beat_seconds=min(900, max(300, int(options.speed * BEAT_WALL_SECONDS))),
     )
 
 
@@ -309,10 +377,12 @@ def main(argv: list[str] | None = None) -> int:
     console = Console(stderr=True)
     asyncio.run(ensure_topics(settings))
     try:
-        drive = Drive(plan_of(options, settings.partitions), settings.bootstrap)
+        plan = plan_of(options, settings.partitions)
+        drive = Drive(plan, settings.bootstrap, group=settings.group)
         drive.open()
         wall_seconds = run(drive, options, console)
-        drive.drain()
+        if not drive.drain():
+            raise LinkBroken("the worker did not come to the end of what was sent")
         summary = drive.summary(wall_seconds)
         wrong = judged(drive, options.check, summary)
         drive.close()

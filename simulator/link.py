@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
 
 from streams.topics import LEDGER_ROWS
@@ -79,6 +80,10 @@ class Writer:
         offset = self._base[place] + self._written[place]
         self._written[place] += 1
         return offset
+
+    def next_offsets(self) -> dict[tuple[str, int], int]:
+        """The offset after the last record written, of each place written to."""
+        return {place: self._base[place] + count for place, count in self._written.items()}
 
     def flush(self) -> None:
         """Return when everything handed over is acknowledged; LinkBroken if something is not."""
@@ -184,6 +189,29 @@ def wait_until_known(
             f"is one running on {bootstrap}, with KILOWATCH_TIMESTAMPS=producer and "
             "KILOWATCH_TICKS=outside?"
         )
+
+
+class Progress:
+    """How far a consumer group has committed: what it can no longer lose."""
+
+    def __init__(self, bootstrap: str, group: str) -> None:
+        self._admin = KafkaAdminClient(bootstrap_servers=bootstrap.split(","))
+        self._group = group
+
+    def committed(self, places: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
+        """The offset to read next of each topic's partition; 0 where nothing is committed."""
+        wanted = [TopicPartition(topic, partition) for topic, partition in places]
+        if not wanted:
+            return {}
+        found = self._admin.list_group_offsets({self._group: wanted})[self._group]
+        return {
+            (place.topic, place.partition): max(0, found[place].offset if place in found else 0)
+            for place in wanted
+        }
+
+    def close(self) -> None:
+        """End the connection."""
+        self._admin.close()
 
 
 @dataclass(slots=True)

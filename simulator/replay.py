@@ -59,7 +59,7 @@ EXAMPLES = """examples:
   kilowatch replay big.parquet --lists                  one record per moment and partition: faster
 
 The worker must take the producer's time and leave ticks to the replay:
-  KILOWATCH_TIMESTAMPS=producer KILOWATCH_TICKS=outside kilowatch worker
+  KILOWATCH_TIMESTAMPS=producer KILOWATCH_TICKS=outside KILOWATCH_HOLIDAYS=none kilowatch worker
 """
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 DAY_MS = 86_400_000
+ANY_TIME_MS = 2**63 - 1
 
 READINGS = "meter-readings"
 ACCOUNT_SETTINGS = "account-settings"
@@ -94,6 +95,12 @@ class Topic:
             configs["segment.ms"] = str(DAY_MS)
         if self.stamped and settings.timestamps == "broker":
             configs["message.timestamp.type"] = "LogAppendTime"
+        elif self.stamped:
+            # Simulated time may lie years away from the broker's, which would refuse records from
+            # its future and delete those from its past at once.
+            configs["message.timestamp.before.max.ms"] = str(ANY_TIME_MS)
+            configs["message.timestamp.after.max.ms"] = str(ANY_TIME_MS)
+            configs["retention.ms"] = "-1"
         if settings.replication >= 3:
             configs["min.insync.replicas"] = "2"  # one replica may be down without loss or stop
         return configs

@@ -181,6 +181,9 @@ def _parse(
             one = some
         if type(one) is list:
             has_lists = True
+            if not one:
+                refusals.append(refusal_of(record, Reason.WRONG_SHAPE, "a list of no readings"))
+                continue
             if len(one) > MAX_LIST:
                 refused = _too_long(len(one))
                 refusals.append(refusal_of(record, refused.reason, refused.detail))

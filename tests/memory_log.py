@@ -95,7 +95,7 @@ class Cluster:
 
 @dataclass
 class MemoryLog:
-    """One worker's connection to the cluster; dies at step `crash_at`, fails at `fail_at`."""
+    """One worker's connection; dies at step `crash_at`, fails to append from step `fail_at` on."""
 
     cluster: Cluster
     seed: int = 0
@@ -155,7 +155,7 @@ class MemoryLog:
             if self.cluster.appended is not None:
                 self.cluster.appended(topic, partition, kept, self)
             await self._step()
-            if self.steps == self.fail_at:
+            if self.fail_at is not None and self.steps >= self.fail_at:
                 raise SendFailed(f"{topic}-{partition} after {last} of {len(messages)}")
         await self._step()
         return len(self.cluster.topics[topic, partition])

@@ -1,7 +1,8 @@
-"""Accounts that are read, for the tests of usage: readings are told as people of the trade tell them.
+"""Accounts that are read, for the tests of usage, told as people of the trade tell of readings.
 
-`Metered` is one account driven through the core; `Street` is several at once, batch by batch.  Both
-do what `scoring.scoring` does around usage (check, move the months, count) and keep what was closed.
+`Metered` is one account driven through the core; `Street` is several at once, batch by batch.
+Both do what `scoring.scoring` does around usage (check, move the months, count) and keep what was
+closed.
 """
 
 from __future__ import annotations
@@ -44,9 +45,8 @@ SHEETS: list[dict[str, Any]] = [
                         {"name": "night", "pricePerKwh": "0.2"},
                         {"name": "sharp", "pricePerKwh": "0.8"}],
         "timeOfUse": [
-            {"ratePeriod": "sharp", "months": [6, 7, 8], "days": ["mon", "tue", "wed", "thu", "fri"],
-             "hours": ["17:30-19:45"]},
             {"ratePeriod": "night", "days": ["sat", "sun"]},
+            {"ratePeriod": "sharp", "months": [6, 7, 8], "hours": ["17:30-19:45"]},
             {"ratePeriod": "night", "hours": ["21:30-06:00"]},
             {"ratePeriod": "day"}],
     },
@@ -54,8 +54,6 @@ SHEETS: list[dict[str, Any]] = [
 TARIFFS = Tariffs(sheet_from_dict(sheet) for sheet in SHEETS)
 PUBLISHED = Sheets(SHEETS)
 
-OFFSETS = {"two-rate": "+08:00", "one-rate": "+08:00"}
-KWH = 1_000
 QUALITY_CODES = {Quality.VALID: "0.0", Quality.ESTIMATED: "8.0", Quality.SUSPECT: "5.258"}
 
 
@@ -115,13 +113,16 @@ def columns(reads: Sequence[Read]) -> Readings:
     )
 
 
+FIRST_METER = MeterSettings("m-1", 0)
+
+
 @dataclass(frozen=True)
 class Terms:
     """What the settings say of an account, for the core and for the oracle."""
 
     tariff: str = "two-rate"
     max_power_w: int = 12_000
-    meter: MeterSettings = MeterSettings("m-1", 0)
+    meter: MeterSettings = FIRST_METER
 
     def on_the_wire(self) -> dict[str, Any]:
         """The account-settings body, as far as usage reads it."""

@@ -43,7 +43,7 @@ def judge_run(
     oracle = Oracle(inputs)
     said = Said.of(record for record in outputs if record.topic in EFFECT_TOPICS)
     plain = [dict(sheet.plain) for t in oracle.sheets.ids() for sheet in oracle.sheets.versions(t)]
-    found = answers(book_of(rows.values()), tariffs_of(plain))
+    found = answers(book_of([r for some in rows.values() for r in some]), tariffs_of(plain))
     return {
         "wrongBalances": wrong_balances(oracle, found),
         "wrongRefusals": wrong_refusals(oracle, outputs),

@@ -8,15 +8,16 @@ the two differ, one of them misreads the rules: domain.md 4.4 and the rules at t
 
 from __future__ import annotations
 
-from collections import defaultdict
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from simulator.sheets import Sheets
+from tests.oracle_places import DAY, QUARTER, RATES, REMEMBERED_QUARTERS, Places
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Protocol
+
+    from simulator.sheets import Sheets
 
     class AnyReading(Protocol):
         """A reading as the wire states it; times in seconds, absent numbers None or 0."""
@@ -31,15 +32,10 @@ if TYPE_CHECKING:
         quality: str
 
 
-QUARTER = 900
-DAY = 86_400
-REMEMBERED_QUARTERS = 576  # six days of late intervals
-LATE_DAYS = 5
 TWO_YEARS = 730 * DAY
-RATES = 6
 
 
-class Stop(Exception):
+class Stop(Exception):  # noqa: N818 - a verdict, not an error
     """The reading is not counted; the outcome, and for a refusal its reason."""
 
     def __init__(self, outcome: str, reason: str = "") -> None:
@@ -61,49 +57,18 @@ def quality_of(code: str) -> str:
     return "valid" if category in {0, 1, 2, 4, 11} else "suspect"
 
 
-class UsageOracle:
+class UsageOracle(Places):
     """One account's usage from its settings and readings, in the order in which they came."""
 
     def __init__(self, sheets: Sheets, settings: dict[str, Any]) -> None:
-        self.sheets = sheets
+        super().__init__(sheets)
         self.meter: dict[str, Any] = {}
         self.register: int | None = None
         self.register_at = 0
-        self.rates: list[int | None] = [None] * RATES
-        self.since_rates = [0] * RATES
         self.ahead = 0  # interval energy since the register, or what was left over of it
         self.unproven = 0  # counted on the head end's estimates since the last actual register
         self.read_at = 0
-        self.told: set[int] = set()  # quarter-hours whose energy is known
-        self.told_end = 0
-        self.load = [0] * 24
-        self.first_month: int | None = None
-        self.month: int | None = None
-        self.previous_open = False
-        self.used: dict[tuple[int, int], int] = defaultdict(int)
-        self.guessed: dict[tuple[int, int], int] = defaultdict(int)
-        self.today: date | None = None
-        self.today_used = [0, 0]
-        self.closed_days: dict[date, tuple[int, int]] = {}
         self.change_settings(settings)
-
-    # ---- what others ask
-
-    def used_by_month_and_period(self) -> dict[tuple[int, int], int]:
-        """Energy by (year x 12 + month - 1, rate period), without zeros."""
-        return {place: wh for place, wh in self.used.items() if wh}
-
-    def estimated_by_month_and_period(self) -> dict[tuple[int, int], int]:
-        """The part of it that is a guess, in the months that are open."""
-        return {place: wh for place, wh in self.guessed.items() if wh and self._is_open(place[0])}
-
-    def used_wh(self, month: int) -> dict[int, int]:
-        """Energy of a month by rate period."""
-        return {period: wh for (m, period), wh in self.used.items() if m == month}
-
-    def days(self) -> dict[date, tuple[int, int]]:
-        """Closed local days: energy, and what of it is a guess."""
-        return dict(self.closed_days)
 
     def take(self, reading: AnyReading) -> str:
         """The outcome of a reading; raises oracle.Refused with the reason's name."""
@@ -126,9 +91,7 @@ class UsageOracle:
             installed = _seconds(meter["installedAt"])
             final = meter.get("previousFinalRegisterWh")
             if final is not None and self.register is not None:
-                self._read(
-                    _Final(self.meter["meterId"], installed, final)
-                )
+                self._read(_Final(self.meter["meterId"], installed, final))
             start = meter.get("startRegisterWh")
             self.register, self.register_at = start, installed
             self.rates, self.since_rates = [None] * RATES, [0] * RATES
@@ -139,38 +102,6 @@ class UsageOracle:
         self.multiplier = meter.get("multiplier", 1)
         self.modulus = meter.get("registerModulusWh", 1_000_000_000)
         self.unit = 10 * self.multiplier
-
-    # ---- the calendar
-
-    def _local(self, at: int) -> datetime:
-        return datetime.fromtimestamp(at, UTC).astimezone(self.zone)
-
-    def _month(self, at: int) -> int:
-        local = self._local(at)
-        return local.year * 12 + local.month - 1
-
-    def _period(self, at: int) -> int:
-        return self.sheets.at(self.tariff_id, at).rate_period(at)
-
-    def _is_open(self, month: int) -> bool:
-        assert self.month is not None
-        return month == self.month or (self.previous_open and month == self.month - 1)
-
-    def _open_month(self, month: int) -> int:
-        """The open month in which energy of a month is counted."""
-        assert self.month is not None
-        return self.month - 1 if month < self.month and self.previous_open else self.month
-
-    def _move_month(self, at: int) -> None:
-        goal = self._month(at - 1)
-        if self.month is None:
-            self.month = self.first_month = goal
-        elif goal == self.month:
-            first = self._local(at - 1).replace(day=1, hour=0, minute=0, second=0, fold=0)
-            if at > int(first.timestamp()) + LATE_DAYS * DAY:
-                self.previous_open = False
-        elif goal > self.month:
-            self.month, self.previous_open = goal, True
 
     # ---- one reading
 
@@ -210,7 +141,7 @@ class UsageOracle:
             raise
 
     def _plausible(self, seconds: int) -> int:
-        return self.max_power_w * seconds * 11 // 36_000 + self.unit
+        return self.max_power_w * min(seconds, TWO_YEARS) * 11 // 36_000 + self.unit
 
     def _old_start(self, at: int) -> bool:
         """A start register of a meter that was there long before the account's first fact."""
@@ -223,7 +154,8 @@ class UsageOracle:
         assert value is not None
         actual = quality_of(reading.quality) == "valid"
         rates = self._rates_of(reading)
-        refuse_if(value >= self.modulus, "energy_impossible")
+        highest = max(value, *(reading.rate_registers_wh or (0,)))
+        refuse_if(highest >= self.modulus, "energy_impossible")
         if self.register is None or self._old_start(at):
             refuse_if(not actual, "quality_suspect")
             if at < self.read_at:
@@ -251,9 +183,7 @@ class UsageOracle:
             refuse_if(energy > plausible, "register_went_back")
         refuse_if(energy > plausible, "energy_impossible")
         rest = energy - self.ahead
-        correction = (
-            proves and (rest < 0 or gap == 0) and -rest <= self.unproven + 2 * self.unit
-        )
+        correction = proves and (rest < 0 or gap == 0) and -rest <= self.unproven + 2 * self.unit
         refuse_if(not correction and rest < -2 * self.unit, "intervals_above_register")
         if rates is not None:
             self._check_rates(rates, rest if correction else max(rest, 0))
@@ -321,16 +251,6 @@ class UsageOracle:
         self.register, self.register_at, self.ahead = reading.register_wh, at, lead
         self.unproven = 0 if actual else self.unproven + max(rest, 0)
 
-    def _learn_load(self, start: int, end: int, energy: int) -> None:
-        places = {(self._local(q * QUARTER).date(), self._period(q * QUARTER))
-                  for q in self._quarters(start, end)}  # fmt: skip
-        if end - start > 3600 or len(places) > 1:
-            return
-        load = energy * 3600 * 65535 // ((end - start) * max(self.max_power_w, 1))
-        load, hour = min(load, 65535), self._local(end - 1).hour
-        old = self.load[hour]
-        self.load[hour] = load if old == 0 else old + (load - old) // 8
-
     # ---- intervals
 
     def _check_interval(self, reading: AnyReading) -> list[int]:
@@ -381,9 +301,7 @@ class UsageOracle:
 
     def _late_interval(self, inside: list[int], energy: int) -> Callable[[], None]:
         """Energy that a register has counted already: the interval may tell when it was used."""
-        places = {
-            (self._local(q * QUARTER).date(), self._period(q * QUARTER)) for q in inside
-        }
+        places = {(self._local(q * QUARTER).date(), self._period(q * QUARTER)) for q in inside}
         guessed = sum(self.estimated_by_month_and_period().values())
         if len(places) > 1 or guessed == 0:
             raise Stop("superseded")
@@ -401,26 +319,6 @@ class UsageOracle:
 
         return count
 
-    def _open_months(self) -> list[int]:
-        assert self.month is not None
-        return [self.month, self.month - 1] if self.previous_open else [self.month]
-
-    def _give_up(self, order: list[tuple[int, int]], wanted: int) -> int:
-        """Take energy out of estimates, place by place; how much it was."""
-        left = wanted
-        for place in order:
-            part = min(left, self.guessed[place])
-            self._add(place, -part, -part)
-            left -= part
-        return wanted - left
-
-    def _take_back(self, wanted: int) -> int:
-        order = [(month, r) for month in self._open_months() for r in range(RATES)]
-        taken = self._give_up(order, wanted)
-        from_day = min(taken, self.today_used[1])
-        self.today_used = [self.today_used[0] - from_day, self.today_used[1] - from_day]
-        return taken
-
     # ---- per-rate registers
 
     def _rates_of(self, reading: AnyReading) -> list[int | None] | None:
@@ -429,133 +327,12 @@ class UsageOracle:
         given = [None if value < 0 else value for value in reading.rate_registers_wh]
         return [*given, *[None] * (RATES - len(given))]
 
-    def _measured(self, rates: list[int | None]) -> list[int] | None:
-        """How much each rate register moved, in Wh; None if they are not the ones kept."""
-        if [r is None for r in rates] != [r is None for r in self.rates]:
-            return None
-        moved = []
-        for new, old in zip(rates, self.rates, strict=True):
-            units = 0 if new is None or old is None else new - old
-            moved.append((units + self.modulus if units < 0 else units) * self.multiplier)
-        return moved
-
     def _check_rates(self, rates: list[int | None], counted: int) -> None:
         measured = self._measured(rates)
         if measured is not None:
             apart = sum(measured) - sum(self.since_rates) - counted
             slack = max(2, sum(r is not None for r in rates)) * self.unit
             refuse_if(abs(apart) > slack, "rate_registers_disagree")
-
-    def _settle_rates(self, rates: list[int | None], gap: list[int], *, one_month: bool) -> bool:
-        measured = self._measured(rates)
-        self.rates = rates
-        if measured is None:
-            self.since_rates = [0] * RATES
-            return False
-        counted = list(self.since_rates)
-        want = [m - c for m, c in zip(measured, counted, strict=True)]
-        surplus = sum(want)
-        for r in range(RATES):  # the total rules: wishes and gifts are made equal
-            if surplus > 0 and want[r] > 0 or surplus < 0 and want[r] < 0:
-                cut = min(abs(want[r]), abs(surplus)) * (1 if surplus > 0 else -1)
-                want[r] -= cut
-                surplus -= cut
-        pots: dict[int, int] = defaultdict(int)
-        gave_guess = [0] * RATES
-        months = self._open_months()
-        gifts = {r: -want[r] for r in range(RATES) if want[r] < 0}
-        for only_guesses in (True, False):
-            for month in months:
-                for r in gifts:
-                    guess = self.guessed[month, r]
-                    has = guess if only_guesses else self.used[month, r] - guess
-                    part = min(gifts[r], has)
-                    self._add((month, r), -part, -part if only_guesses else 0)
-                    gave_guess[r] += part if only_guesses else 0
-                    pots[month] += part
-                    gifts[r] -= part
-        wishes = {r: want[r] for r in range(RATES) if want[r] > 0}
-        for month in months:
-            for r in wishes:
-                part = min(wishes[r], pots[month])
-                self._add((month, r), part, 0 if one_month else part)
-                pots[month] -= part
-                wishes[r] -= part
-        for r in range(RATES):
-            covered = max(counted[r] - (0 if one_month else gap[r]) - gave_guess[r], 0)
-            for month in months:
-                part = min(covered, self.guessed[month, r])
-                self.guessed[month, r] -= part
-                covered -= part
-            self.since_rates[r] -= measured[r]
-        return True
-
-    # ---- energy in its place
-
-    def _add(self, place: tuple[int, int], used: int, guessed: int) -> None:
-        self.used[place] += used
-        self.guessed[place] += guessed
-        self.since_rates[place[1]] += used
-
-    def _quarters(self, start: int, end: int) -> list[int]:
-        return list(range(start // QUARTER, -(-end // QUARTER)))
-
-    def _spread(self, start: int, end: int, quarters: list[int], energy: int, guess: bool) -> bool:
-        """Lay energy on quarter-hours by seconds x load of the hour; whether it was no guess."""
-        local = {q: self._local(q * QUARTER) for q in quarters}
-        seconds = {q: min(end, (q + 1) * QUARTER) - max(start, q * QUARTER) for q in quarters}
-        weight = {q: seconds[q] * self.load[local[q].hour] for q in quarters}
-        if not sum(weight.values()):
-            weight = seconds
-        places = {q: (self._month(q * QUARTER), self._period(q * QUARTER)) for q in quarters}
-        exact = len(set(places.values())) == 1 and not guess
-        one_day = len({moment.date() for moment in local.values()}) == 1 and not guess
-        run, given, total = 0, 0, sum(weight.values())
-        for q in quarters:
-            run += weight[q]
-            part = energy * run // total - given
-            given += part
-            month, period = places[q]
-            self._add((self._open_month(month), period), part, 0 if exact else part)
-            self._add_to_day(local[q].date(), part, 0 if one_day else part)
-        return exact
-
-    def _add_to_day(self, day: date, used: int, guess: int) -> None:
-        if self.today is None:
-            self.today = day
-        if day < self.today:
-            guess = used
-        elif day > self.today:
-            self._close_day(day)
-        self.today_used[0] += used
-        self.today_used[1] += guess
-
-    def _reach_day(self, at: int) -> None:
-        day = self._local(at).date()
-        if self.today is None:
-            self.today = day
-        if day > self.today:
-            self._close_day(day)
-
-    def _close_day(self, following: date) -> None:
-        assert self.today is not None
-        assert self.today not in self.closed_days
-        self.closed_days[self.today] = (self.today_used[0], self.today_used[1])
-        self.today, self.today_used = following, [0, 0]
-
-    def _tell(self, quarters: list[int]) -> None:
-        """These quarter-hours are known; older than six days before the newest is forgotten."""
-        self.told.update(quarters)
-        self.told_end = max(self.told_end, quarters[-1] + 1)
-        oldest = self.told_end - REMEMBERED_QUARTERS
-        self.told = {q for q in self.told if q >= oldest}
-
-    def _cut(self, at: int) -> None:
-        """A register reading ends what came before it; a quarter-hour it cuts in two is known."""
-        self.told_end = max(self.told_end, -(-at // QUARTER))
-        if at % QUARTER:
-            self.told.add(at // QUARTER)
-        self.told = {q for q in self.told if q >= self.told_end - REMEMBERED_QUARTERS}
 
 
 class _Final:

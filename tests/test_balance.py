@@ -21,6 +21,7 @@ from scoring.balance import (
     LedgerOutOfRange,
     balance,
     close_months,
+    close_previous,
     post_payment,
 )
 from scoring.book import PAYMENTS_REMEMBERED, empty_ledger
@@ -196,6 +197,31 @@ def test_a_month_without_a_price_is_not_posted_and_nothing_is_lost():
     ledger["read_at"] = before["read_at"]
     assert ledger.tobytes() == before.tobytes()
     assert balance(ledger, TARIFFS, index_of("london")).version.tolist() == [-1]
+
+
+def test_a_usage_that_no_bill_can_hold_decides_nothing_and_is_not_posted():
+    ledger = account(read_at="2026-01-31T12:00Z", paid="100", kwh="40")
+    beside = account(read_at="2026-01-31T12:00Z", paid="100", kwh="40")
+    ledger["used_wh"][0, 0, 0] = 2**61
+    both, index = np.concatenate([ledger, beside]), index_of("london", "london")
+    assert (balance(both, TARIFFS, index).version >= 0).tolist() == [False, True]
+    at = np.full(2, oracle.at("2026-02-15T12:00Z"))
+    close_months(both, TARIFFS, index, at)
+    assert close_months(both, TARIFFS, index, at).tolist() == [False, True]
+    both["read_at"] = at
+    money = balance(both, TARIFFS, index)
+    assert (money.version >= 0).tolist() == [False, True]
+    assert money_text(both["ledger_nanos"][0]) == "100.00"
+
+
+def test_a_tariff_change_prices_the_month_before_by_the_tariff_of_its_time():
+    ledger = account(read_at="2026-01-31T12:00Z", paid="100", kwh="40")
+    move_to(ledger, "2026-02-02T12:00Z")
+    assert left(ledger) == "70.20"  # 100 - 40 x 0.25 - 31 x 0.60 - 2 x 0.60
+    assert close_previous(ledger, TARIFFS, index_of("london")).tolist() == [True]
+    assert left(ledger) == "70.20"
+    assert left(ledger, "cn-sd-residential") == "71.40"  # February anew, without standing charge
+    assert ledger["previous_month_open"] == 0
 
 
 def test_an_account_of_an_unknown_tariff_gets_no_month():

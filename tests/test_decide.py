@@ -120,6 +120,8 @@ ROAD = [
     (NOTICE_SENT, {}, "", "NOTICE_SENT", "no proof of delivery, no step"),
     (NOTICE_SENT, {"stage_since": NOON - DAY + 1}, "", "NOTICE_SENT", "not yet a day"),
     (NOTICE_SENT, {"stage_since": NOON - DAY}, "held", "NOTICE_SENT", "a person must deliver it"),
+    (NOTICE_SENT, {"holds": Hold.NOTICE_NOT_DELIVERED | Hold.NOTICE_OVERDUE}, "", "NOTICE_SENT",
+     "once told it stays, even if a record with an older clock comes"),
     (NOTICE_SENT, FULL, "notice-withdrawn", "NORMAL", "paid"),
     (NOTICE_SENT, {"available_nanos": 0}, "notice-withdrawn", "NORMAL", "corrected to zero"),
     (NOTICE_SENT, SHIELD, "notice-withdrawn", "NORMAL", "became protected"),
@@ -200,6 +202,19 @@ def test_a_notice_names_the_amount_the_earliest_moment_and_what_still_holds():
 def test_without_a_calendar_a_notice_promises_only_the_lead_time():
     notice = only(judge(replace(EXHAUSTED, zone=None)), DisconnectionNotice)
     assert notice.not_before == NOON + 30 * MINUTE
+
+
+def test_a_notice_opens_an_episode_in_which_nothing_of_an_older_one_counts():
+    left_behind = {"attempt": 3, "restore_attempt": 4, "notice_delivered_at": NOON - DAY}
+    here = replace(EXHAUSTED, approved_until=NOON + HOUR, command_expires_at=NOON, **left_behind)
+    then = here.after(judge(here).changes)
+    assert (then.attempt, then.restore_attempt, then.trip_episode) == (0, 0, 1)
+    assert (then.notice_delivered_at, then.approved_until, then.command_expires_at) == (0, 0, 0)
+
+
+def test_commanded_is_not_actual():
+    assert NOTICED.switch is Switch.CONNECTED
+    assert NOTICED.after(judge(NOTICED).changes).switch is Switch.UNKNOWN
 
 
 def test_a_trip_names_its_notice_its_proof_and_its_end():

@@ -194,3 +194,16 @@ def test_a_tick_that_finds_nothing_due_touches_no_row() -> None:
     scored = score_tick(book, STARTS_AT + 60, 0, _world())
     assert not scored.rows
     assert not scored.effects
+
+
+def test_terms_that_give_more_credit_end_a_warning_as_a_payment_does() -> None:
+    """Without new money a tier only rises; more agreed credit is as good as money."""
+    book = _book("1.00")
+    score_readings(book, _readings([(0, 0, 4, 1200)]), _world())
+    assert book.ledger["tier"][0] > 0
+    more = SettingsChanged(
+        "home-0", 9, STARTS_AT, _settings(0, version=2, credit_limit_nanos=nanos("900")).settings
+    )
+    scored = score_events(book, [more], _world())
+    assert book.ledger["tier"][0] == 0
+    assert "home-0:warning:1:2" in {effect.effect_id for _, effect in scored.effects}

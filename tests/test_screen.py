@@ -85,6 +85,7 @@ def random_accounts(dice):
     ledger["holds"] = np.where(waits, told * some(0, 0, 1), 0)
     look["available_nanos"] = some(-1, 0, 1, 49, 50, 59, 60, 400) * UNIT
     look["available_nanos"][look["available_nanos"] == -UNIT] = -1
+    look["available_nanos"][look["available_nanos"] == 49 * UNIT] = 50 * UNIT - 1
     hours = np.sort(dice.choice(np.array(EDGES_HOURS), (ROWS, 3)), axis=1)
     for column, name in enumerate(("p10", "p50", "p90")):
         look[f"runway_hours_{name}"] = np.where(look["available_nanos"] < 0, 0, hours[:, column])
@@ -136,6 +137,8 @@ def test_what_was_judged_is_looked_at_again_when_time_brings_something_new(seed)
     assert (ledger["warn_at"] == noted)[judged].all(), "rows and columns agree on deadlines"
 
     ledger["quarantined"] |= dice.random(ROWS) < 0.05
+    has_a_sheet_now = ((ledger["holds"] & Hold.TARIFF_UNKNOWN) != 0) & (dice.random(ROWS) < 0.5)
+    look["version"][has_a_sheet_now] = accounts.tariff_index[has_a_sheet_now] = 0
     later = NOON + int(dice.choice([0, 1, 599, 600, 1_800, 5 * HOUR, DAY, 6 * DAY]))
     mask = due(ledger, later, RULES)
     said = np.array([bool(v) for v in verdicts(accounts, look, later, a_feed(dice, later))])

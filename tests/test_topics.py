@@ -42,6 +42,8 @@ def test_in_production_the_broker_stamps_every_input():
         assert TOPICS[name].configs(PRODUCTION)["message.timestamp.type"] == "LogAppendTime"
         simulated = TOPICS[name].configs(replace(PRODUCTION, timestamps="producer"))
         assert simulated["message.timestamp.type"] == "CreateTime"
+        assert simulated["retention.ms"] == "-1", "2014 is not too old in a replay"
+        assert int(simulated["message.timestamp.after.max.ms"]) > 10**15
 
 
 def test_three_copies_allow_one_to_be_down():

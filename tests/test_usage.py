@@ -138,6 +138,12 @@ def test_rollover_and_multiplier_together():
     assert account.used_wh() == (2_400,)
 
 
+def test_a_per_rate_register_above_its_last_number_is_impossible():
+    account = Metered(START, modulus=2_000_000)
+    assert account.at("2026-07-01 09:15", 1_000_100, rates=(5, 1_999_999)) == "accepted"
+    assert account.at("2026-07-01 09:30", 1_000_200, rates=(5, 2_000_000)) == "energy_impossible"
+
+
 def test_a_reading_that_comes_late_changes_nothing_and_loses_nothing():
     account = Metered(START)
     assert account.at("2026-07-01 09:45", 1_000_900) == "accepted"

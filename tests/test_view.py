@@ -44,6 +44,9 @@ def test_the_view_holds_the_workers_rows_and_their_outlook():
             assert view.look["balance_nanos"][mine] == said.balance_nanos[row]
             assert view.partition[mine] == clerk.partition
             assert view.id_hash[mine] == text_hash(account_id)
+            assert view.runway_hours[mine] == view.look["runway_hours_p50"][mine]
+            assert view.balance_nanos[mine] == said.balance_nanos[row]
+            assert view.tier[mine] == clerk.book.ledger["tier"][row]
 
 
 def test_what_is_read_live_gives_the_same_view_as_what_is_loaded():
@@ -115,9 +118,9 @@ def many(count: int, seed: int) -> View:
     view._welcome(0)
     for _done in view.looks():
         pass
-    view.look["runway_hours_p50"] = random.choice([0, 0, 1.5, 7.25, 30.1, np.inf], count)
-    view.look["balance_nanos"] = random.integers(-3, 3, count) * 10**9
-    view.book.ledger["tier"] = random.integers(0, 4, count)
+    view.runway_hours[:] = random.choice([0, 0, 1.5, 7.25, 30.1, np.inf], count)
+    view.balance_nanos[:] = random.integers(-3, 3, count) * 10**9
+    view.tier[:] = random.integers(0, 4, count)
     return view
 
 
@@ -138,13 +141,13 @@ def test_pages_name_every_account_once_and_in_order(seed, count, limit, sort, ti
         assert len(one.rows) <= limit
         if after is None:
             break
-    wanted = {row for row in range(count) if tier is None or view.book.ledger["tier"][row] == tier}
+    wanted = {row for row in range(count) if tier is None or view.tier[row] == tier}
     assert len(found) == len(set(found))
     assert set(found) == wanted
     ids = [view.book.account_ids[row] for row in found]
     ranks = {
-        "runway": view.look["runway_hours_p50"][found].tolist(),
-        "balance": view.look["balance_nanos"][found].tolist(),
+        "runway": view.runway_hours[found].tolist(),
+        "balance": view.balance_nanos[found].tolist(),
         "id": ids,
     }[sort]
     assert ranks == sorted(ranks)

@@ -97,6 +97,14 @@ def test_a_low_balance_episode_is_numbered_from_its_first_warning_to_recovery():
                    "home-1:warning:6:1"]  # fmt: skip
 
 
+def test_money_that_came_before_a_warning_does_not_take_back_the_next_one():
+    here = replace(AT_REST, read_at=NOON, tier=Tier(3), ledger_changed=True, runway_hours_p50=100.0)
+    then = here.after(judge(here).changes)
+    assert (then.tier, then.ledger_changed) == (Tier.LOW, False)
+    assert not judge(replace(then, runway_hours_p50=None)), "better figures alone"
+    assert judge(replace(then, runway_hours_p50=None, ledger_changed=True))
+
+
 @pytest.mark.parametrize(
     "doubt", [{"is_quarantined": True}, {"is_tariff_known": False}, {"read_at": 0},
               {"settings_version": 0}]

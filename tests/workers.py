@@ -55,7 +55,10 @@ class Worker:
 
     async def pump(self, number: int, most: int) -> None:
         """Fetch and take until the partition is read up; commit when the dice say so."""
-        road = self.roads[number]
+        road = self.roads.get(number)
+        if road is None:
+            raise Crash("died while another of its partitions was served")
+        road.check()
         while not self.log.is_read_up(number):
             await road.take(await self.log.fetch(number, most))
             road.check()
@@ -132,7 +135,6 @@ class Workers:
         while True:
             try:
                 worker = self._owner.get(number) or await self._give(number)
-                worker.roads[number].check()
                 await worker.pump(number, most)
             except Death:
                 self._bury(number)

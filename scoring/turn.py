@@ -1,0 +1,214 @@
+"""What is judged and told of some accounts once a record of each has been entered?
+
+Readings, events and ticks enter their facts in different ways, but what follows is the same for
+all: outlook, screen, judge the few, tell, write back, quarantine what cannot be true.  The order
+in which records are taken, and their facts, are `scoring.scoring`'s.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scoring import decide
+from scoring.effects import (
+    AccountForecast,
+    Cause,
+    DailyUsage,
+    Decision,
+    DecisionKind,
+    Effect,
+    Hold,
+    RefusedReading,
+    Tier,
+)
+from scoring.outlook import outlook
+from scoring.situation import situation
+from scoring.units import MAX_NANOS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from scoring.book import Accounts, Book
+    from scoring.days import DaysClosed
+    from scoring.events import Feed, Source
+    from scoring.rules import SupplyRules
+    from scoring.situation import Situation
+    from scoring.tariff import Tariffs
+
+
+@dataclass(slots=True)
+class Scored:
+    """What a batch, event or tick changed: to be remembered, told and counted."""
+
+    rows: set[int] = field(default_factory=set)
+    learned_rows: set[int] = field(default_factory=set)
+    effects: list[tuple[int, Effect]] = field(default_factory=list)
+    refusals: list[RefusedReading] = field(default_factory=list)
+    outcomes: dict[str, int] = field(default_factory=dict)
+    quarantined: int = 0
+
+    def count(self, outcome: str, number: int) -> None:
+        """Count records by outcome."""
+        if number:
+            self.outcomes[outcome] = self.outcomes.get(outcome, 0) + number
+
+    def add(self, later: Scored) -> None:
+        """What was scored after this, in the same order of effects."""
+        self.rows |= later.rows
+        self.learned_rows |= later.learned_rows
+        self.effects += later.effects
+        self.refusals += later.refusals
+        for outcome, count in later.outcomes.items():
+            self.count(outcome, count)
+        self.quarantined += later.quarantined
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What holds for a whole partition at this moment, apart from its accounts."""
+
+    tariffs: Tariffs
+    feed: Feed
+    rules: SupplyRules
+    partition: int
+
+
+class Turn:
+    """At most one record of each of some accounts, after its facts have been entered.
+
+    `accounts` is the block of their rows, `offsets` and `now` where each record stands in
+    `source` and when it was received; (n,) each.
+    """
+
+    def __init__(
+        self,
+        accounts: Accounts,
+        rows: NDArray[np.int64],
+        source: Source,
+        offsets: NDArray[np.int64],
+        now: NDArray[np.int64],
+        book: Book,
+        world: World,
+        scored: Scored,
+    ) -> None:
+        self.accounts, self.rows, self.source = accounts, rows, source
+        self.offsets, self.now = offsets, now
+        self.book, self.world, self.scored = book, world, scored
+        self.look = outlook(accounts, world.tariffs)
+        decide.note_deadlines(accounts.ledger, self.look)
+
+    def here(self, position: int) -> Situation:
+        """The situation of the account at this position, as it stands in the block now."""
+        cause = Cause(self.source, self.world.partition, int(self.offsets[position]))
+        now, account_id = int(self.now[position]), self.book.account_ids[self.rows[position]]
+        return situation(self.accounts, self.look, position, account_id, now, cause, self.world)
+
+    def screen(self) -> NDArray[np.bool_]:
+        """Which accounts a rule must look at."""
+        return decide.needs_judgement(self.accounts, self.look, self.now, self.world.rules)
+
+    def take(self, position: int, verdict: decide.Verdict) -> None:
+        """Write a verdict's changes into the block and keep its effects."""
+        if verdict:
+            row = int(self.rows[position])
+            for column, value in verdict.changes.items():
+                self.accounts.ledger[column][position] = value
+            self.scored.effects.extend((row, effect) for effect in verdict.effects)
+            self.scored.rows.add(row)
+
+    def tell(self, position: int, effect: Effect) -> None:
+        """Keep one effect of the account at this position."""
+        self.scored.effects.append((int(self.rows[position]), effect))
+
+    def decide(self, doubtful: NDArray[np.bool_], told: NDArray[np.bool_] | None = None) -> None:
+        """Judge the doubtful ones; tell the forecast where `told` or where the tier moved."""
+        tiers = self.accounts.ledger["tier"].copy()
+        for position in np.flatnonzero(doubtful).tolist():
+            self.take(position, decide.judge(self.here(position)))
+        moved = tiers != self.accounts.ledger["tier"]
+        for position in np.flatnonzero(moved if told is None else moved | told).tolist():
+            self.tell(position, _forecast_told(self.here(position)))
+
+    def put(self, broken: NDArray[np.bool_]) -> None:
+        """Write the block back; broken accounts stay as they were and are quarantined."""
+        for position in np.flatnonzero(broken).tolist():
+            self._quarantine(position)
+        rows, accounts = self.rows, self.accounts
+        if broken.any():
+            rows, accounts = rows[~broken], accounts.take(~broken)
+        self.book.put(rows, accounts)
+        self.scored.rows.update(rows.tolist())
+
+    def _quarantine(self, position: int) -> None:
+        """Leave the account as it was, take it out of every automatic road, call a person."""
+        here, row = self.here(position), self.rows[[position]]
+        before = self.book.take(row)
+        before.ledger["quarantined"] = 1
+        before.ledger["source_offset"][0, self.source] = here.cause.offset
+        self.book.put(row, before)
+        self.scored.rows.add(int(row[0]))
+        self.scored.quarantined += 1
+        decision = Decision(
+            f"{here.account_id}:quarantined:{int(here.cause.source)}-{here.cause.offset}",
+            here.account_id,
+            here.now,
+            here.cause,
+            here.evidence(Hold.QUARANTINED),
+            DecisionKind.QUARANTINED,
+            "figures that cannot be true; the state before this record is kept; see the runbook",
+        )
+        self.tell(position, decision)
+
+    def tell_days(self, days: DaysClosed, broken: NDArray[np.bool_]) -> None:
+        """Tell the local days that are finished."""
+        for position, day, used_wh, estimated_wh in zip(
+            days.position.tolist(),
+            days.day.tolist(),
+            days.used_wh.tolist(),
+            days.estimated_wh.tolist(),
+            strict=True,
+        ):
+            if broken[position]:
+                continue
+            here, date = self.here(position), decide.date_text(day)
+            effect_id = f"{here.account_id}:day:{date}"
+            effect = DailyUsage(
+                effect_id,
+                here.account_id,
+                here.now,
+                here.cause,
+                here.evidence(),
+                date,
+                used_wh,
+                estimated_wh,
+            )
+            self.tell(position, effect)
+
+
+def broken_beliefs(ledger: NDArray[Any]) -> NDArray[np.bool_]:
+    """Accounts of which something is true that cannot be: a belief of this code is wrong."""
+    used, estimated = ledger["used_wh"], ledger["estimated_wh"]
+    return np.asarray(
+        ((used < 0) | (estimated < 0) | (estimated > used)).any(axis=(1, 2))
+        | (ledger["day_wh"] < 0)
+        | (np.abs(ledger["ledger_nanos"]) > MAX_NANOS)
+    )
+
+
+def _forecast_told(here: Situation) -> AccountForecast:
+    return AccountForecast(
+        # one record may hold several readings of an account: read_at tells them apart
+        f"{here.account_id}:forecast:{int(here.cause.source)}-{here.cause.offset}-{here.read_at}",
+        here.account_id,
+        here.now,
+        here.cause,
+        here.evidence(),
+        here.forecast_today_wh,
+        here.forecast_today_nanos,
+        here.forecast_month_nanos,
+        here.runway_hours_p90,
+        Tier(here.tier),
+    )

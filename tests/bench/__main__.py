@@ -1,0 +1,181 @@
+"""`make bench`: every line on both brokers, one JSON object on stdout, progress on stderr.
+
+python -m tests.bench                       all, about fifteen minutes
+python -m tests.bench --quick               a tenth of everything, to see that it runs
+python -m tests.bench --only kafka --lines speed,latency
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from deploy.broker import EmbeddedBroker
+from deploy.local import Site
+from streams import topics
+from tests.bench import goals, load, worker_lines
+from tests.brokers.kafka_node import KafkaNode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PARTITIONS = 8
+LINES = ("speed", "latency", "recovery", "api")
+PEER_SECONDS = 20.0
+"""The peers (b, b2) would need minutes for the whole backlog; they get so long of it."""
+
+PEER_TIMEOUT_SECONDS = 180.0
+LATENCY_SECONDS = 20.0
+QUIX_CHANGELOG = f"changelog__bench-b2--{topics.READINGS}--default"
+
+
+def tell(text: str) -> None:
+    """Progress for a person."""
+    print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def broker(kind: str) -> Iterator[str]:
+    """A fresh broker; its address."""
+    with tempfile.TemporaryDirectory(prefix="kilowatch-bench-") as name:
+        node = KafkaNode(Path(name) / "kafka") if kind == "kafka" else EmbeddedBroker(Path(name))
+        with node:
+            yield node.bootstrap
+
+
+@contextmanager
+def site(kind: str) -> Iterator[Site]:
+    """A broker with all topics, and nothing else yet."""
+    with (
+        broker(kind) as bootstrap,
+        tempfile.TemporaryDirectory() as name,
+        Site(Path(name), bootstrap, PARTITIONS) as found,
+    ):
+        found.start_broker()
+        yield found
+
+
+def peer(module: str, *arguments: object) -> dict[str, Any]:
+    """Run one of the measured programs; the figures it prints, or why there are none."""
+    command = [sys.executable, "-W", "ignore", "-m", f"tests.bench.{module}", *map(str, arguments)]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=PEER_TIMEOUT_SECONDS, check=False
+    )
+    for line in done.stdout.splitlines():
+        if line.startswith('{"readings"'):
+            figures: dict[str, Any] = json.loads(line)
+            return figures
+    return {"failed": (done.stderr or done.stdout).strip().splitlines()[-3:]}
+
+
+def speed(kind: str, accounts: int, rounds: int) -> dict[str, Any]:
+    """Lines (a), (b), (b2) and (c) over one backlog on one broker, and their ratios."""
+    names = load.by_partition(accounts, PARTITIONS)
+    readings = accounts * rounds
+    with site(kind) as here:
+        tell(f"{kind}: {accounts:,} accounts enter")
+        worker_lines.enter_terms(here, names, at=load.STARTS_AT, warning="20.00")
+        tell(f"{kind}: writing {readings:,} readings")
+        for number, some in enumerate(names):
+            lines = load.readings(some, range(1, rounds + 1))
+            asyncio.run(load.write(here.bootstrap, topics.READINGS, number, lines))
+        asyncio.run(load.create_topic(here.bootstrap, QUIX_CHANGELOG, PARTITIONS, compacted=True))
+        enough, where = readings // 2, (here.bootstrap, topics.READINGS)
+        lines_found: dict[str, Any] = {}
+        tell(f"{kind}: (a) fetch and decode only")
+        lines_found["a"] = peer("fetch_only", *where, enough, PEER_SECONDS)
+        tell(f"{kind}: (b) Faust agent, Table, River model per account")
+        lines_found["b"] = peer("faust_agent", *where, enough, PEER_SECONDS, PARTITIONS)
+        tell(f"{kind}: (b2) Quix Streams, running sum")
+        lines_found["b2"] = peer("quix_sum", *where, enough, PEER_SECONDS)
+        tell(f"{kind}: (c) the Kilowatch worker")
+        lines_found["c"] = worker_lines.speed(here, readings)
+    return {"lines": lines_found, "ratios": ratios(lines_found)}
+
+
+def ratios(lines: dict[str, Any]) -> dict[str, float | None]:
+    """How (c) compares, per processor second: what one core does."""
+    what = "readings_per_cpu_second"
+    mine = lines["c"][what]
+    return {
+        f"c/{name}": round(mine / lines[name][what], 2) if what in lines[name] else None
+        for name in ("a", "b", "b2")
+    }
+
+
+def latency(kind: str, accounts: int) -> dict[str, Any]:
+    """Reading to warning at a steady 20,000 readings a second."""
+    names = load.by_partition(accounts, PARTITIONS)
+    warning = worker_lines.LATENCY_WARNING
+    with site(kind) as here:
+        tell(f"{kind}: latency: {accounts:,} accounts enter")
+        worker_lines.enter_terms(here, names, at=int(time.time()), warning=warning)
+        worker = here.start_worker()
+        tell(f"{kind}: latency: 20,000 readings/s for {LATENCY_SECONDS:g} s")
+        run = worker_lines.latency(here.bootstrap, names, 20_000, LATENCY_SECONDS)
+        found: dict[str, Any] = asyncio.run(run)
+        worker.stop(seconds=30.0)
+    return found
+
+
+def recovery(kind: str, accounts: int) -> dict[str, Any]:
+    """A worker that died comes back with so many accounts."""
+    with site(kind) as here:
+        tell(f"{kind}: recovery of {accounts:,} accounts")
+        return worker_lines.recovery(here, accounts, PARTITIONS)
+
+
+def api(accounts: int) -> dict[str, Any]:
+    """Forecasts a second of one API process."""
+    from tests.bench_api import measure
+
+    tell(f"API over {accounts:,} accounts")
+    return measure(accounts)
+
+
+def main() -> int:
+    """Measure what was asked for; 0 if no goal was missed."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench")
+    parser.add_argument("--only", choices=("kafka", "embedded"), help="one broker instead of both")
+    parser.add_argument("--lines", default=",".join(LINES), help=f"of {', '.join(LINES)}")
+    parser.add_argument("--quick", action="store_true", help="a tenth of everything")
+    parser.add_argument("--accounts", type=int, default=100_000)
+    parser.add_argument("--rounds", type=int, default=20, help="readings of each account")
+    options = parser.parse_args()
+    share = 10 if options.quick else 1
+    accounts = options.accounts // share
+    lines = options.lines.split(",")
+    report: dict[str, Any] = {
+        "machine": {"cores": os.cpu_count(), "python": platform.python_version()},
+        "quick": options.quick,
+    }
+    for kind in [options.only] if options.only else ["kafka", "embedded"]:
+        report[kind] = {}
+        if "speed" in lines:
+            report[kind]["speed"] = speed(kind, accounts, options.rounds)
+        if "latency" in lines:
+            report[kind]["latency"] = latency(kind, accounts)
+        if "recovery" in lines:
+            report[kind]["recovery"] = recovery(kind, 1_000_000 // share)
+    if "api" in lines:
+        report["api"] = api(1_000_000 // share)
+    report["load_average"] = os.getloadavg()
+    report["goals"] = goals.judged(report)
+    print(json.dumps(report, indent=2))
+    for name, goal in report["goals"].items():
+        tell(f"{'reached' if goal['reached'] else 'MISSED '}  {name}: {goal}")
+    return 0 if all(goal["reached"] for goal in report["goals"].values()) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,234 @@
+"""What does the Kilowatch worker itself reach?
+
+Line (c), the speed of the worker doing everything; its memory per account; how soon a million
+accounts are back; and how soon a warning is told at a steady 20,000 readings a second.  The worker
+is the shipped one, started as an operator would, and watched from outside: its /metrics and what
+the kernel says of its process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+
+from deploy.local import metric
+from scoring.book import LEARNED, empty_ledger
+from scoring.units import instant_text
+from streams import topics
+from streams.rows import encode_learned_rows, encode_ledger_rows
+from tests.bench import load
+from tests.bench.clock import cpu_seconds, figures, memory_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from deploy.local import Site
+    from deploy.processes import Child
+
+WATCH_SECONDS = 0.1
+CATCH_UP_SECONDS = 900.0
+WARM_UP_SHARE = 0.1
+"""The first part of a backlog is not in the figure: caches fill, the group settles."""
+
+
+async def write_terms(bootstrap: str, names: list[list[str]], *, at: int, warning: str) -> None:
+    """Tariff, terms and one payment of a thousand for every account."""
+    await load.write(bootstrap, topics.TARIFFS, 0, load.tariffs())
+    for number, some in enumerate(names):
+        lines = load.settings(some, at, warning)
+        await load.write(bootstrap, topics.ACCOUNT_SETTINGS, number, lines)
+        await load.write(bootstrap, topics.PAYMENTS, number, load.payments(some, "1000.00", at))
+
+
+def enter_terms(site: Site, names: list[list[str]], *, at: int, warning: str) -> None:
+    """Let a worker take up every account, and stop it again."""
+    asyncio.run(write_terms(site.bootstrap, names, at=at, warning=warning))
+    worker = site.start_worker()
+    wanted = 2 * sum(map(len, names)) + len(names)
+    worker.wait_until(lambda: taken(site) >= wanted, CATCH_UP_SECONDS)
+    worker.stop(seconds=30.0)
+
+
+def taken(site: Site, topic: str = "") -> float:
+    """Input records (of one topic) that the newest worker has made durable."""
+    name = f'records_total{{topic="{topic}"}}' if topic else "records_total"
+    return metric(site.worker_metrics(-1), name)
+
+
+def watch(worker: Child, count: Callable[[], float], enough: float) -> dict[str, float]:
+    """The speed of a worker from a tenth of `enough` records to all of them."""
+    began: tuple[float, float, float] | None = None
+    until = time.monotonic() + CATCH_UP_SECONDS
+    while True:
+        done, cpu, wall = count(), cpu_seconds(worker.process.pid), time.perf_counter()
+        if began is None and done >= enough * WARM_UP_SHARE:
+            began = done, cpu, wall
+        if done >= enough:
+            assert began is not None
+            return figures(round(done - began[0]), wall - began[2], cpu - began[1])
+        worker.check()
+        assert time.monotonic() < until, f"only {done:,.0f} of {enough:,.0f} records taken"
+        time.sleep(WATCH_SECONDS)
+
+
+def speed(site: Site, readings: int) -> dict[str, float]:
+    """Line (c): the backlog of readings that lies there, everything done with each."""
+    worker = site.start_worker()
+    measured = watch(worker, lambda: taken(site, topics.READINGS), readings)
+    text = site.worker_metrics(-1)
+    accounts = metric(text, "accounts")
+    measured["refused"] = metric(text, "refusals_total")
+    measured["warnings"] = metric(text, f'effects_total{{topic="{topics.LOW_BALANCE_WARNINGS}"}}')
+    measured["accounts"] = accounts
+    measured["memory_bytes"] = memory_bytes(worker.process.pid)
+    worker.stop(seconds=30.0)
+    return measured
+
+
+# --- recovery -----------------------------------------------------------------------------------
+
+
+async def write_rows(bootstrap: str, names: list[list[str]]) -> None:
+    """The durable state of these accounts, as a worker would have left it."""
+    for number, some in enumerate(names):
+        ledger = empty_ledger(len(some))
+        ledger["tariff_id"] = load.TARIFF_ID.encode()
+        ledger["settings_version"], ledger["max_power_w"] = 1, 12_000
+        ledger["ledger_nanos"] = 100 * 10**9
+        ledger["source_offset"][:, 1] = np.arange(len(some))
+        learned = np.zeros(len(some), LEARNED)
+        for topic, values in (
+            (topics.LEDGER_ROWS, encode_ledger_rows(ledger, -1)),
+            (topics.LEARNED_ROWS, encode_learned_rows(learned, -1)),
+        ):
+            await load.write(bootstrap, topic, number, _lines(some, values))
+
+
+def _lines(names: list[str], values: list[bytes]) -> Iterator[load.Line]:
+    for name, value in zip(names, values, strict=True):
+        yield load.Line(name.encode(), value, load.STARTS_AT)
+
+
+def recovery(site: Site, accounts: int, partitions: int) -> dict[str, float]:
+    """How long from the start of recovering to all partitions ready, and the memory then held."""
+    idle = site.start_worker()
+    empty_bytes = memory_bytes(idle.process.pid)
+    idle.stop()
+    asyncio.run(write_rows(site.bootstrap, load.by_partition(accounts, partitions)))
+    worker = site.start_worker(wait=False)
+    began = 0.0
+    until = time.monotonic() + CATCH_UP_SECONDS
+    while True:
+        text, now = site.worker_metrics(-1), time.perf_counter()
+        if not began and metric(text, "partitions_recovering"):
+            began = now
+        if began and metric(text, "recovery_seconds_count") == partitions:
+            break
+        worker.check()
+        assert time.monotonic() < until, "the worker did not take up all partitions"
+        time.sleep(WATCH_SECONDS / 4)
+    seconds = time.perf_counter() - began
+    worker.wait_until(lambda: metric(site.worker_metrics(-1), "accounts") == accounts, 30.0)
+    held = memory_bytes(worker.process.pid) - empty_bytes
+    worker.stop(seconds=30.0)
+    return {
+        "accounts": accounts,
+        "seconds": round(seconds, 2),
+        "accounts_per_second": round(accounts / seconds),
+        "memory_bytes_per_account": round(held / accounts),
+        "memory_bytes_without_accounts": empty_bytes,
+    }
+
+
+# --- latency ------------------------------------------------------------------------------------
+
+JUMP_EVERY = 200
+"""One reading in so many is of an account that crosses its warning amount by it."""
+SLICE_SECONDS = 0.05
+SETTLE_SECONDS = 3.0
+JUMP_WH = 12_000
+LATENCY_WARNING = "995.00"  # of a payment of 1000: one jump of 12 kWh costs 6.56
+
+
+async def latency(
+    bootstrap: str, names: list[list[str]], per_second: int, seconds: float
+) -> dict[str, Any]:
+    """Seconds from handing a reading to Kafka to having its warning from Kafka."""
+    sent_at: dict[str, float] = {}
+    found: list[float] = []
+    consumer = AIOKafkaConsumer(
+        topics.LOW_BALANCE_WARNINGS,
+        bootstrap_servers=bootstrap,
+        auto_offset_reset="latest",
+        fetch_max_wait_ms=50,
+    )
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, max_batch_size=load.BATCH_BYTES)
+    async with consumer, producer:
+        listening = asyncio.create_task(_listen(consumer, sent_at, found))
+        written = await _write_steadily(producer, names, per_second, seconds, sent_at)
+        await asyncio.sleep(SETTLE_SECONDS)
+        listening.cancel()
+    found.sort()
+    assert found, "no warning came"
+    return {
+        "readings_per_second": round(written / seconds),
+        "wanted_per_second": per_second,
+        "warnings_caused": len(sent_at),
+        "warnings_seen": len(found),
+        "p50_seconds": round(found[len(found) // 2], 4),
+        "p99_seconds": round(found[int(len(found) * 0.99)], 4),
+        "most_seconds": round(found[-1], 4),
+    }
+
+
+async def _listen(
+    consumer: AIOKafkaConsumer, sent_at: dict[str, float], found: list[float]
+) -> None:
+    async for record in consumer:
+        began = sent_at.get((record.key or b"").decode())
+        if began is not None:
+            found.append(time.perf_counter() - began)
+
+
+async def _write_steadily(
+    producer: AIOKafkaProducer,
+    names: list[list[str]],
+    per_second: int,
+    seconds: float,
+    sent_at: dict[str, float],
+) -> int:
+    """Readings in slices of 50 ms; accounts in turn, so that none comes twice in a second."""
+    per_slice = round(per_second * SLICE_SECONDS / len(names))
+    places = [0] * len(names)
+    rounds = [1] * len(names)
+    written, began = 0, time.perf_counter()
+    for turn in range(round(seconds / SLICE_SECONDS)):
+        await asyncio.sleep(max(0.0, began + turn * SLICE_SECONDS - time.perf_counter()))
+        under_way = []
+        for number, some in enumerate(names):
+            batch = producer.create_batch()
+            stamp = round(time.time() * 1000)
+            for _ in range(per_slice):
+                name = some[places[number]]
+                register_wh = load.FIRST_REGISTER_WH + rounds[number]
+                is_jump = name not in sent_at and (written % JUMP_EVERY == 0)
+                if is_jump:
+                    sent_at[name] = time.perf_counter()
+                if name in sent_at:
+                    register_wh += JUMP_WH
+                value = (
+                    f'{{"version":1,"accountId":"{name}","meterId":"m-{name}",'
+                    f'"readAt":"{instant_text(stamp // 1000)}","registerWh":{register_wh}}}'
+                )
+                batch.append(key=name.encode(), value=value.encode(), timestamp=stamp)
+                written += 1
+                places[number] += 1
+                if places[number] == len(some):
+                    places[number], rounds[number] = 0, rounds[number] + 1
+            under_way.append(await producer.send_batch(batch, topics.READINGS, partition=number))
+        await asyncio.gather(*under_way)
+    return written

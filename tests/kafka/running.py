@@ -1,0 +1,268 @@
+"""How does a utility go on while its workers are killed?
+
+A simulated utility on a real Kafka, and a supervisor that starts a worker again when one has ended;
+both in turns of one thread, so that a test can strike at a certain point of the work's progress and
+not at one of time.  It stands apart because every test of this kind needs it whole; what is struck
+is told in `test_chaos`, and whether the outcome was right in `evidence`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Self
+
+from kafka.admin import KafkaAdminClient
+from kafka.errors import KafkaError
+
+from deploy.local import SESSION_TIMEOUT_SECONDS, Site
+from deploy.processes import Child, free_port
+from simulator.drive import ANSWERED_TOPICS, Drive
+from simulator.link import Reader
+from simulator.world import Plan
+from streams.rows import CLAIM_KEY
+from streams.topics import LEDGER_ROWS, READINGS, SOURCE_OF_TOPIC, TARIFFS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from types import TracebackType
+
+    from simulator.link import Taken
+
+PARTITIONS = 4
+STEP_SECONDS = 300
+HOUR = 3_600
+
+MAX_BEHIND = 150
+"""Records under way at which the utility waits for the workers: a quarter of a simulated hour of a
+hundred accounts, so that most trips are obeyed before they expire."""
+
+ASK_SECONDS = 0.1
+HEAR_SECONDS = 0.01
+PATIENCE_SECONDS = 120.0
+"""Longer than anything here takes on a loaded machine; what takes longer is dead."""
+
+
+def plan_of(seed: int, accounts: int = 100) -> Plan:
+    """A world in which many run out of money within the first days."""
+    return Plan(seed=seed, accounts=accounts, partitions=PARTITIONS, opening_days=(0.1, 4.0))
+
+
+@dataclass(slots=True)
+class Post:
+    """A place at which a worker always stands; `name` is its instance id if it keeps one."""
+
+    name: str
+    child: Child
+    number: int = 1
+    is_kept: bool = True  # the supervisor starts another when this one has ended
+    ended_with: list[int] = field(default_factory=list)  # by itself, not by our hand
+
+
+class Running:
+    """One utility, its workers and what they have written, while the `with` block runs.
+
+    `named`: workers keep their instance id over a restart (static membership), as pods of a
+    stateful set do.
+    """
+
+    def __init__(
+        self, bootstrap: str, directory: Path, plan: Plan, *, workers: int = 2, named: bool = False
+    ) -> None:
+        self.group = f"chaos-{plan.seed}"
+        self.max_behind = MAX_BEHIND
+        self.rows: list[Taken] = []
+        self.seen: Counter[str] = Counter()
+        self.posts: list[Post] = []
+        more = {"KILOWATCH_GROUP": self.group, "KILOWATCH_LOG_LEVEL": "INFO"}
+        self.site = Site(directory, bootstrap, PARTITIONS, more)
+        self._plan, self._named, self._count = plan, named, workers
+        self._asked_at = 0.0
+        self._committed = 0
+
+    def __enter__(self) -> Self:
+        self.site.start_broker()  # it is there: makes the topics
+        self._admin = KafkaAdminClient(
+            bootstrap_servers=[self.site.bootstrap], request_timeout_ms=10_000
+        )
+        self._watch = Reader(self.site.bootstrap, [LEDGER_ROWS])
+        for _ in range(self._count):
+            self.add_worker()
+        self.drive = Drive(self._plan, self.site.bootstrap, kept=False)
+        self.drive.open()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.site.stop()
+        self.drive.close()
+        self._watch.close()
+        self._admin.close()
+
+    # --- workers ---------------------------------------------------------------------------------
+
+    def add_worker(self) -> Post:
+        """One more worker, started and kept."""
+        name = f"worker-{len(self.posts) + 1}"
+        post = Post(name, self._start(name, name))
+        self.posts.append(post)
+        return post
+
+    def stop(self, post: Post) -> int:
+        """SIGTERM, while the utility goes on; the exit code.  Nobody starts it until `start`."""
+        post.is_kept = False
+        post.child.ask_to_stop()
+        self.until(lambda: not post.child.is_running, f"{post.name} ends when asked to")
+        return int(post.child.process.returncode)
+
+    def kill(self, post: Post) -> float:
+        """SIGKILL; the wall time at which.  Nobody starts it until `start`."""
+        post.is_kept = False
+        at = time.time()
+        post.child.kill()
+        self.seen["kills"] += 1
+        return at
+
+    def start(self, post: Post) -> None:
+        """The supervisor starts this worker again, and from now on whenever it ends."""
+        post.is_kept = True
+        self._again(post)
+
+    def _again(self, post: Post) -> None:
+        post.number += 1
+        post.child = self._start(f"{post.name}.{post.number}", post.name)
+
+    def _start(self, name: str, instance_id: str) -> Child:
+        more = {"KILOWATCH_METRICS_PORT": str(free_port())}
+        if self._named:
+            more["KILOWATCH_INSTANCE_ID"] = instance_id
+        return self.site._start(name, "worker", more)
+
+    def supervise(self) -> None:
+        """Start a worker again that has ended by itself, and remember that it has."""
+        for post in self.posts:
+            if post.is_kept and not post.child.is_running:
+                post.ended_with.append(int(post.child.process.returncode))
+                self._again(post)
+
+    def members(self) -> int:
+        """Workers in the group, once it is settled; 0 while it is shared out anew."""
+        group = self._admin.describe_groups([self.group])[self.group]
+        return len(group["members"]) if group["group_state"] == "Stable" else 0
+
+    def logs(self) -> str:
+        """The ends of all workers' logs."""
+        paths = sorted(self.site.directory.glob("worker-*.log"), key=lambda p: p.stat().st_mtime)
+        return "\n".join(
+            f"--- {path.name}\n" + "\n".join(path.read_text(errors="replace").splitlines()[-12:])
+            for path in paths[-4:]
+        )
+
+    # --- the utility -----------------------------------------------------------------------------
+
+    def turn(self) -> None:
+        """Look after the workers, let the utility go on if they keep up, hear what is said."""
+        self.supervise()
+        if self.behind() < self.max_behind:
+            self.drive.step(self.drive.world.now + STEP_SECONDS)
+        else:
+            self.drive.hear(HEAR_SECONDS)
+        self.look()
+
+    def behind(self) -> int:
+        """Input records written and not committed yet, as last heard."""
+        now = time.monotonic()
+        if now - self._asked_at > ASK_SECONDS:
+            self._asked_at = now
+            try:
+                self._committed = sum(self.committed().values())
+            except KafkaError:
+                self.seen["coordinator silent"] += 1  # what was committed before still is
+        return self.sent - self._committed
+
+    def committed(self) -> dict[tuple[str, int], int]:
+        """The group's committed offsets."""
+        offsets = self._admin.list_group_offsets(self.group)[self.group]
+        return {
+            (here.topic, here.partition): max(found.offset, 0)
+            for here, found in offsets.items()
+            if here.topic in SOURCE_OF_TOPIC
+        }
+
+    @property
+    def sent(self) -> int:
+        """Input records written so far."""
+        return sum(self.drive.sent.values()) - self.drive.sent[TARIFFS]
+
+    def look(self) -> None:
+        """Take up the ledger rows and claims that workers have written."""
+        for record in self._watch.poll():
+            self.rows.append(record)
+            self.seen["claims" if record.key == CLAIM_KEY else "rows"] += 1
+
+    def progress(self, kind: str) -> int:
+        """How far the work has come, counted in one of its kinds."""
+        if kind == "readings written":
+            return self.drive.sent[READINGS]
+        if kind == "rows remembered":
+            return self.seen["rows"]
+        if kind == "partitions claimed":
+            return self.seen["claims"]
+        assert kind == "effects told"
+        effects = self.drive.tally.effects
+        return sum(effects[topic] for topic in ANSWERED_TOPICS)
+
+    def work(self, kind: str, count: int) -> None:
+        """Go on until the work has come further by `count`."""
+        goal = self.progress(kind) + count
+        self.until(lambda: self.progress(kind) >= goal, f"{count} more {kind}")
+
+    def until(self, is_so: Callable[[], bool], what: str) -> None:
+        """Go on until something is so; fails with the workers' logs if it takes too long."""
+        self._wait(is_so, self.turn, what)
+
+    def settle(self) -> None:
+        """The utility waits until everything it wrote is worked off and heard."""
+        self.drive._writer.flush()
+
+        def still() -> None:
+            self.supervise()
+            self.drive.hear(HEAR_SECONDS)
+            self.look()
+
+        self._wait(self._is_worked_off, still, "all that was written is committed")
+        reader = self.drive._reader
+        self._wait(lambda: _is_at_end(reader), still, "all that was said is heard")
+        self._wait(lambda: _is_at_end(self._watch), still, "all rows are seen")
+
+    def finish(self, hours: int = 3) -> None:
+        """Some more hours in calm: what is on its way arrives and is worked off."""
+        for _ in range(hours):
+            self.settle()
+            self.drive.step(self.drive.world.now + HOUR)
+        self.settle()
+
+    def _is_worked_off(self) -> bool:
+        self._asked_at = 0.0
+        return self.behind() <= 0
+
+    def _wait(self, is_so: Callable[[], bool], deed: Callable[[], None], what: str) -> None:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not is_so():
+            deed()
+            assert time.monotonic() < deadline, (
+                f"after {PATIENCE_SECONDS:g} s still not: {what}; behind {self.behind()}, "
+                f"seen {dict(self.seen)}\n{self.logs()}"
+            )
+
+
+def _is_at_end(reader: Reader) -> bool:
+    consumer = reader._consumer
+    ends = consumer.end_offsets(list(consumer.assignment()))
+    return all(consumer.position(here) >= end for here, end in ends.items())

@@ -1,0 +1,191 @@
+"""What the road of a partition does with bad input, broken beliefs, and topics out of step."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from scoring.events import Source
+from streams.clerk import Clerk
+from streams.log import Fetched
+from streams.partition import Partition
+from streams.topics import REFUSALS, TOPIC_OF_SOURCE
+from tests.inputs import QUARTER, START, reading, settings, terms, tick
+from tests.memory_log import Cluster, Crash, MemoryLog
+from tests.road import live, money, outcome, run, utility
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _opened() -> None:
+    """The utility is made before any test's event loop runs."""
+    utility()
+
+
+# --- bad input and broken beliefs ----------------------------------------------------------------
+
+
+@given(value=st.binary(max_size=60), key=st.none() | st.binary(max_size=12))
+@hypothesis_settings(max_examples=30)
+def test_any_bytes_on_any_topic_are_refused_by_name_and_the_stream_goes_on(
+    value: bytes, key: bytes | None
+) -> None:
+    cluster = Cluster(partitions=1)
+    for source in Source:
+        cluster.produce(source, 0, key, value, START * 1000)
+    cluster.produce(Source.SETTINGS, 0, *settings("home-1"), START * 1000)
+    at = START + QUARTER
+    cluster.produce(Source.READINGS, 0, *reading("home-1", at, 100), at * 1000)
+    run(live(cluster, MemoryLog(cluster, seed=13)))
+    found = outcome(cluster)
+    assert {(topic, offset) for topic, offset, _reason in found.refused} >= {
+        (topic, 0) for topic in TOPIC_OF_SOURCE.values()
+    }
+    assert money(found.rows["home-1"])[2] == 100
+
+
+def test_a_record_that_is_too_large_is_refused_and_not_carried_along() -> None:
+    cluster = Cluster(partitions=1)
+    huge = b'{"version":1,"accountId":"home-1","pad":"' + b"x" * 2_000_000 + b'"}'
+    for source in Source:
+        cluster.produce(source, 0, b"home-1", huge, START * 1000)
+    run(live(cluster, MemoryLog(cluster, seed=14)))
+    refusals = [json.loads(r.value or b"") for r in cluster.records(REFUSALS)]
+    assert [r["reason"] for r in refusals].count("too_large") == len(Source)
+    assert all(len(r.value or b"") < 200_000 for r in cluster.records(REFUSALS))
+
+
+def test_an_account_that_breaks_the_scoring_is_quarantined_and_the_others_go_on() -> None:
+    async def story() -> Cluster:
+        cluster = utility()
+        log = MemoryLog(cluster, seed=15)
+        cluster.give(0, log)
+        clerk = Clerk(0, terms())
+        partition = Partition(0, log, clerk)
+        await partition.recover()
+        await partition.take(_only(cluster, Source.PAYMENTS))
+        # a belief that cannot break by any input: a tariff number that does not exist
+        clerk.book.tariff_index[clerk.book.row("home-2")] = 1_000_000
+        await partition.take(_only(cluster, Source.READINGS))
+        assert await partition.release()
+        return cluster
+
+    cluster = asyncio.run(story())
+    found = outcome(cluster)
+    assert money(found.rows["home-1"])[2] == 20_000
+    assert money(found.rows["home-3"])[2] == 2_000
+    assert [name for name in found.told if ":quarantined:" in name]
+    assert {reason for *_place, reason in found.refused} >= {"account_quarantined", "not_json"}
+
+
+def test_when_many_accounts_break_the_scoring_the_worker_stops_instead() -> None:
+    async def story() -> None:
+        cluster = Cluster(partitions=1)
+        names = [f"home-{number}" for number in range(40)]
+        for name in names:
+            cluster.produce(Source.SETTINGS, 0, *settings(name), START * 1000)
+            at = START + QUARTER
+            cluster.produce(Source.READINGS, 0, *reading(name, at, 100), at * 1000)
+        log = MemoryLog(cluster, seed=16)
+        cluster.give(0, log)
+        clerk = Clerk(0, terms())
+        partition = Partition(0, log, clerk)
+        await partition.recover()
+        await partition.take(_only(cluster, Source.SETTINGS))
+        clerk.book.tariff_index[:] = 1_000_000
+        with pytest.raises(IndexError):
+            await partition.take(_only(cluster, Source.READINGS))
+        assert await partition.release()
+        assert Source.READINGS not in partition.committable
+
+    run(story())
+
+
+def _only(cluster: Cluster, *sources: Source) -> Fetched:
+    """A fetch that brings these topics whole."""
+    fetched = Fetched()
+    for source in sources:
+        fetched.records[source] = cluster.records(TOPIC_OF_SOURCE[source])
+    return fetched
+
+
+# --- refusals that a row would hide --------------------------------------------------------------
+
+
+def test_a_refusal_is_told_even_if_the_worker_dies_when_only_the_row_is_durable() -> None:
+    def story(step: int) -> tuple[bool, set[tuple[str, int, str]]]:
+        cluster = Cluster(partitions=1)
+        cluster.produce(Source.SETTINGS, 0, *settings("home-1"), START * 1000)
+        run(live(cluster, MemoryLog(cluster, seed=17)))
+        for number, register in enumerate((400, 100, 800), start=1):
+            at = START + number * QUARTER
+            cluster.produce(Source.READINGS, 0, *reading("home-1", at, register), at * 1000)
+        died = False
+        try:
+            run(live(cluster, MemoryLog(cluster, seed=18, crash_at=step, most_turns=0), most=50))
+        except Crash:
+            died = True
+            run(live(cluster, MemoryLog(cluster, seed=19)))
+        return died, outcome(cluster).refused
+
+    deaths = 0
+    for step in range(1, 40, 2):
+        died, refused = story(step)
+        deaths += died
+        assert refused == {("meter-readings", 1, "register_went_back")}, f"died at step {step}"
+    assert deaths > 7
+
+
+# --- order between topics ------------------------------------------------------------------------
+
+
+def test_terms_and_payments_of_a_fetch_come_before_its_readings_and_ticks_after() -> None:
+    async def story() -> Cluster:
+        cluster = utility()
+        log = MemoryLog(cluster, seed=20)
+        cluster.give(0, log)
+        partition = Partition(0, log, Clerk(0, terms()))
+        await partition.recover()
+        fetched = _only(cluster, *reversed(Source))
+        await partition.take(fetched)
+        assert await partition.release()
+        return cluster
+
+    cluster = asyncio.run(story())
+    assert "unknown_account" not in {reason for *_place, reason in outcome(cluster).refused}
+
+
+@pytest.mark.parametrize(
+    ("behind", "newest_seconds", "is_held"),
+    [
+        (True, START + 100, True),  # readings are behind and have shown nothing later than the tick
+        (True, START + QUARTER + 1, False),  # behind, but already past the tick's time
+        (False, START + 100, False),  # read to the end: nothing earlier can come
+    ],
+)
+def test_a_tick_waits_until_everything_before_it_has_been_seen(
+    behind: bool, newest_seconds: int, is_held: bool
+) -> None:
+    async def story() -> bool:
+        cluster = Cluster(partitions=1)
+        cluster.produce(Source.TICKS, 0, *tick(START + QUARTER), (START + QUARTER) * 1000)
+        message = reading("home-1", newest_seconds, 100)
+        cluster.produce(Source.READINGS, 0, *message, newest_seconds * 1000)
+        log = MemoryLog(cluster, seed=21)
+        cluster.give(0, log)
+        partition = Partition(0, log, Clerk(0, terms()))
+        await partition.recover()
+        fetched = _only(cluster, Source.READINGS, Source.TICKS)
+        fetched.position = dict.fromkeys(Source, 1)
+        fetched.highwater = dict.fromkeys(Source, 1) | {Source.READINGS: 2 if behind else 1}
+        await partition.take(fetched)
+        held = partition.holds_ticks
+        assert await partition.release()
+        assert (Source.TICKS in partition.committable) is not held
+        return held
+
+    assert asyncio.run(story()) is is_held
