@@ -21,7 +21,6 @@ from scoring.book import LEDGER
 from scoring.effects import Hold, Stage, Tier
 from scoring.events import PaymentMode, Source, Switch
 from scoring.rules import next_window
-from scoring.situation import zone_named
 from scoring.units import NO_TIME, SECONDS_PER_HOUR, SLOT_SECONDS, money_text
 from streams.topics import TOPIC_OF_SOURCE
 from streams.wire import decimal_text
@@ -29,9 +28,8 @@ from streams.wire import decimal_text
 if TYPE_CHECKING:
     from datetime import tzinfo
 
-    from api.view import View
+    from api.view import Place, View
     from scoring.rules import SupplyRules
-    from scoring.tariff import Tariffs
 
 TIER_NAMES = [tier.name.lower() for tier in Tier]
 STAGE_NAMES = [stage.name.lower() for stage in Stage]
@@ -93,17 +91,6 @@ class Looked(NamedTuple):
     runway_hours_p10: float
     runway_hours_p50: float
     runway_hours_p90: float
-
-
-class Place(NamedTuple):
-    """Where an account's clock and money are; all None while its tariff is unknown."""
-
-    zone_name: str | None
-    zone: tzinfo | None
-    currency: str | None
-
-
-NOWHERE = Place(None, None, None)
 
 
 class NextStep(NamedTuple):
@@ -173,15 +160,7 @@ def answer(view: View, row: int, rules: SupplyRules) -> bytes:
 def _about(view: View, row: int) -> tuple[Shown, Looked, Place]:
     shown = Shown._make(view.book.ledger.view(SHOWN)[row].item())
     look = Looked._make(view.look[row].item())
-    index = int(view.book.tariff_index[row])
-    return shown, look, _place(view.tariffs, index) if index >= 0 else NOWHERE
-
-
-@lru_cache(maxsize=4_096)
-def _place(tariffs: Tariffs, index: int) -> Place:
-    """Of a tariff; kept, since a registry of tariffs never changes."""
-    name = tariffs.zone_name(index)
-    return Place(name, zone_named(name), tariffs.currency(index))
+    return shown, look, view.places[view.book.tariff_index[row]]
 
 
 def summary(view: View, row: int) -> dict[str, Any]:

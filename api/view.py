@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from bisect import insort
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from scoring.book import Book
 from scoring.ids import text_hashes
 from scoring.outlook import OUTLOOK, outlook
 from scoring.sheet import TariffSheet, TariffSheetInvalid, sheet_from_dict
+from scoring.situation import zone_named
 from scoring.tariff import Tariffs
 from streams import wire
 from streams.rows import (
@@ -29,6 +30,7 @@ from streams.rows import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import tzinfo
 
     from numpy.typing import NDArray
 
@@ -42,6 +44,14 @@ LOOK_BLOCK = 8_192
 little enough to stay in the processor's cache."""
 
 
+class Place(NamedTuple):
+    """Where an account's clock and money are; all None while its tariff is unknown."""
+
+    zone_name: str | None
+    zone: tzinfo | None
+    currency: str | None
+
+
 GROWING = ("_look", "_partition", "_id_hash", "_runway_hours", "_balance_nanos", "_tier")
 
 
@@ -49,15 +59,17 @@ class View:
     """All accounts of all partitions, as of what has been read.
 
     While `is_loading`, rows are only taken up; `looks` then computes every outlook, and from there
-    on each change computes its own.  `look` (n,) is OUTLOOK, `partition` (n,) where a row was read,
-    `id_hash` (n,) a stable number that orders accounts of equal rank alike in every process;
-    `runway_hours` (n,), `balance_nanos` (n,) and `tier` (n,) are copies that lie together, because
-    a column of a million rows takes ten times as long to walk through.
+    on each change computes its own.  `places` are the tariffs' places by number.  `look` (n,) is
+    OUTLOOK, `partition` (n,) where a row was read, `id_hash` (n,) a stable number that orders
+    accounts of equal rank alike in every process; `runway_hours` (n,), `balance_nanos` (n,) and
+    `tier` (n,) are copies that lie together, because a column of a million rows takes ten times as
+    long to walk through.
     """
 
     def __init__(self) -> None:
         self.book = Book()
         self.tariffs = Tariffs()
+        self.places = places_of(self.tariffs)
         self.is_loading = True
         self.rows_taken = 0
         self.unreadable = 0
@@ -142,6 +154,7 @@ class View:
         if self._sheets == before:
             return False
         self.tariffs = Tariffs(self._sheets.values())
+        self.places = places_of(self.tariffs)
         self.book.tariff_index[:] = self.tariffs.index_of(self.book.ledger["tariff_id"])
         return True
 
@@ -196,3 +209,12 @@ class View:
         self.unreadable += len(decoded.unreadable)
         for offset, why in decoded.unreadable:
             log.error("%s: partition %d offset %d passed over: %s", topic, partition, offset, why)
+
+
+def places_of(tariffs: Tariffs) -> list[Place]:
+    """The place of each tariff by its number, and last, at -1, that of an unknown one."""
+    names = [tariffs.zone_name(index) for index in range(len(tariffs.ids))]
+    known = [
+        Place(name, zone_named(name), tariffs.currency(index)) for index, name in enumerate(names)
+    ]
+    return [*known, Place(None, None, None)]

@@ -11,9 +11,8 @@ from dataclasses import dataclass, fields, replace
 from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, Self
 
-import numpy as np
-
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
 MAX_RATE_PERIODS = 6

@@ -60,7 +60,8 @@ def _enter_settings(accounts: Accounts, settings: AccountSettings, tariffs: Tari
     if settings.version < ledger["settings_version"][0]:
         return Entered(Reason.SETTINGS_OUT_OF_ORDER)
     before = ledger[list(CALM_A_WARNING)].copy()
-    if settings.tariff_id.encode() != ledger["tariff_id"][0]:
+    is_open = bool(ledger["previous_month_open"][0])
+    if is_open and settings.tariff_id.encode() != ledger["tariff_id"][0]:
         balance.close_previous(ledger, tariffs, accounts.tariff_index)
     ledger["settings_version"] = settings.version
     ledger["customer_class"] = CUSTOMER_CLASSES.index(settings.customer_class)

@@ -31,6 +31,7 @@ import numpy as np
 from scoring import balance, slots, spread, trueup, validation
 from scoring.book import LEDGER
 from scoring.days import DaysClosed, settle_days
+from scoring.effects import Reason
 from scoring.events import MAX_RATE_PERIODS, Quality, Readings
 from scoring.ids import text_hash
 from scoring.units import SECONDS_PER_HOUR, SLOT_SECONDS
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from scoring.effects import Reason
     from scoring.events import MeterSettings
     from scoring.tariff import Tariffs
 

@@ -67,6 +67,10 @@ class FileWrong(ValueError):  # noqa: N818 - read as a sentence
     """The file cannot be replayed as it is; the message says what to do."""
 
 
+class TimesLocal(FileWrong):
+    """The file's times are somebody's wall clock."""
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """Real readings: `kwh` (rows, customers) by interval, `starts_at` (rows,) in UTC seconds."""
@@ -83,10 +87,10 @@ class Table:
         return np.where(known, np.rint(np.where(known, self.kwh, 0) * 1000), -1).astype(np.int64)
 
 
-def read_table(path: Path, zone: tzinfo | None = None, time_column: str | None = None) -> Table:
+def read_table(path: Path, zone: tzinfo | None, time_column: str | None = None) -> Table:
     """A wide table from a Parquet or CSV file. Raises FileWrong with what to do.
 
-    Naive times are local to `zone`; without one, a column named ..._utc is taken as UTC.
+    Naive times are local to `zone`, but UTC in a column named ..._utc when no zone is given.
     """
     table = _load(path)
     name = time_column or _time_column(table)
@@ -135,7 +139,7 @@ def _instants(
     wall = np.asarray(pc.fill_null(seconds, -1).to_numpy(zero_copy_only=False), np.int64)
     if not is_aware and zone is None:
         if not name.lower().endswith("utc"):
-            raise FileWrong(f"times in {name} are local: say where with --tz, e.g. --tz +10:00")
+            raise TimesLocal(f"times in {name} are local and no --tz says where")
         zone = UTC
     at = wall if is_aware or zone is UTC else _localised(wall, zone or UTC)
     _, first = np.unique(at, return_index=True)  # an hour that comes twice in autumn: the first
@@ -347,7 +351,7 @@ def parser() -> argparse.ArgumentParser:
     add("--speed", type=float, default=0.0,
         help="multiple of real time; 0 is as fast as Kafka takes it (default 0)")  # fmt: skip
     add("--tz", type=zone_of, default=None,
-        help="zone of local times: UTC, +10:00, America/Los_Angeles")  # fmt: skip
+        help="zone of local times: UTC, +10:00, America/Los_Angeles (default: the tariff's)")  # fmt: skip
     add("--time-column", help="name of the column of interval starts (default: the only time)")
     add("--tariff", default=None, help="id of a sample sheet (default: the first)")
     add("--opening", default="100.00", help="opening payment of each customer (default 100.00)")
@@ -358,19 +362,35 @@ def parser() -> argparse.ArgumentParser:
     return options
 
 
+def sheet_named(tariff_id: str | None) -> dict[str, Any]:
+    """A sample sheet by its id, the first for None."""
+    sheets = {sheet["tariffId"]: sheet for sheet in shipped_sheets()}
+    wanted = tariff_id or next(iter(sheets))
+    if wanted not in sheets:
+        raise FileWrong(f"no sample sheet {wanted!r}; there are {', '.join(sheets)}")
+    return sheets[wanted]
+
+
+def _read_as_asked(
+    options: argparse.Namespace, sheet: dict[str, Any], console: Console
+) -> Table:
+    try:
+        return read_table(options.file, options.tz, options.time_column)
+    except TimesLocal as local:
+        console.print(f"{local}; taken as {sheet['zone']}, the zone of {sheet['tariffId']}")
+        return read_table(options.file, ZoneInfo(sheet["zone"]), options.time_column)
+
+
 def main(argv: list[str] | None = None) -> int:
     """`kilowatch replay FILE`: 0 when every reading is acknowledged."""
     options = parser().parse_args(argv)
     settings = settings_from()
     console = Console(stderr=True)
     try:
-        table = read_table(options.file, options.tz, options.time_column)
-        sheets = {sheet["tariffId"]: sheet for sheet in shipped_sheets()}
-        wanted = options.tariff or next(iter(sheets))
-        if wanted not in sheets:
-            raise FileWrong(f"no sample sheet {wanted!r}; there are {', '.join(sheets)}")
+        sheet = sheet_named(options.tariff)
+        table = _read_as_asked(options, sheet, console)
         replay = plan_replay(
-            table, settings.partitions, prefix=options.prefix, tariff=sheets[wanted],
+            table, settings.partitions, prefix=options.prefix, tariff=sheet,
             opening=options.opening,
         )  # fmt: skip
         asyncio.run(ensure_topics(settings))

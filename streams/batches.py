@@ -22,6 +22,7 @@ from faust.transport.drivers import aiokafka as driver
 
 from streams.assignor import CoPartitionedAssignor
 from streams.log import PartitionLost
+from streams.records import give_plain_records
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -38,7 +39,7 @@ PINNED = {
         "faust: App._new_transport, Consumer._new_consumer_thread, Consumer._wait_next_records",
         "faust: AIOKafkaConsumerThread._create_worker_consumer, Consumer._thread",
         "aiokafka: AIOKafkaConsumer._coordinator, GroupCoordinator.generation, ._do_heartbeat",
-        "aiokafka: AIOKafkaConsumer._subscription (position of an assigned partition)",
+        "aiokafka: AIOKafkaConsumer._subscription (position of an assigned partition), ._fetcher",
     ),
 }
 
@@ -104,9 +105,11 @@ class HotConsumerThread(driver.AIOKafkaConsumerThread):
         )
 
     async def on_start(self) -> None:
-        """Connect, and from then on note when heartbeats are answered."""
+        """Connect; from then on records come plain and answered heartbeats are noted."""
         await super().on_start()
-        coordinator = self._ensure_consumer()._coordinator
+        consumer = self._ensure_consumer()
+        give_plain_records(consumer._fetcher)
+        coordinator = consumer._coordinator
         beat = coordinator._do_heartbeat
 
         async def beat_and_note() -> bool:

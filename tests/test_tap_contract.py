@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import struct
 from importlib.metadata import version
 
 import aiokafka
 import faust
 import pytest
 from aiokafka.consumer import fetcher, group_coordinator, subscription_state
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.record.memory_records import MemoryRecords
 from faust.transport import consumer as faust_consumer
 from faust.transport.drivers import aiokafka as driver
 
-from streams import batches
+from streams import batches, records
 from streams.assignor import share_out
 from streams.settings import Settings
 from streams.topics import TOPIC_OF_SOURCE
@@ -110,6 +113,56 @@ def test_seek_to_committed_still_leaves_uncommitted_partitions_where_they_are() 
     # the reason for HotConsumerThread._seek_back; if this is mended upstream it can go
     source = source_of(aiokafka.AIOKafkaConsumer.seek_to_committed)
     assert "if offset and offset > 0:" in source
+
+
+def test_plain_records_are_what_the_client_itself_would_have_given() -> None:
+    asyncio.run(_draw_both_ways())
+
+
+async def _draw_both_ways() -> None:
+    here = aiokafka.TopicPartition("meter-readings", 3)
+    stock, ours = _answer(here), _answer(here)
+    results = records._Results()
+    results[here] = ours
+    # the last of twelve comes with the second draw; only the third finds that there are no more
+    for most, left in ((4, True), (6, True), (None, False)):
+        theirs = stock.getall(most)
+        found = ours.getall(most)
+        assert [(r.topic, r.partition, r.offset, r.timestamp, r.key, r.value) for r in theirs] == [
+            tuple(r) for r in found
+        ]
+        assert ours.has_more() is stock.has_more() is left
+        positions = {each._assignment.state_value(here).position for each in (stock, ours)}
+        assert len(positions) == 1
+
+
+def _answer(here: aiokafka.TopicPartition) -> fetcher.FetchResult:
+    """A fetch answer of twelve records in two batches, the first of which were read before."""
+    parts = []
+    for first in (100, 106):
+        builder = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, 0, 10_000)
+        for number in range(6):
+            key = None if number == 3 else b"home-%d" % number
+            builder.append(number, 1_000 + number, key, b"value %d" % number, [])
+        built = bytearray(builder.build())
+        struct.pack_into(">q", built, 0, first)
+        parts.append(bytes(built))
+    unpacked = fetcher.PartitionRecords(
+        here, MemoryRecords(b"".join(parts)), [], 102, None, None, True, fetcher.READ_COMMITTED
+    )
+    subscription = subscription_state.SubscriptionState()
+    subscription.assign_from_user([here])
+    assignment = subscription.subscription.assignment
+    assignment.state_value(here).reset_to(102)
+    return fetcher.FetchResult(here, assignment=assignment, partition_records=unpacked, backoff=0.1)
+
+
+def test_the_client_takes_a_partitions_records_where_we_expect_it() -> None:
+    take = source_of(fetcher.Fetcher.fetched_records)
+    assert "type(res_or_error) is FetchResult" in take
+    assert "res_or_error.getall(max_records)" in take
+    assert "self._records[tp] = FetchResult(" in source_of(fetcher.Fetcher._proc_fetch_request)
+    assert "self._records_iterator = self._unpack_records()" in source_of(fetcher.PartitionRecords)
 
 
 def test_our_consumer_is_made_with_public_settings_alone() -> None:
