@@ -27,6 +27,7 @@ from rich.text import Text
 
 from deploy.asking import Checked, answer_of, check_all, lists
 from deploy.local import Site, metric
+from deploy.processes import is_listening
 from scoring.units import instant_text
 from simulator.drive import Drive
 from simulator.world import Plan
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
     from simulator.link import Taken
 
+API_PORT = 8080
 PARTITIONS = 2
 """A few hundred accounts in eight partitions would be batches of nothing."""
 
@@ -211,7 +213,8 @@ def parser() -> argparse.ArgumentParser:
     add("--speed", type=float, default=5_400.0,
         help="simulated seconds per second, at most (default 5400: a day in 16 s)")  # fmt: skip
     add("--bootstrap", default="", help="a Kafka to use instead of the embedded broker")
-    add("--api-port", type=int, default=0, help="port of the API (default: any free one)")
+    add("--api-port", type=int, default=0,
+        help=f"port of the API (default {API_PORT}, or a free one if that is taken)")  # fmt: skip
     return options
 
 
@@ -223,7 +226,8 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, _as_ctrl_c)
     console = Console(stderr=options.json, quiet=options.json)
     directory = Path(tempfile.mkdtemp(prefix="kilowatch-demo-"))
-    site = Site(directory, options.bootstrap, PARTITIONS, api_port=options.api_port)
+    api_port = options.api_port or (0 if is_listening(API_PORT) else API_PORT)
+    site = Site(directory, options.bootstrap, PARTITIONS, api_port=api_port)
     summary: dict[str, Any] = {}
     try:
         summary = _run(site, options, console)

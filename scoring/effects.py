@@ -216,8 +216,13 @@ class AccountForecast(Effect):
 
 @dataclass(frozen=True, slots=True)
 class RefusedReading:
-    """A reading of the batch that was not counted: its position, and why by name."""
+    """A reading of the batch that was not counted: its position, and why by name.
+
+    `item` is its place in the record's list, -1 if the record is no list: an account may stand
+    several times in one list.
+    """
 
     source_offset: int
     account_row: int
     reason: Reason
+    item: int = -1

@@ -90,11 +90,13 @@ class Readings:
     `register_wh` is the cumulative total register in meter units of 1 Wh before the multiplier, -1
     where absent; `rate_register_wh` (n, MAX_RATE_PERIODS) likewise per rate period;
     `interval_seconds` is 0 where absent, else `interval_wh` was used in the `interval_seconds`
-    that end at `read_at` (after the multiplier: interval energy is already primary).
+    that end at `read_at` (after the multiplier: interval energy is already primary).  `item` is the
+    place in the record's list, -1 where the record is one reading.
     """
 
     account_row: NDArray[np.int64]
     source_offset: NDArray[np.int64]
+    item: NDArray[np.int64]
     read_at: NDArray[np.int64]
     received_at: NDArray[np.int64]
     meter_hash: NDArray[np.uint64]

@@ -215,15 +215,16 @@ def _tell_refused(scored: Scored, readings: Readings, checked: Checked) -> None:
     for outcome in (Outcome.REPEATED, Outcome.SUPERSEDED, Outcome.REFUSED):
         scored.count(outcome.name.lower(), int((checked.outcome == outcome).sum()))
     for position in np.flatnonzero(checked.outcome == Outcome.REFUSED).tolist():
-        offset, row = int(readings.source_offset[position]), int(readings.account_row[position])
-        scored.refusals.append(RefusedReading(offset, row, REASONS[int(checked.reason[position])]))
+        reason = REASONS[int(checked.reason[position])]
+        scored.refusals.append(refused_reading(readings, position, reason))
 
 
 def _refuse(scored: Scored, readings: Readings, reason: Reason) -> None:
     scored.count("refused", len(readings))
-    scored.refusals.extend(
-        RefusedReading(offset, row, reason)
-        for offset, row in zip(
-            readings.source_offset.tolist(), readings.account_row.tolist(), strict=True
-        )
-    )
+    scored.refusals += [refused_reading(readings, i, reason) for i in range(len(readings))]
+
+
+def refused_reading(readings: Readings, position: int, reason: Reason) -> RefusedReading:
+    """The refusal of one reading of a batch."""
+    offset, row = int(readings.source_offset[position]), int(readings.account_row[position])
+    return RefusedReading(offset, row, reason, int(readings.item[position]))

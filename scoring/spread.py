@@ -94,8 +94,7 @@ def split(
     at, tariff = untold.slot * SLOT_SECONDS, index[row]
     hour, period = tariffs.hour_of(tariff, at), tariffs.period_of(tariff, at)
     month, day = tariffs.month_of(tariff, at), tariffs.day_of(tariff, at)
-    load = ledger["hour_load"][row, hour].astype(np.int64)
-    part = slots.share_out(pieces.energy_wh, untold, load)
+    part = slots.share_out(pieces.energy_wh, untold, _loads(ledger)[row, hour])
 
     starts = slots.first_of_each(untold.piece)
     place = month * MAX_RATE_PERIODS + period
@@ -116,6 +115,16 @@ def split(
         np.add.reduceat(day_guess, same_day),
     )
     return Split(used, estimated, days, exact)
+
+
+def _loads(ledger: NDArray[Any]) -> NDArray[np.int64]:
+    """Each account's load by local hour (n, 24), where nothing is known the mean of what is.
+
+    Without it a new account's whole day would fall into the one hour in which it was first read.
+    """
+    load = ledger["hour_load"].astype(np.int64)
+    mean = load.sum(axis=1) // np.maximum((load > 0).sum(axis=1), 1)
+    return np.where(load == 0, mean[:, None], load)
 
 
 def _untold(ledger: NDArray[Any], pieces: Pieces) -> slots.Slots:

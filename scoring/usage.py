@@ -13,7 +13,8 @@ The rules, in the order of the trade (each has a line in tests/test_usage.py):
   it.  If intervals ran ahead of the register by no more than two units, the lead is kept and set
   against the next gap; nothing is ever taken back for it.
 - A gap inside one rate period and one local day is exact.  Any other is shared over the gap's
-  quarter-hours that no interval has told, by seconds x `hour_load`.  It is estimated if it touches
+  quarter-hours that no interval has told, by seconds x `hour_load`; an hour of which nothing is
+  known weighs like the mean of the others.  It is estimated if it touches
   more than one rate period or calendar month, and for the day's figure if more than one day.
 - Energy of a month older than the open ones belongs to the oldest open one.
 - A register ends before an interval that is already counted: it brings nothing new (superseded).
@@ -202,7 +203,8 @@ def _learn_load(
 ) -> None:
     """Move the local hour's load toward what an exact gap of at most an hour has shown.
 
-    Whole numbers, in the durable row, so that a split never depends on what may be forgotten.
+    Whole numbers, in the durable row, so that a split never depends on what may be forgotten.  An
+    hour without any use has load 1: 0 means that nothing is known of it.
     """
     seconds = read_at - start
     short = np.flatnonzero(seconds <= LONGEST_LOAD_SECONDS)
@@ -212,7 +214,7 @@ def _learn_load(
         energy_wh, hour, seconds = energy_wh[short], hour[short], seconds[short]
     full_wh_seconds = seconds * np.maximum(ledger["max_power_w"][short], 1)
     load = energy_wh * (SECONDS_PER_HOUR * FULL_LOAD) // full_wh_seconds
-    load = np.minimum(load, FULL_LOAD)
+    load = np.clip(load, 1, FULL_LOAD)
     before = ledger["hour_load"][short, hour].astype(np.int64)
     moved = before + ((load - before) >> LOAD_SHIFT)
     ledger["hour_load"][short, hour] = np.where(before == 0, load, moved)
@@ -350,6 +352,7 @@ def _final_reading(ledger: NDArray[Any], meter: MeterSettings) -> Readings:
     return Readings(
         account_row=none,
         source_offset=none,
+        item=none,
         read_at=at,
         received_at=at,
         meter_hash=ledger["meter_hash"].copy(),

@@ -131,7 +131,7 @@ def _plain_register(
     plain: NDArray[np.bool_] = (last >= 0) & (delta >= 0) & (gap > 0)
     plain &= delta <= plausible_wh(ledger, gap) // multiplier
     plain &= register < ledger["register_modulus_wh"]
-    plain &= (ledger["interval_since_register_wh"] == 0) & (ledger["unproven_wh"] == 0)
+    plain &= ledger["interval_since_register_wh"] == 0
     if readings.interval_seconds.any():
         plain &= (readings.interval_seconds == 0) | (readings.interval_seconds >= gap)
     if readings.rate_register_wh.size and readings.rate_register_wh.max() >= 0:
@@ -353,7 +353,6 @@ def _tells_the_end(
         & (verdicts.kind == Kind.REGISTER)
         & (interval.kind == Kind.INTERVAL)
         & (start > ledger["register_read_at"])
-        & (start >= ledger["read_at"])
         & (readings.interval_wh <= residual)
     )
     return tells

@@ -152,7 +152,7 @@ def _normal(hours: tuple[float, ...]) -> tuple[float, ...]:
 
 
 class Loads:
-    """Energy of every customer in every slot, in milliwatt-hours, drawn day by day from the seed."""
+    """Energy of every customer in every slot, in milliwatt-hours, drawn day by day."""
 
     def __init__(self, customers: list[Customer], grid_seconds: int, seed: int) -> None:
         self._grid_seconds = grid_seconds
@@ -163,9 +163,9 @@ class Loads:
             [[_normal(c.kind.workday), _normal(c.kind.weekend)] for c in customers]
         ).reshape(len(customers), 2, HOURS_PER_DAY)
         self._season = np.array([(c.kind.winter, c.kind.summer) for c in customers]).reshape(-1, 2)
-        self._noise = np.array(
-            [(c.kind.day_noise, c.kind.hour_noise) for c in customers]
-        ).reshape(-1, 2)
+        self._noise = np.array([(c.kind.day_noise, c.kind.hour_noise) for c in customers]).reshape(
+            -1, 2
+        )
 
     def day_mwh(
         self, day: int, hours: NDArray[np.int64], weekend: NDArray[np.int64], season: float

@@ -18,12 +18,19 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as ProgressBar
 
-from scoring.units import instant, instant_text
+from scoring.units import instant
 from simulator.faults import FaultRates
-from simulator.link import LinkBroken, Progress, Reader, SendTimes, Taken, Writer, wait_until_known
+from simulator.link import (
+    LinkBroken,
+    Progress,
+    Reader,
+    SendTimes,
+    Taken,
+    Writer,
+    wait_until_known,
+)
+from simulator.pace import run
 from simulator.world import Plan, World
 from streams import topics
 from streams.settings import settings_from
@@ -49,12 +56,6 @@ URGENT_TOPICS = EFFECT_TOPICS[:4]
 
 QUIET_SECONDS = 1.0
 """Nothing said for so long after everything was committed: the run is over."""
-
-MAX_BEHIND_SECONDS = 4.0
-"""The world waits when the worker has not committed what was sent so long ago: else, on a slow
-machine, commands would be older than their expiry when the field gets them."""
-
-LOOK_SECONDS = 0.5
 
 BEAT_WALL_SECONDS = 0.2
 """A heartbeat and a tick to each partition about so often, within 5 to 15 simulated minutes."""
@@ -104,7 +105,7 @@ class Drive:
         self._accounts = {account.customer.account_id for account in self.world.accounts}
         self._kept = kept
         self._times = SendTimes()
-        self._bootstrap = bootstrap
+        self.bootstrap = bootstrap
         self._writer = Writer(bootstrap)
         found = self._writer.partitions(topics.READINGS)
         if found != plan.partitions:
@@ -119,7 +120,7 @@ class Drive:
         """Send tariffs, terms and opening payments, and wait until a worker has entered them."""
         self._send(self.world.opening())
         self._writer.flush()
-        wait_until_known(self._bootstrap, self._accounts)
+        wait_until_known(self.bootstrap, self._accounts)
 
     def step(self, until: int) -> None:
         """Let the world go on to an instant of its own time, then hear what was answered."""
@@ -165,6 +166,11 @@ class Drive:
             if time.monotonic() - started > most_seconds:
                 return False
         return True
+
+    def settle(self) -> None:
+        """`drain`, or LinkBroken."""
+        if not self.drain():
+            raise LinkBroken("the worker did not come to the end of what was sent")
 
     def close(self) -> None:
         """End the connections."""
@@ -258,75 +264,6 @@ def share(values: Sequence[float], part: float) -> float | None:
     return round(sorted(values)[min(len(values) - 1, int(part * len(values)))], 4)
 
 
-def run(drive: Drive, options: argparse.Namespace, console: Console) -> float:
-    """Drive until the time given is over or Ctrl-C; the wall seconds it took."""
-    plan, started = drive.world.plan, time.monotonic()
-    ends_at = plan.starts_at + int(options.days * 86_400) if options.days else 2**62
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    pace = Pace(options.speed)
-    with ProgressBar(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("simulating", total=options.seconds)
-        try:
-            while drive.world.now < ends_at:
-                wall = time.monotonic() - started
-                if options.seconds and wall >= options.seconds:
-                    break
-                if pace.waits(drive, wall):
-                    drive.hear(0.05)
-                    continue
-                until = min(ends_at, pace.next_instant(drive, wall))
-                if until <= drive.world.now:
-                    drive.hear(0.02)
-                    continue
-                drive.step(until)
-                progress.update(task, completed=wall, description=_line(drive))
-        except KeyboardInterrupt:
-            console.print("stopped")
-    return time.monotonic() - started
-
-
-@dataclass(slots=True)
-class Pace:
-    """How fast simulated time goes: `speed` seconds in a second, 0 as fast as all can.
-
-    It stands still while the worker is behind.
-    """
-
-    speed: float
-    stood_seconds: float = 0.0
-    _looked: float = 0.0
-    _stopped_at: float | None = None
-
-    def waits(self, drive: Drive, wall: float) -> bool:
-        """Whether the worker must catch up first; asks Kafka now and then."""
-        if wall - self._looked > LOOK_SECONDS:
-            self._looked = wall
-            is_behind = drive.behind_seconds() > MAX_BEHIND_SECONDS
-            if is_behind and self._stopped_at is None:
-                self._stopped_at = wall
-            elif not is_behind and self._stopped_at is not None:
-                self.stood_seconds += wall - self._stopped_at
-                self._stopped_at = None
-        return self._stopped_at is not None
-
-    def next_instant(self, drive: Drive, wall: float) -> int:
-        """Up to which instant the world should be by now; flat out it takes an hour at a time."""
-        world = drive.world
-        if not self.speed:
-            return world.now + 3_600
-        wanted = world.plan.starts_at + int((wall - self.stood_seconds) * self.speed)
-        return min(wanted - wanted % 60, world.now + 6 * 3_600)
-
-
-def _line(drive: Drive) -> str:
-    effects = drive.tally.effects
-    return (
-        f"{instant_text(drive.world.now)}  {drive.sent[topics.READINGS]:,} readings  "
-        f"{effects[topics.LOW_BALANCE_WARNINGS]} warnings  {effects[topics.TRIP_COMMANDS]} trips  "
-        f"{effects[topics.RESTORE_COMMANDS]} restores  {sum(drive.tally.refusals.values())} refused"
-    )
-
-
 def parser() -> argparse.ArgumentParser:
     """The options of `kilowatch simulate`."""
     options = argparse.ArgumentParser(
@@ -381,8 +318,7 @@ def main(argv: list[str] | None = None) -> int:
         drive = Drive(plan, settings.bootstrap, group=settings.group)
         drive.open()
         wall_seconds = run(drive, options, console)
-        if not drive.drain():
-            raise LinkBroken("the worker did not come to the end of what was sent")
+        drive.settle()
         summary = drive.summary(wall_seconds)
         wrong = judged(drive, options.check, summary)
         drive.close()
@@ -404,13 +340,13 @@ def judged(drive: Drive, check: bool | None, summary: dict[str, Any]) -> bool:
     if check is False:
         return False
     try:
-        from tests.oracle_run import judge_drive
+        from tests.oracle_run import judge_drive  # noqa: PLC0415 - see above
     except ImportError:
         if check:
             raise LinkBroken("--check needs the oracle of a source checkout (tests/)") from None
         summary["oracle"] = "not at hand"
         return False
-    reader = Reader(drive._bootstrap, [topics.LEDGER_ROWS])
+    reader = Reader(drive.bootstrap, [topics.LEDGER_ROWS])
     rows: dict[int, list[Taken]] = {}
     for record in reader.read_to_end():
         rows.setdefault(record.partition, []).append(record)

@@ -86,7 +86,7 @@ class Faults:
             self._count("wrong clock")
             telegram = replace(telegram, read_at=at + link.clock_off_seconds)
         if link.day_delay_seconds:
-            return self._missing(link, at, telegram)
+            return self._missing(link, telegram)
         arrival = max(link.last_arrival, at + link.delay_seconds)
         link.last_arrival = arrival
         return self._struck(arrival, telegram)
@@ -103,12 +103,12 @@ class Faults:
             link.day, link.day_delay_seconds, link.clock_off_seconds = at // DAY_SECONDS, 0, 0
             if dice.random() < rates.meter_day_missing:
                 forever = dice.random() < rates.missing_for_ever
-                days = dice.uniform(1, 2) if dice.random() < 0.5 else dice.uniform(2, 5)  # noqa: PLR2004 - half by day 2, domain.md 5
+                days = dice.uniform(1, 2) if dice.random() < 0.5 else dice.uniform(2, 5)
                 link.day_delay_seconds = -1 if forever else int(days * DAY_SECONDS)
             if dice.random() < rates.meter_day_wrong_clock:
                 link.clock_off_seconds = dice.choice((-1, 1)) * dice.randrange(301, 7_200)
 
-    def _missing(self, link: _Link, at: int, telegram: Telegram) -> list[tuple[int, bytes]]:
+    def _missing(self, link: _Link, telegram: Telegram) -> list[tuple[int, bytes]]:
         self._count("day missing")
         if link.day_delay_seconds < 0:
             return []
@@ -163,14 +163,14 @@ def corrupt(telegram: Telegram, dice: random.Random) -> bytes:
         return value[: dice.randrange(len(value) - 1)]  # cut short
     if way == 1:
         return dice.randbytes(dice.randrange(1, 200))
-    if way == 2:  # noqa: PLR2004
+    if way == 2:
         return b""
-    if way == 3:  # noqa: PLR2004
+    if way == 3:
         return compact(body | {"version": 99})
-    if way == 4:  # noqa: PLR2004
+    if way == 4:
         return compact(body | {"registerWh": "12kWh", "intervalWh": [1]})
-    if way == 5:  # noqa: PLR2004
+    if way == 5:
         return compact({name: field for name, field in body.items() if name != "readAt"})
-    if way == 6:  # noqa: PLR2004
+    if way == 6:
         return compact(body | {"readAt": "yesterday, about noon"})
     return compact(body | {"accountId": "somebody-else"})

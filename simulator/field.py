@@ -180,9 +180,7 @@ class Field:
         at = order.at + CREW_SECONDS
         heapq.heappush(self._orders, _Order(at, self._sequence, order.body, order.is_trip, True))
 
-    def _move(
-        self, order: _Order, account_id: str, command_id: str, dice: random.Random
-    ) -> None:
+    def _move(self, order: _Order, account_id: str, command_id: str, dice: random.Random) -> None:
         direct = order.body.get("controlCode") == DIRECT_CLOSE or order.by_hand
         before = self.position(account_id)
         if order.is_trip:

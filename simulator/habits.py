@@ -55,7 +55,7 @@ class Payer:
     def amount(self, dice: random.Random, days: float | None = None) -> int:
         """A top-up that lasts about `days`, as people pay: in round sums."""
         wanted = self.daily_cost * (days or self.covers_days) * dice.uniform(0.8, 1.3)
-        step = 5 if wanted < 200 else 50 if wanted < 5_000 else 1_000  # noqa: PLR2004
+        step = 5 if wanted < 200 else 50 if wanted < 5_000 else 1_000
         return max(step, round(wanted / step) * step)
 
     def next_regular(self, now: int, dice: random.Random) -> int | None:
@@ -76,7 +76,7 @@ class Payer:
 
     def after_notice(self, dice: random.Random) -> int | None:
         """Seconds from a disconnection notice to the payment; half the forgetful wait for dark."""
-        if self.habit is Habit.FORGETFUL and dice.random() < 0.6:  # noqa: PLR2004 - see docstring
+        if self.habit is Habit.FORGETFUL and dice.random() < 0.6:
             return None
         return max(60, self._wait(dice) // 4)
 

@@ -57,6 +57,7 @@ class Writer:
                 batch_size=512 * 1024,
                 delivery_timeout_ms=SEND_SECONDS * 1000,
                 max_block_ms=SEND_SECONDS * 1000,
+                allow_auto_create_topics=False,
             )
         except KafkaError as error:
             raise LinkBroken(f"no Kafka at {bootstrap}: {error!r}") from error
@@ -106,7 +107,7 @@ class Writer:
         """How many partitions a topic has."""
         found = self._producer.partitions_for(topic)
         if not found:
-            raise LinkBroken(f"there is no topic {topic}; start a worker first, it makes them all")
+            raise LinkBroken(f"there is no topic {topic}; `kilowatch topics` makes them all")
         return len(found)
 
 
@@ -133,12 +134,14 @@ class Reader:
             fetch_max_wait_ms=20,
             max_poll_records=POLL_RECORDS,
             max_partition_fetch_bytes=4 * 1024 * 1024,
+            allow_auto_create_topics=False,
         )
         places = []
         for topic in topics:
             numbers = self._consumer.partitions_for_topic(topic)
             if not numbers:
-                raise LinkBroken(f"there is no topic {topic}; start a worker first")
+                self._consumer.close()
+                raise LinkBroken(f"there is no topic {topic}; `kilowatch topics` makes them all")
             places += [TopicPartition(topic, number) for number in sorted(numbers)]
         self._consumer.assign(places)
         self._consumer.seek_to_beginning()
@@ -151,17 +154,25 @@ class Reader:
         for place, records in polled.items():
             for one in records:
                 value = one.value if one.value is not None else b""
-                yield Taken(
-                    place.topic, place.partition, one.offset, one.timestamp, one.key, value
-                )
+                yield Taken(place.topic, place.partition, one.offset, one.timestamp, one.key, value)
 
-    def read_to_end(self, quiet_seconds: float = 1.0) -> Iterator[Taken]:
-        """Everything up to now: until nothing has come for `quiet_seconds`."""
-        last = time.monotonic()
-        while time.monotonic() - last < quiet_seconds:
-            for record in self.poll(0.2):
-                last = time.monotonic()
-                yield record
+    def read_to_end(self, most_seconds: float = 120.0) -> Iterator[Taken]:
+        """Everything up to the high watermark that the newest fetch of each partition told.
+
+        Raises LinkBroken if that takes longer than `most_seconds`.
+        """
+        until = time.monotonic() + most_seconds
+        while not self._is_at_end():
+            if time.monotonic() > until:
+                raise LinkBroken(f"did not come to the end of the topics within {most_seconds:g} s")
+            yield from self.poll(0.2)
+
+    def _is_at_end(self) -> bool:
+        for place in self._consumer.assignment():
+            highwater = self._consumer.highwater(place)  # None until the first fetch is answered
+            if highwater is None or self._consumer.position(place) < highwater:
+                return False
+        return True
 
     def close(self) -> None:
         """End the connection."""
@@ -181,7 +192,9 @@ def wait_until_known(
     reader = Reader(bootstrap, [LEDGER_ROWS])
     until = time.monotonic() + seconds
     while unknown and time.monotonic() < until:
-        unknown -= {record.key.decode(errors="replace") for record in reader.poll(0.2) if record.key}
+        unknown -= {
+            record.key.decode(errors="replace") for record in reader.poll(0.2) if record.key
+        }
     reader.close()
     if unknown:
         raise LinkBroken(
@@ -229,7 +242,7 @@ class SendTimes:
         """A record goes out now."""
         now, place = self.clock(), (topic, partition)
         walls = self._walls[place]
-        if not walls or now - walls[-1] > 0.001:  # noqa: PLR2004 - a millisecond is fine enough
+        if not walls or now - walls[-1] > 0.001:
             walls.append(now)
             self._offsets[place].append(offset)
 

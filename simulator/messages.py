@@ -54,7 +54,7 @@ class Terms(NamedTuple):
     warning_days: tuple[float, float, float] = (7, 3, 1)
 
 
-def settings(  # noqa: PLR0913 - one record, stated whole
+def settings(
     customer: Customer,
     partition: int,
     version: int,

@@ -11,7 +11,6 @@ from __future__ import annotations
 import heapq
 import random
 from collections import Counter
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -19,11 +18,12 @@ import numpy as np
 
 from simulator import messages
 from simulator.customers import Customer, Loads, draw_customers
-from simulator.faults import FaultRates, Faults
-from simulator.field import Field, FieldRates, Happening
-from simulator.habits import Payer, draw_payer
+from simulator.faults import Faults
+from simulator.field import Field, Happening
+from simulator.habits import draw_payer
 from simulator.messages import HEARTBEAT_RANK, RANK, Input, Terms
-from simulator.meters import DAY_SECONDS, Meter, draw_meter
+from simulator.meters import DAY_SECONDS, draw_meter
+from simulator.plan import TARIFF_OF, Account, Plan
 from simulator.sheets import Sheets, shipped_sheets
 from streams import topics
 from streams.topics import partition_of
@@ -33,64 +33,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+__all__ = ["Plan", "World"]
+
 HOUR_SECONDS = 3_600
 TIERS = ("normal", "low", "lower", "lowest")
 MAX_RATES = 6
 _MIDSUMMER_DAY = 172  # day of the year of the northern summer solstice
-
-TARIFF_OF = {
-    "resident": (
-        "cn-sd-residential",
-        "cn-sd-residential-tou",
-        "gb-svt-elec-2024q3",
-        "za-eskom-homelight20a",
-    ),
-    "business": ("cn-sd-ic-1kv",),
-    "large": ("cn-sd-ic-1kv",),
-}
-"""Tariffs by customer class, as far as the plan's sheets have them; else any of those."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What kind of world: everything that is not drawn from the seed.
-
-    `grid_seconds` is the finest step of energy, whole quarter-hours that divide a day; `opening_days` the band of days the opening
-    payment lasts; every `beat_seconds` each partition gets a payments heartbeat and a tick, at 0
-    once at the end of each step; shares are of accounts over the whole run.
-    """
-
-    seed: int = 7
-    accounts: int = 300
-    partitions: int = 8
-    starts_at: int = 1_783_296_000  # 2026-07-06T00:00Z, a Monday
-    grid_seconds: int = 900
-    beat_seconds: int = 300
-    faults: FaultRates = field(default_factory=FaultRates)
-    field_rates: FieldRates = field(default_factory=FieldRates)
-    sheets: tuple[dict[str, Any], ...] = ()
-    opening_days: tuple[float, float] = (1.0, 12.0)
-    bulk_share: float = 0.05  # of moments at which a concentrator sends one list
-    exchange_share: float = 0.0  # of accounts whose meter is exchanged
-    held_share: float = 0.01  # of accounts an operator holds for some days
-    horizon_days: float = 30.0  # within which exchanges and holds fall
-    direct_close_share: float = 0.3
-
-
-@dataclass(slots=True)
-class Account:
-    """One account of the world."""
-
-    number: int
-    customer: Customer
-    payer: Payer
-    meter: Meter
-    terms: Terms
-    partition: int
-    settings_version: int = 1
-    payments: int = 0
-    owed: int = 0
-    pays_at: int = 0
 
 
 class World:
@@ -189,8 +137,7 @@ class World:
         """Tariff sheets, terms and opening payments: all that must stand before any reading."""
         at, sent = self.plan.starts_at, []
         for tariff_id in self.sheets.ids():
-            for sheet in self.sheets.versions(tariff_id):
-                sent.append(messages.tariff(sheet.plain, at))
+            sent += [messages.tariff(s.plain, at) for s in self.sheets.versions(tariff_id)]
         sent += [self._settings(account, at) for account in self.accounts]
         dice = random.Random(f"{self.plan.seed}:opening")
         for account in self.accounts:
@@ -258,13 +205,14 @@ class World:
             zone = account.meter.zone
             if zone.key not in by_zone:
                 local = [datetime.fromtimestamp(at, UTC).astimezone(zone) for at in starts]
-                weekend = [int(moment.weekday() >= 5) for moment in local]  # noqa: PLR2004
+                weekend = [int(moment.weekday() >= 5) for moment in local]
                 by_zone[zone.key] = ([moment.hour for moment in local], weekend)
-        parts = [by_zone[account.meter.zone.key] for account in self.accounts]
-        hours, weekend = (np.array([p[i] for p in parts]).reshape(-1, len(starts)) for i in (0, 1))
+        keys = [account.meter.zone.key for account in self.accounts]
+        hours = np.array([by_zone[key][0] for key in keys], np.int64).reshape(-1, len(starts))
+        ends = np.array([by_zone[key][1] for key in keys], np.int64).reshape(-1, len(starts))
         day_of_year = datetime.fromtimestamp(starts[0], UTC).timetuple().tm_yday
         season = float(np.cos((day_of_year - _MIDSUMMER_DAY) / 365.25 * 2 * np.pi))
-        self._day_mwh = self._loads.day_mwh(day, hours, weekend, season)
+        self._day_mwh = self._loads.day_mwh(day, hours, ends, season)
 
     # --- what happens besides readings ------------------------------------------------------------
 
@@ -403,9 +351,11 @@ class World:
         kept: list[Input] = []
         open_lists: dict[int, list[Input]] = {}
         for record in sent:
-            if record.topic != topics.READINGS or record.partition not in bulk:
-                kept.append(record)
-            elif record.value[:1] + record.value[-1:] != b"{}":  # broken: not even an object
+            if (
+                record.topic != topics.READINGS
+                or record.partition not in bulk
+                or record.value[:1] + record.value[-1:] != b"{}"
+            ):
                 kept.append(record)
             else:
                 open_lists.setdefault(record.partition, []).append(record)

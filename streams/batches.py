@@ -12,7 +12,9 @@ in `streams.worker`.
 
 from __future__ import annotations
 
+import tempfile
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import faust
@@ -53,6 +55,10 @@ HEARTBEATS_PER_SESSION = 10
 missed, and a planned hand-over waits a tenth of a session at most."""
 
 
+HELD_WAIT_SECONDS = 0.05
+"""How long to wait for more while records lie ready that may become due without any."""
+
+
 class Taker(Protocol):
     """Who gets the batches: `streams.worker.Worker`."""
 
@@ -60,8 +66,8 @@ class Taker(Protocol):
     def term(self) -> int:
         """Grows whenever partitions are taken away: what was fetched before is void."""
 
-    def waiting(self) -> set[int]:
-        """Partition numbers that are assigned but not ready to take anything yet."""
+    def paused(self) -> set[tuple[str, int]]:
+        """Topic partitions not to fetch now: not ready yet, or enough of them lies ready."""
 
     async def wait_until_some_are_ready(self) -> None:
         """Returns once there is a partition that can take something."""
@@ -197,9 +203,11 @@ class HotConsumer(driver.Consumer):
         if not self.flow_active:
             await self.wait(self.can_resume_flow)
         await taker.wait_until_some_are_ready()
-        self._leave_out(taker.waiting())
+        paused = taker.paused()
+        self._leave_out(paused)
         term = taker.term
-        records, active = await super()._wait_next_records(timeout)
+        wait_seconds = HELD_WAIT_SECONDS if paused else timeout
+        records, active = await super()._wait_next_records(wait_seconds)
         if taker.term != term:
             # A rebalance fell into the fetch: nobody can say from which side of it these are.
             if self.flow_active:
@@ -209,13 +217,12 @@ class HotConsumer(driver.Consumer):
             return {}, active
         return {}, active
 
-    def _leave_out(self, waiting: set[int]) -> None:
-        """Do not fetch for partitions that are still recovering."""
-        paused = {here.partition for here in self._paused_partitions}
-        if paused != waiting:
-            here = self.assignment()
-            self.resume_partitions({each for each in here if each.partition not in waiting})
-            self.pause_partitions({each for each in here if each.partition in waiting})
+    def _leave_out(self, wanted: set[tuple[str, int]]) -> None:
+        """Fetch nothing of these."""
+        paused = self._paused_partitions
+        if paused != wanted:
+            self.resume_partitions(paused - wanted)
+            self.pause_partitions({here for here in self.assignment() if here in wanted})
 
 
 class HotTransport(driver.Transport):
@@ -248,6 +255,7 @@ class HotApp(faust.App):
             processing_guarantee="at_least_once",
             table_standby_replicas=0,
             store="memory://",
+            datadir=Path(tempfile.gettempdir(), "kilowatch-faust"),  # stays empty: no tables
             web_enabled=False,
             cython_optimizations=False,
         )

@@ -9,11 +9,16 @@ durable (`streams.partition`).  What it does with an account that breaks the sco
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from scoring.book import Book
+from scoring.effects import AccountForecast, DailyUsage
 from scoring.events import Feed, Source
 from scoring.scoring import World, find_tariffs, score_tick
 from scoring.units import NO_TIME
@@ -33,12 +38,16 @@ from streams.topics import LEARNED_ROWS, LEDGER_ROWS, REFUSALS
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from scoring.effects import Effect, Reason
+    from scoring.effects import Effect, Reason, RefusedReading
     from scoring.events import AccountEvent
     from scoring.rules import SupplyRules
     from scoring.scoring import Scored
     from scoring.tariff import Tariffs
     from streams.log import Fetched, Message, Record
+
+
+NOT_URGENT = (DailyUsage, AccountForecast)
+"""Effects nobody waits for: they are left out of the latency that the meters show."""
 
 
 @dataclass(slots=True)
@@ -58,7 +67,7 @@ class Draft:
     learned_rows: set[int] = field(default_factory=set)
     effects: list[tuple[int, Effect]] = field(default_factory=list)
     refusals: list[wire.Refusal] = field(default_factory=list)
-    refused_rows: list[tuple[int, Source, int, Reason]] = field(default_factory=list)
+    refused_rows: list[tuple[Source, RefusedReading]] = field(default_factory=list)
     outcomes: Counter[str] = field(default_factory=Counter)
     quarantined: int = 0
 
@@ -117,19 +126,18 @@ class Clerk:
         draft.take(scored)
         refused += scored.refusals
         draft.refusals += wire.refused_readings(decoded, records, refused)
-        draft.refused_rows += [
-            (each.account_row, Source.READINGS, each.source_offset, each.reason)
-            for each in scored.refusals
-        ]
+        draft.refused_rows += [(Source.READINGS, each) for each in scored.refusals]
 
     def _events(self, source: Source, records: Sequence[Record], draft: Draft) -> None:
         refused = self._owed.due(source, records)
-        owed = {each.source_offset: each for each in refused}
+        owed: dict[int, list[Reason]] = {}
+        for each in refused:
+            owed.setdefault(each.source_offset, []).append(each.reason)
         events: list[AccountEvent] = []
         of_offset: dict[int, Record] = {}
         for record in records:
-            if record.offset in owed:
-                draft.refusals.append(wire.refusal_of(record, owed[record.offset].reason))
+            for reason in owed.get(record.offset, ()):
+                draft.refusals.append(wire.refusal_of(record, reason))
             event = wire.decode_event(record, self.terms.partitions)
             if isinstance(event, wire.Refusal):
                 draft.refusals.append(event)
@@ -145,10 +153,8 @@ class Clerk:
             scored = quarantine.score_events(self.book, events, self._world())
             draft.take(scored)
             for each in scored.refusals:
-                record = of_offset[each.source_offset]
-                draft.refusals.append(wire.refusal_of(record, each.reason))
-                refused_row = (each.account_row, source, record.offset, each.reason)
-                draft.refused_rows.append(refused_row)
+                draft.refusals.append(wire.refusal_of(of_offset[each.source_offset], each.reason))
+                draft.refused_rows.append((source, each))
 
     def _write(self, draft: Draft, entry: Entry, fetched: Fetched) -> None:
         """Rows with what they owe inside; effects and refusals for their topics."""
@@ -158,9 +164,9 @@ class Clerk:
             cause = effect.cause
             kept.setdefault(row, []).append(KeptEffect(encoded, cause.source, cause.offset))
             entry.told.setdefault(encoded.topic, []).append((encoded.key, encoded.value))
-        for row, source, offset, reason in draft.refused_rows:
-            if row in draft.rows:
-                kept.setdefault(row, []).append(Owed.kept(source, offset, reason))
+        for source, each in draft.refused_rows:
+            if each.account_row in draft.rows:
+                kept.setdefault(each.account_row, []).append(Owed.kept(source, each))
         self._owed.keep_owing(draft.rows, kept)
         entry.rows = self._ledger_rows(sorted(draft.rows), kept)
         self._owed.forget(entry.next_offset)
@@ -179,7 +185,8 @@ class Clerk:
         effects = (
             {place: kept[row] for place, row in enumerate(rows) if row in kept} if kept else {}
         )
-        values = encode_ledger_rows(self.book.ledger[rows], self.epoch, effects)
+        ledger = self.book.take(np.array(rows)).ledger  # eight times faster than indexing records
+        values = encode_ledger_rows(ledger, self.epoch, effects)
         return list(zip(self._keys(rows), values, strict=True))
 
     def _learned_rows(self, rows: list[int]) -> list[Message]:
@@ -226,11 +233,6 @@ class Clerk:
 
 def _tally(draft: Draft, entry: Entry, fetched: Fetched) -> Tally:
     """What the meters want to know of an entry."""
-    stamps: dict[tuple[Source, int], int] = {}
-    if draft.effects:
-        for source, records in fetched.records.items():
-            wanted = {e.cause.offset for _, e in draft.effects if e.cause.source is source}
-            stamps |= {(source, r.offset): r.timestamp for r in records if r.offset in wanted}
     return Tally(
         records={source: len(records) for source, records in fetched.records.items()},
         rows={LEDGER_ROWS: len(entry.rows), LEARNED_ROWS: len(entry.learned)},
@@ -239,8 +241,15 @@ def _tally(draft: Draft, entry: Entry, fetched: Fetched) -> Tally:
         effects={topic: len(told) for topic, told in entry.told.items() if topic != REFUSALS},
         quarantined=draft.quarantined,
         stamped_ms=[
-            stamps[effect.cause.source, effect.cause.offset]
-            for _, effect in draft.effects
-            if (effect.cause.source, effect.cause.offset) in stamps
+            _stamp_ms(fetched, effect)
+            for _row, effect in draft.effects
+            if not isinstance(effect, NOT_URGENT)
         ],
     )
+
+
+def _stamp_ms(fetched: Fetched, effect: Effect) -> int:
+    """The timestamp of the record that caused an effect."""
+    records = fetched.records[effect.cause.source]
+    place = bisect_left(records, effect.cause.offset, key=attrgetter("offset"))
+    return records[place].timestamp

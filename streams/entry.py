@@ -22,7 +22,7 @@ class Tally:
     """What is counted about an entry: readings by outcome, refusals by reason, effects by topic.
 
     `records` are the input records taken, `rows` those appended by topic; `stamped_ms` are the
-    timestamps of the records that caused its effects.
+    timestamps of the records that caused its urgent effects.
     """
 
     records: dict[Source, int] = field(default_factory=dict)

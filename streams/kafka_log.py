@@ -7,22 +7,27 @@ Membership in the group, and with it committing, is Faust's consumer's (`streams
 here through `Membership`.
 """
 
+# ruff: noqa: SLF001 - the private names used here are those of PINNED, held by the contract test
+
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
 from contextlib import asynccontextmanager
+from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from streams.log import PartitionLost
-from streams.topics import TOPIC_OF_SOURCE
+from streams.topics import MAX_ROW_BYTES, TOPIC_OF_SOURCE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
+
+    from aiokafka.producer.message_accumulator import BatchBuilder
 
     from scoring.events import Source
     from streams.log import Message, Record
@@ -34,16 +39,36 @@ MAX_BATCH_BYTES = 900_000
 """Of one record batch before compression: below the broker's 1 MiB default for a batch, so that a
 batch is never refused for its size; only a single larger record is."""
 
-MAX_REQUEST_BYTES = 16 * 1024 * 1024
+MAX_REQUEST_BYTES = MAX_ROW_BYTES + MAX_BATCH_BYTES
 REQUEST_TIMEOUT_SECONDS = 30
 """How long a delivery may take, retries included, before it counts as failed and the process
 ends: longer than a broker needs to elect a new leader."""
+
+PINNED = ("BatchBuilder._builder, ._relative_offset, .record_count",)
+"""Names of aiokafka that are not public and are used here, held by `tests/test_tap_contract.py`."""
+
+_NO_HEADERS: list[tuple[str, bytes]] = []
 
 TAIL_WAIT_MS = 200
 """How long one look at the end of a topic waits for more."""
 
 FOLLOW_WAIT_MS = 1_000
 TAIL_FETCH_BYTES = 8 * 1024 * 1024
+
+
+def _fill(batch: BatchBuilder, messages: Sequence[Message], first: int, now_ms: int) -> int:
+    """Put messages from `first` on into the batch until it is full; how many, at least one.
+
+    What `BatchBuilder.append` does, without its frame and its receipt for each of them.
+    """
+    put = batch._builder.append
+    count = 0
+    for key, value in islice(messages, first, None):
+        if put(count, now_ms, key, value, _NO_HEADERS) is None:
+            break
+        count += 1
+    batch._relative_offset = count
+    return count
 
 
 class Membership(Protocol):
@@ -132,20 +157,17 @@ class KafkaLog:
         producer = self._producer
         assert producer is not None, "append before start"
         now_ms = int(time.time() * 1000)
-        delivered = []
-        batch = producer.create_batch()
-        put = batch.append
-        for key, value in messages:
-            if put(timestamp=now_ms, key=key, value=value) is None:
-                delivered.append(await producer.send_batch(batch, topic, partition=partition))
-                batch = producer.create_batch()
-                put = batch.append
-                put(timestamp=now_ms, key=key, value=value)
-        last_count = batch.record_count()
-        delivered.append(await producer.send_batch(batch, topic, partition=partition))
+        delivered, first = [], 0
+        while True:
+            batch = producer.create_batch()
+            count = _fill(batch, messages, first, now_ms)
+            delivered.append(await producer.send_batch(batch, topic, partition=partition))
+            first += count
+            if first >= len(messages):
+                break
         acknowledged = await asyncio.gather(*delivered)
         last: int = acknowledged[-1].offset
-        return last + int(last_count)
+        return last + count
 
     async def tail(self, topic: str, partition: int, start: int) -> AsyncIterator[Sequence[Record]]:
         """The records from `start` to the high watermark of the last fetch.

@@ -96,7 +96,6 @@ class Meters:
 
     def look(self, clerks: Mapping[int, Clerk], lag: Mapping[Source, int]) -> None:
         """Take stock of the books: a few milliseconds per million accounts."""
-        self.partitions.set(len(clerks))
         self.accounts.set(sum(len(clerk.book) for clerk in clerks.values()))
         quarantined = 0
         held = dict.fromkeys(Hold, 0)

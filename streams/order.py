@@ -1,14 +1,15 @@
 """In which order are the records of one partition's several topics taken?
 
 Kafka orders records within a topic's partition and nothing else, so the order between topics is
-ours to choose and is written down here, apart from the road that makes the outcome durable
-(`streams.partition`).  It cuts a fetch into parts of bounded work and holds ticks back until all
-they speak about has been seen.  It does not look inside a record; `streams.clerk` does.
+ours to choose: by time as far as the record timestamps tell it, and within what was fetched at once
+terms and money first, time last.  It is written down here, apart from the road that makes the
+outcome durable (`streams.partition`), and also cuts what is due into parts of bounded work.  It
+does not look inside a record; `streams.clerk` does.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from scoring.events import Source
@@ -28,90 +29,117 @@ ORDER = (
     Source.READINGS,
     Source.TICKS,
 )
-"""In which order the topics of one fetch are taken.  Terms come before what needs them, money
-before the readings that use it up (doubt leaves the power on), reports and people before the
-readings that may judge anew, and time last: a tick speaks about everything before it."""
+"""In which order records are taken that no timestamp puts in order.  Terms come before what needs
+them, money before the readings that use it up (doubt leaves the power on), reports and people
+before the readings that may judge anew, and time last: a tick speaks about everything before it."""
+
+RANK = {source: rank for rank, source in enumerate(ORDER)}
 
 MAX_WEIGHT_PER_PART = 8_192
 """How much goes into one entry, counted in readings: below it the fixed cost of columns shows,
 above it an entry holds up the event loop, and with it acknowledgements, for over 0.1 s."""
 
-WEIGHT = dict.fromkeys(Source, 16) | {Source.READINGS: 1}
-"""One scalar event costs about as much as 16 readings in columns."""
+WEIGHT = dict.fromkeys(Source, 8) | {Source.READINGS: 1}
+"""One event of another topic costs about as much as eight readings in columns."""
 
 
 class Part(NamedTuple):
-    """A piece of a fetch that is entered at once."""
+    """A piece of what is due that is entered at once."""
 
     fetched: Fetched
     payments_caught_up: bool
 
 
 @dataclass(slots=True)
-class Seen:
-    """How far each topic of the partition has been seen, as of the newest fetch."""
+class Desk:
+    """What has been fetched for one partition and may not be taken yet.
 
-    position: dict[Source, int]
-    highwater: dict[Source, int]
-    newest_ms: dict[Source, int]
-    ticks: list[Record]
+    A record is due when every other topic is either read to its end or has shown a record stamped
+    later.  Live, everything is at its end and nothing ever waits.  After an outage, or when a year
+    is replayed, terms, payments and time keep step with the readings: no reading meets an account
+    before its terms, and nobody is judged late for what waits in the log.
+    """
 
-    @classmethod
-    def nothing(cls) -> Seen:
-        """Before the first fetch."""
-        return cls({}, {}, {}, [])
+    position: dict[Source, int] = field(default_factory=dict)
+    highwater: dict[Source, int] = field(default_factory=dict)
+    newest_ms: dict[Source, int] = field(default_factory=dict)
+    held: dict[Source, list[Record]] = field(default_factory=dict)
+    _next_offset: dict[Source, int] = field(default_factory=dict)
 
-    def note(self, fetched: Fetched) -> None:
-        """Take down what a fetch says about the topics' ends, and keep its ticks back."""
+    def put(self, fetched: Fetched) -> None:
+        """Lay down what a fetch brought, and where it says the topics end."""
         self.position.update(fetched.position)
         self.highwater.update(fetched.highwater)
-        for source, records in fetched.records.items():
+        for source, fetched_records in fetched.records.items():
+            # what is read twice after a seek back is taken once
+            least = self._next_offset.get(source, 0)
+            records = list(fetched_records)
+            if records and records[0].offset < least:
+                records = [record for record in records if record.offset >= least]
             if records:
                 newest = max(self.newest_ms.get(source, 0), records[-1].timestamp)
                 self.newest_ms[source] = newest
-        self.ticks.extend(fetched.records.get(Source.TICKS, ()))
+                self._next_offset[source] = records[-1].offset + 1
+                self.held.setdefault(source, []).extend(records)
 
-    def is_caught_up(self, source: Source) -> bool:
-        """Whether the topic has been read to the end that the broker last told."""
+    def is_at_end(self, source: Source) -> bool:
+        """Whether the topic has been fetched to the end that the broker last told."""
         return source in self.highwater and self.position.get(source, -1) >= self.highwater[source]
 
-    def due_ticks(self) -> list[Record]:
-        """The ticks whose time has come, taken out of those held back.
-
-        A tick is due when every other topic is either read to its end or has shown a record
-        stamped later than the tick.  So after an outage, time passes for an account only as fast as
-        its readings and payments are read, and nobody is judged late for what waits in the log.
-        """
-        behind = [s for s in ORDER if s is not Source.TICKS and not self.is_caught_up(s)]
-        due_ms = min((self.newest_ms.get(source, -1) for source in behind), default=None)
-        count = 0
-        while count < len(self.ticks) and (due_ms is None or self.ticks[count].timestamp < due_ms):
-            count += 1
-        due, self.ticks = self.ticks[:count], self.ticks[count:]
+    def take_due(self) -> dict[Source, list[Record]]:
+        """The records that are due, in offset order per topic, taken off the desk."""
+        bound = min(
+            (
+                (self.newest_ms.get(s, -1), rank)
+                for s, rank in RANK.items()
+                if not self.is_at_end(s)
+            ),
+            default=None,
+        )
+        if bound is None:
+            due, self.held = self.held, {}
+            return due
+        due = {}
+        for source, records in list(self.held.items()):
+            count = _count_until(records, *bound, RANK[source])
+            if count:
+                due[source] = records[:count]
+            if count == len(records):
+                del self.held[source]
+            else:
+                self.held[source] = records[count:]
         return due
 
 
-def parts(fetched: Fetched, seen: Seen) -> Iterator[Part]:
-    """The fetch in parts of bounded work, topics in `ORDER`, ticks only where due.
+def _count_until(records: Sequence[Record], bound_ms: int, bound_rank: int, rank: int) -> int:
+    """How many of these records come before (bound_ms, bound_rank); stamps need not ascend."""
+    last_ms = bound_ms if rank <= bound_rank else bound_ms - 1
+    for count, record in enumerate(records):
+        if record.timestamp > last_ms:
+            return count
+    return len(records)
+
+
+def parts(desk: Desk) -> Iterator[Part]:
+    """What is due, in parts of bounded work, topics in `ORDER`.
 
     Payments count as caught up only from the part that holds the last of them.
     """
-    records = {source: fetched.records.get(source, ()) for source in ORDER}
-    records[Source.TICKS] = seen.due_ticks()
-    payments_left = len(records[Source.PAYMENTS])
+    due = desk.take_due()
+    payments_left = len(due.get(Source.PAYMENTS, ())) + len(desk.held.get(Source.PAYMENTS, ()))
     part, room = Fetched(), MAX_WEIGHT_PER_PART
     for source in ORDER:
-        for piece in _pieces(records[source], MAX_WEIGHT_PER_PART // WEIGHT[source]):
+        for piece in _pieces(due.get(source, ()), MAX_WEIGHT_PER_PART // WEIGHT[source]):
             weight = len(piece) * WEIGHT[source]
             if weight > room or source in part.records:
-                yield Part(part, payments_left == 0 and seen.is_caught_up(Source.PAYMENTS))
+                yield Part(part, payments_left == 0 and desk.is_at_end(Source.PAYMENTS))
                 part, room = Fetched(), MAX_WEIGHT_PER_PART
             part.records[source] = piece
             room -= weight
             if source is Source.PAYMENTS:
                 payments_left -= len(piece)
     if part.records:
-        yield Part(part, payments_left == 0 and seen.is_caught_up(Source.PAYMENTS))
+        yield Part(part, payments_left == 0 and desk.is_at_end(Source.PAYMENTS))
 
 
 def _pieces(records: Sequence[Record], most: int) -> Iterator[Sequence[Record]]:

@@ -16,7 +16,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from streams.log import PartitionLost
-from streams.order import Seen, parts
+from streams.order import Desk, parts
 from streams.topics import LEARNED_ROWS, LEDGER_ROWS
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Partition:
         self._idle = asyncio.Event()
         self._finisher: asyncio.Task[None] | None = None
         self._clean = True
-        self._seen = Seen.nothing()
+        self._desk = Desk()
 
     # --- taking up -----------------------------------------------------------------------------
 
@@ -89,7 +89,7 @@ class Partition:
         committed = await self._log.committed(self.number)
         await self._settle(self.clerk.recalled(committed), told_first=True)
         self.committable = {}
-        self._seen = Seen.nothing()
+        self._desk = Desk()
         self._room.set()
         self._idle.set()
         self._finisher = asyncio.create_task(self._finish(), name=f"partition {self.number}")
@@ -102,9 +102,9 @@ class Partition:
                 self._remembered[topic] = records[-1].offset + 1
 
     @property
-    def holds_ticks(self) -> bool:
-        """Whether ticks wait here until everything before them has been seen."""
-        return bool(self._seen.ticks)
+    def holds_back(self) -> set[Source]:
+        """Topics of which records lie here that may not be taken yet; fetch the others first."""
+        return set(self._desk.held)
 
     # --- the road ------------------------------------------------------------------------------
 
@@ -113,8 +113,8 @@ class Partition:
 
         Raises what stopped the road, if it has stopped.
         """
-        self._seen.note(fetched)
-        for part in parts(fetched, self._seen):
+        self._desk.put(fetched)
+        for part in parts(self._desk):
             while self.ready and len(self._waiting) >= MAX_ENTRIES_WAITING:
                 self._room.clear()
                 await self._room.wait()

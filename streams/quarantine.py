@@ -55,8 +55,8 @@ def score_readings(book: Book, readings: Readings, world: World) -> Scored:
     for row in failing.tolist():
         alone = readings.take(readings.account_row == row)
         scored.refusals += [
-            RefusedReading(offset, row, Reason.ACCOUNT_QUARANTINED)
-            for offset in alone.source_offset.tolist()
+            scoring.refused_reading(alone, position, Reason.ACCOUNT_QUARANTINED)
+            for position in range(len(alone))
         ]
         cause = Cause(Source.READINGS, world.partition, int(alone.source_offset[-1]))
         _quarantine(book, row, cause, int(alone.received_at[-1]), scored)

@@ -47,28 +47,31 @@ class Owed:
     """Refusals that a durable row hides, but that were perhaps never told.
 
     A row at offset 9 makes the reading at 7 a repeat, so a refusal of 7 that a crash cut off would
-    never be told again.  The row therefore carries (offset, reason) of such refusals; the record
-    itself comes again from the input, since its offset was not committed, and is refused then.
+    never be told again.  The row therefore carries (offset, item, reason) of such refusals; the
+    record itself comes again from the input, since its offset was not committed, and is refused
+    then.
     """
 
     by_row: dict[int, list[KeptEffect]] = field(default_factory=dict)
 
     @staticmethod
-    def kept(source: Source, offset: int, reason: Reason) -> KeptEffect:
+    def kept(source: Source, refused: RefusedReading) -> KeptEffect:
         """A refusal as it stands inside a row."""
-        return KeptEffect(Encoded(REFUSALS, None, reason.value.encode()), source, offset)
+        value = f"{refused.reason.value} {refused.item}".encode()
+        return KeptEffect(Encoded(REFUSALS, None, value), source, refused.source_offset)
 
     def due(self, source: Source, records: Sequence[Record]) -> list[RefusedReading]:
         """Those of these records that were refused before the crash."""
         if not self.by_row:
             return []
         first, last = records[0].offset, records[-1].offset
-        return [
-            RefusedReading(each.offset, row, Reason(each.effect.value.decode()))
-            for row, refusals in self.by_row.items()
-            for each in refusals
-            if each.source is source and first <= each.offset <= last
-        ]
+        found = []
+        for row, refusals in self.by_row.items():
+            for each in refusals:
+                if each.source is source and first <= each.offset <= last:
+                    reason, item = each.effect.value.decode().split()
+                    found.append(RefusedReading(each.offset, row, Reason(reason), int(item)))
+        return found
 
     def keep_owing(self, rows: set[int], kept: dict[int, list[KeptEffect]]) -> None:
         """A row that is written again still carries what is not told yet."""

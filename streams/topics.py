@@ -28,6 +28,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 DAY_MS = 86_400_000
+
+MAX_ROW_BYTES = 16 * 1024 * 1024
+"""Largest record of ledger-rows.  A row carries the effects it caused, and one record may hold ten
+thousand readings of one account, each closing a day: some 13 MB said at once, never in daily life.
+A broker that refused it would stop the worker there for good."""
 ANY_TIME_MS = 2**63 - 1
 
 READINGS = "meter-readings"
@@ -93,6 +98,8 @@ class Topic:
             configs["min.compaction.lag.ms"] = str(DAY_MS)
             configs["max.compaction.lag.ms"] = str(2 * DAY_MS)
             configs["segment.ms"] = str(DAY_MS)
+        if self.name == LEDGER_ROWS:
+            configs["max.message.bytes"] = str(MAX_ROW_BYTES)
         if self.stamped and settings.timestamps == "broker":
             configs["message.timestamp.type"] = "LogAppendTime"
         elif self.stamped:

@@ -67,13 +67,11 @@ class Reading(
 class DecodedReadings:
     """The readings of a batch in columns, and what was refused.
 
-    `record` (n,) is the position in the batch of the record each reading came from, `item` (n,)
-    its position in that record's list, -1 if the record was one reading.
+    `record` (n,) is the position in the batch of the record each reading came from.
     """
 
     readings: Readings
     record: NDArray[np.int64]
-    item: NDArray[np.int64]
     refusals: list[Refusal]
 
 
@@ -95,6 +93,7 @@ def decode_readings(records: Sequence[Record], book: Book, partitions: int) -> D
     readings = Readings(
         account_row=book.rows_of(account_ids),
         source_offset=offset[origin],
+        item=item,
         read_at=instants([one.read_at for one in parsed]),
         received_at=np.maximum(stamped_ms // 1000, NO_TIME)[origin],
         meter_hash=text_hashes([one.meter_id for one in parsed]),
@@ -107,7 +106,7 @@ def decode_readings(records: Sequence[Record], book: Book, partitions: int) -> D
     keep = _well_formed(readings)
     keep[_wrong_keys(records, account_ids, origin, item)] = False
     if keep.all():
-        return DecodedReadings(readings, origin, item, refusals)
+        return DecodedReadings(readings, origin, refusals)
     original = _Originals(records)
     for position in np.flatnonzero(~keep).tolist():
         place, at_item = int(origin[position]), int(item[position])
@@ -115,7 +114,7 @@ def decode_readings(records: Sequence[Record], book: Book, partitions: int) -> D
         why = _why(parsed[position], records[place], read_at, at_item, partitions)
         refusals.append(refusal_of(records[place], *why, at_item, original(place, at_item)))
     refusals.sort(key=lambda refusal: (refusal.offset, refusal.item))
-    return DecodedReadings(readings.take(keep), origin[keep], item[keep], refusals)
+    return DecodedReadings(readings.take(keep), origin[keep], refusals)
 
 
 def refused_readings(
@@ -125,19 +124,14 @@ def refused_readings(
     if not refused:
         return []
     readings = decoded.readings
-    wanted = {(one.source_offset, one.account_row) for one in refused}
-    offsets = np.array([offset for offset, _row in wanted], np.int64)
-    place: dict[tuple[int, int], list[int]] = {}
+    offsets = np.array([one.source_offset for one in refused], np.int64)
+    record_of: dict[int, int] = {}
     for position in np.flatnonzero(np.isin(readings.source_offset, offsets)).tolist():
-        where = int(readings.source_offset[position]), int(readings.account_row[position])
-        place.setdefault(where, []).append(position)
+        record_of[int(readings.source_offset[position])] = int(decoded.record[position])
     found, original = [], _Originals(records)
     for one in refused:
-        positions = place[one.source_offset, one.account_row]
-        # an account several times in one list: its readings are refused in their order
-        position = positions.pop(0) if len(positions) > 1 else positions[0]
-        at, item = int(decoded.record[position]), int(decoded.item[position])
-        found.append(refusal_of(records[at], one.reason, "", item, original(at, item)))
+        at = record_of[one.source_offset]
+        found.append(refusal_of(records[at], one.reason, "", one.item, original(at, one.item)))
     return found
 
 

@@ -82,7 +82,11 @@ class Worker:
             self._recovering[number] = asyncio.create_task(
                 self._recover(partition), name=f"recover {number}"
             )
+        self._show_partitions()
+
+    def _show_partitions(self) -> None:
         self._meters.recovering.set(len(self._recovering))
+        self._meters.partitions.set(sum(each.ready for each in self.partitions.values()))
 
     def _new_partition(self, number: int) -> Partition:
         return Partition(
@@ -109,7 +113,7 @@ class Worker:
         self._meters.recovery_seconds.observe(seconds)
         partition.failed.add_done_callback(self._stopped)
         self._recovering.pop(partition.number, None)
-        self._meters.recovering.set(len(self._recovering))
+        self._show_partitions()
         self._some_ready.set()
 
     def _stopped(self, failed: asyncio.Future[None]) -> None:
@@ -160,12 +164,16 @@ class Worker:
         self._kept = kept
         self._committed.clear()
         self._ends.clear()
+        self._show_partitions()
 
     # --- what Faust's consumer asks of us (streams.batches.Taker) -------------------------------
 
-    def waiting(self) -> set[int]:
-        """Partition numbers that are assigned but not ready to take anything yet."""
-        return set(self._recovering)
+    def paused(self) -> set[tuple[str, int]]:
+        """Topic partitions not to fetch now: of numbers that still recover, or that lie ready."""
+        paused = {(topic, n) for n in self._recovering for topic in SOURCE_OF_TOPIC}
+        for number, partition in self.partitions.items():
+            paused |= {(TOPIC_OF_SOURCE[source], number) for source in partition.holds_back}
+        return paused
 
     async def wait_until_some_are_ready(self) -> None:
         """Returns once there is a partition that can take something."""
@@ -178,7 +186,7 @@ class Worker:
             source = SOURCE_OF_TOPIC[topic]
             by_number.setdefault(number, Fetched()).records[source] = some
         for number, partition in self.partitions.items():
-            if partition.holds_ticks and number not in by_number:
+            if partition.holds_back and number not in by_number:
                 by_number[number] = Fetched()
         term = self.term
         for number, fetched in by_number.items():

@@ -102,6 +102,7 @@ def columns(reads: Sequence[Read]) -> Readings:
     return Readings(
         account_row=ints([read.account for read in reads]),
         source_offset=np.arange(len(reads)),
+        item=np.full(len(reads), -1),
         read_at=ints([read.read_at for read in reads]),
         received_at=ints([read.received_at or read.read_at + 60 for read in reads]),
         meter_hash=np.array([text_hash(read.meter_id) for read in reads], np.uint64),

@@ -14,7 +14,6 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simulator.sheets import Sheet, Sheets
@@ -39,7 +38,7 @@ class LogRecord(NamedTuple):
     value: bytes | None
 
 
-class Refused(Exception):
+class Refused(Exception):  # noqa: N818 - a named refusal, no program error
     """This is no fact: why, by the name an operator would see."""
 
 
@@ -267,9 +266,7 @@ class Oracle:
             outcome = account.usage.take(reading)
             self.outcomes[outcome] += 1
             if outcome == "accepted":
-                account.accepted.append(
-                    Accepted(account.usage.read_at, record.at, reading.place)
-                )
+                account.accepted.append(Accepted(account.usage.read_at, record.at, reading.place))
                 self.counted(account, record.at, reading.quality)
         except Refused as refused:
             self._refuse(record, item, str(refused))
@@ -316,7 +313,7 @@ def billed_nanos(sheets: Sheets, usage: UsageOracle) -> int:
         first = datetime(year, month_of_year + 1, 1, 12, tzinfo=usage.zone)
         sheet = sheets.at(usage.tariff_id, int(first.timestamp()))
         is_current = month == last.year * 12 + last.month - 1
-        following = datetime(year + (month_of_year == 11), (month_of_year + 1) % 12 + 1, 1)  # noqa: DTZ001, PLR2004
+        following = datetime(year + (month_of_year == 11), (month_of_year + 1) % 12 + 1, 1)  # noqa: DTZ001
         days = last.day if is_current else (following - first.replace(tzinfo=None, hour=0)).days
         used = usage.used_wh(month)
         total += bill_nanos(sheet, used, days, year_wh)

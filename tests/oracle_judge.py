@@ -59,7 +59,9 @@ class Said:
             elif known == record.value:
                 said.repeats += 1
             else:
-                said.two_bodies.append(f"{effect_id} was said twice: {known!r} and {record.value!r}")
+                said.two_bodies.append(
+                    f"{effect_id} was said twice: {known!r} and {record.value!r}"
+                )
         return said
 
     def of_account(self, topic: str, account_id: str) -> list[dict[str, Any]]:
@@ -73,7 +75,9 @@ def wrongful_trips(inputs: list[LogRecord], oracle: Oracle, said: Said) -> list[
     trips = said.by_topic[TRIPS]
     if not trips:
         return []
-    moments = _moments(inputs, {(t["accountId"], seconds_of(t["evidence"]["readAt"])) for t in trips})
+    moments = _moments(
+        inputs, {(t["accountId"], seconds_of(t["evidence"]["readAt"])) for t in trips}
+    )
     wrong = []
     for trip in trips:
         account = oracle.accounts[trip["accountId"]]
@@ -114,7 +118,7 @@ def _by_clock(oracle: Oracle, account: Account, at: int, trip: dict[str, Any]) -
     opens, closes = TRIP_WINDOW_HOURS
     tomorrow = local + timedelta(days=1)
     reasons = []
-    if local.weekday() > 4 or tomorrow.weekday() > 4:  # noqa: PLR2004 - Saturday and Sunday
+    if local.weekday() > 4 or tomorrow.weekday() > 4:
         reasons.append(f"on a day off or the day before one ({local:%A})")
     if local.hour < opens or end.hour * 60 + end.minute > closes * 60 or end.date() != local.date():
         reasons.append(f"outside {opens} to {closes} o'clock: {local:%H:%M} to {end:%H:%M}")
@@ -191,7 +195,7 @@ def _moments(
                         received_at,
                         billed_nanos(self.sheets, usage),
                         guessed / used if used else 0.0,
-                        quality.split(".")[0] in ("0", "1"),
+                        quality.split(".", maxsplit=1)[0] in ("0", "1"),
                     )
                 )
 
@@ -246,7 +250,9 @@ def not_restored(
         left = account.paid_nanos(early) - oracle.billed_nanos(account) + credit
         later_reversals = account.paid_nanos() < account.paid_nanos(early)
         if left >= max(0, least) and execution.at < early and not later_reversals:
-            dark.append(f"{account_id} has {left / NANOS:.2f} and stays tripped by {execution.command_id}")
+            dark.append(
+                f"{account_id} has {left / NANOS:.2f} and stays tripped by {execution.command_id}"
+            )
     return dark
 
 
@@ -258,7 +264,9 @@ def wrong_days(oracle: Oracle, said: Said) -> list[str]:
     }
     true = oracle.closed_days()
     wrong = [f"{key} was not told, it is {true[key]}" for key in sorted(true.keys() - told.keys())]
-    wrong += [f"{key} was told as {told[key]} but never closed" for key in told.keys() - true.keys()]
+    wrong += [
+        f"{key} was told as {told[key]} but never closed" for key in told.keys() - true.keys()
+    ]
     wrong += [
         f"{key} was told as {told[key]}, it is {true[key]}"
         for key in sorted(true.keys() & told.keys())

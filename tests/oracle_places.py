@@ -112,7 +112,9 @@ class Places:
         """Lay energy on quarter-hours by seconds x load of the hour; whether it was no guess."""
         local = {q: self._local(q * QUARTER) for q in quarters}
         seconds = {q: min(end, (q + 1) * QUARTER) - max(start, q * QUARTER) for q in quarters}
-        weight = {q: seconds[q] * self.load[local[q].hour] for q in quarters}
+        seen = [load for load in self.load if load]
+        mean = sum(seen) // len(seen) if seen else 0
+        weight = {q: seconds[q] * (self.load[local[q].hour] or mean) for q in quarters}
         if not sum(weight.values()):
             weight = seconds
         places = {q: (self._month(q * QUARTER), self._period(q * QUARTER)) for q in quarters}
@@ -247,6 +249,6 @@ class Places:
         if end - start > 3600 or len(places) > 1:
             return
         load = energy * 3600 * 65535 // ((end - start) * max(self.max_power_w, 1))
-        load, hour = min(load, 65535), self._local(end - 1).hour
+        load, hour = max(1, min(load, 65535)), self._local(end - 1).hour
         old = self.load[hour]
         self.load[hour] = load if old == 0 else old + (load - old) // 8

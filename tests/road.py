@@ -111,7 +111,7 @@ async def live(cluster: Cluster, log: MemoryLog, clerk: Clerk | None = None, mos
     partition = Partition(0, log, clerk or Clerk(0, terms()))
     await partition.recover()
     for _ in range(10_000):
-        if log.is_read_up(0) and not partition.holds_ticks:
+        if log.is_read_up(0) and not partition.holds_back:
             break
         await partition.take(await log.fetch(0, most))
         if log.dice.random() < 0.3:
@@ -153,5 +153,5 @@ def money(row: bytes) -> tuple[int, ...]:
 
 
 async def take_all(partition: Partition, log: MemoryLog, most: int = 7) -> None:
-    while not log.is_read_up(0) or partition.holds_ticks:
+    while not log.is_read_up(0) or partition.holds_back:
         await partition.take(await log.fetch(0, most))

@@ -21,7 +21,7 @@ import traceback
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -72,7 +72,7 @@ class Verdict:
         lines = [f"seed {self.seed} is WRONG; repeat it with: make sim SEED={self.seed}"]
         for name, found in self.wrong.items():
             lines += [f"  {name}: {line}" for line in found[:5]]
-            lines += [f"  {name}: and {len(found) - 5} more"] if len(found) > 5 else []  # noqa: PLR2004
+            lines += [f"  {name}: and {len(found) - 5} more"] if len(found) > 5 else []
         return "\n".join(lines)
 
 
@@ -164,9 +164,7 @@ class Simulation:
     async def _put(self, records: list[Input], *, settle: bool) -> None:
         for record in records:
             key = None if record.key is None else record.key.encode()
-            self.cluster.put(
-                record.topic, record.partition, key, record.value, record.at * 1000
-            )
+            self.cluster.put(record.topic, record.partition, key, record.value, record.at * 1000)
         await self.workers.work(settle=settle)
 
     def _hear(self) -> None:

@@ -15,7 +15,7 @@ from streams.clerk import Clerk
 from streams.log import Fetched
 from streams.partition import Partition
 from streams.topics import REFUSALS, TOPIC_OF_SOURCE
-from tests.inputs import QUARTER, START, reading, settings, terms, tick
+from tests.inputs import QUARTER, START, payment, reading, settings, terms, tick
 from tests.memory_log import Cluster, Crash, MemoryLog
 from tests.road import live, money, outcome, run, utility
 
@@ -106,8 +106,9 @@ def test_when_many_accounts_break_the_scoring_the_worker_stops_instead() -> None
 
 
 def _only(cluster: Cluster, *sources: Source) -> Fetched:
-    """A fetch that brings these topics whole."""
-    fetched = Fetched()
+    """A fetch that brings these topics whole, and says that there is nothing else."""
+    nowhere = dict.fromkeys(Source, 0)
+    fetched = Fetched(position=dict(nowhere), highwater=dict(nowhere))
     for source in sources:
         fetched.records[source] = cluster.records(TOPIC_OF_SOURCE[source])
     return fetched
@@ -159,33 +160,70 @@ def test_terms_and_payments_of_a_fetch_come_before_its_readings_and_ticks_after(
     assert "unknown_account" not in {reason for *_place, reason in outcome(cluster).refused}
 
 
+READ_AT = START + QUARTER
+
+
 @pytest.mark.parametrize(
-    ("behind", "newest_seconds", "is_held"),
+    ("held", "stamped", "readings_behind", "newest_reading", "is_held"),
     [
-        (True, START + 100, True),  # readings are behind and have shown nothing later than the tick
-        (True, START + QUARTER + 1, False),  # behind, but already past the tick's time
-        (False, START + 100, False),  # read to the end: nothing earlier can come
+        (Source.TICKS, READ_AT, True, START + 100, True),  # a reading may still come before it
+        (Source.TICKS, READ_AT, True, READ_AT, True),  # ... or in its very second
+        (Source.TICKS, READ_AT, True, READ_AT + 1, False),  # all before it has been seen
+        (Source.TICKS, READ_AT, False, START + 100, False),  # read to the end: nothing can come
+        (Source.PAYMENTS, READ_AT, True, START + 100, True),  # money of later days
+        (Source.PAYMENTS, READ_AT, True, READ_AT, False),  # money goes before readings
+        (Source.SETTINGS, READ_AT, True, START + 100, True),
+        (Source.SETTINGS, READ_AT, False, START + 100, False),
     ],
 )
-def test_a_tick_waits_until_everything_before_it_has_been_seen(
-    behind: bool, newest_seconds: int, is_held: bool
+def test_a_record_waits_until_everything_before_it_has_been_seen(
+    held: Source, stamped: int, readings_behind: bool, newest_reading: int, is_held: bool
 ) -> None:
-    async def story() -> bool:
+    async def story() -> set[Source]:
         cluster = Cluster(partitions=1)
-        cluster.produce(Source.TICKS, 0, *tick(START + QUARTER), (START + QUARTER) * 1000)
-        message = reading("home-1", newest_seconds, 100)
-        cluster.produce(Source.READINGS, 0, *message, newest_seconds * 1000)
+        message = {Source.TICKS: tick(stamped), Source.SETTINGS: settings("home-1")}
+        late = message.get(held, payment("home-1", "p-1", "5.00"))
+        cluster.produce(held, 0, *late, stamped * 1000)
+        message = reading("home-1", newest_reading, 100)
+        cluster.produce(Source.READINGS, 0, *message, newest_reading * 1000)
         log = MemoryLog(cluster, seed=21)
         cluster.give(0, log)
         partition = Partition(0, log, Clerk(0, terms()))
         await partition.recover()
-        fetched = _only(cluster, Source.READINGS, Source.TICKS)
-        fetched.position = dict.fromkeys(Source, 1)
-        fetched.highwater = dict.fromkeys(Source, 1) | {Source.READINGS: 2 if behind else 1}
+        fetched = _only(cluster, Source.READINGS, held)
+        fetched.position |= {Source.READINGS: 1, held: 1}
+        fetched.highwater |= {held: 1, Source.READINGS: 1 + readings_behind}
         await partition.take(fetched)
-        held = partition.holds_ticks
+        holds = partition.holds_back
         assert await partition.release()
-        assert (Source.TICKS in partition.committable) is not held
+        assert (held in partition.committable) is not (held in holds)
+        return holds
+
+    assert asyncio.run(story()) == ({held} if is_held else set())
+
+
+def test_a_reading_waits_for_terms_and_payments_that_are_still_being_read() -> None:
+    async def story() -> list[int]:
+        cluster = Cluster(partitions=1)
+        cluster.produce(Source.READINGS, 0, *reading("home-1", READ_AT, 100), READ_AT * 1000)
+        log = MemoryLog(cluster, seed=22)
+        cluster.give(0, log)
+        partition = Partition(0, log, Clerk(0, terms()))
+        await partition.recover()
+        fetched = _only(cluster, Source.READINGS)
+        fetched.position[Source.READINGS] = fetched.highwater[Source.READINGS] = 1
+        fetched.highwater[Source.SETTINGS] = 1
+        await partition.take(fetched)
+        held = [len(partition.holds_back)]
+        cluster.produce(Source.SETTINGS, 0, *settings("home-1"), START * 1000)
+        await partition.take(_only(cluster, Source.SETTINGS))
+        held.append(len(partition.holds_back))
+        end = dict.fromkeys(Source, 1)
+        await partition.take(Fetched(position=dict(end), highwater=end))
+        held.append(len(partition.holds_back))
+        assert await partition.release()
+        assert not cluster.records(REFUSALS)
         return held
 
-    assert asyncio.run(story()) is is_held
+    # the settings that came were stamped before the reading: more such might come until the end
+    assert asyncio.run(story()) == [1, 0, 0]

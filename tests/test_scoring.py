@@ -87,6 +87,7 @@ def _readings(lines: list[tuple[int, int, int, int]]) -> Readings:
     return Readings(
         account_row=account,
         source_offset=offset,
+        item=np.full(n, -1),
         read_at=STARTS_AT + quarters * QUARTER,
         received_at=STARTS_AT + quarters * QUARTER + 60,
         meter_hash=text_hashes([f"m-{number}" for number in account]),

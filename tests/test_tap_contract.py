@@ -15,12 +15,13 @@ import aiokafka
 import faust
 import pytest
 from aiokafka.consumer import fetcher, group_coordinator, subscription_state
+from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 from faust.transport import consumer as faust_consumer
 from faust.transport.drivers import aiokafka as driver
 
-from streams import batches, records
+from streams import batches, kafka_log, records
 from streams.assignor import share_out
 from streams.settings import Settings
 from streams.topics import TOPIC_OF_SOURCE
@@ -163,6 +164,26 @@ def test_the_client_takes_a_partitions_records_where_we_expect_it() -> None:
     assert "res_or_error.getall(max_records)" in take
     assert "self._records[tp] = FetchResult(" in source_of(fetcher.Fetcher._proc_fetch_request)
     assert "self._records_iterator = self._unpack_records()" in source_of(fetcher.PartitionRecords)
+
+
+def test_a_batch_filled_our_way_is_the_batch_the_client_would_have_filled() -> None:
+    messages = [(b"home-%d" % n, b"row %d" % n * n) for n in range(200)] + [(b"gone", None)]
+    first, ours = 0, []
+    while first < len(messages):
+        batch = BatchBuilder(4_000, 0)
+        count = kafka_log._fill(batch, messages, first, 1_700_000_000_000)
+        assert batch.record_count() == count
+        first += count
+        ours.append(bytes(batch._build()))
+    theirs, batch = [], BatchBuilder(4_000, 0)
+    for key, value in messages:
+        if batch.append(timestamp=1_700_000_000_000, key=key, value=value) is None:
+            theirs.append(bytes(batch._build()))
+            batch = BatchBuilder(4_000, 0)
+            batch.append(timestamp=1_700_000_000_000, key=key, value=value)
+    theirs.append(bytes(batch._build()))
+    assert ours == theirs
+    assert len(ours) > 3
 
 
 def test_our_consumer_is_made_with_public_settings_alone() -> None:

@@ -200,8 +200,27 @@ def test_an_actual_reading_puts_the_head_ends_estimate_right(
     assert account.row["day_wh"] == used_wh
 
 
+def test_an_estimate_that_intervals_have_told_is_set_against_the_next_gap():
+    account = Metered(START)
+    account.at("2026-07-01 09:15", 1_000_500, quality="estimated")
+    account.at("2026-07-01 09:15", interval=(900, 500))  # nothing is a guess any more
+    assert account.at("2026-07-01 09:30", 1_000_300) == "accepted"
+    assert account.used_wh() == (500,)
+    assert account.at("2026-07-01 09:45", 1_000_400) == "intervals_above_register"
+    assert account.at("2026-07-01 10:00", 1_000_600) == "accepted"
+    assert account.used_wh() == (600,)
+
+
 def test_an_estimate_cannot_open_a_meter():
     assert Metered().at("2026-07-01 09:00", 500, quality="estimated") == "quality_suspect"
+
+
+def test_after_a_correction_the_next_gap_counts_whole():
+    account = Metered(START)
+    account.at("2026-07-01 09:15", 1_000_500, quality="estimated")
+    account.at("2026-07-01 09:30", 1_000_300)
+    assert account.at("2026-07-01 09:45", 1_000_400) == "accepted"
+    assert account.used_wh() == (400,)
 
 
 def test_what_an_actual_reading_has_proven_is_not_taken_back_later():

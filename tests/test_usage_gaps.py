@@ -112,13 +112,26 @@ def test_the_accounts_own_load_by_hour_shares_a_gap():
     assert account.used_wh() == (peak + 6_000, valley + 2_000)
 
 
-def test_a_gap_whose_hours_have_no_load_is_shared_by_time():
+@pytest.mark.parametrize(
+    ("what", "at_21", "used_wh"),
+    [
+        ("nothing known of 21 and 22: alike", None, (3_000, 1_000)),
+        ("at 21 as much as at 12, at 22 unknown: like their mean", 2_000, (3_000, 1_000)),
+        ("at 21 three times as much: the mean is two", 4_000, (1_000 + 3_000 + 1_200, 800)),
+        ("at 21 nothing at all: everything at 22", 1_000, (1_000, 2_000)),
+    ],
+)
+def test_hours_of_which_nothing_is_known_weigh_like_the_mean_of_the_others(what, at_21, used_wh):
     account = Metered("2026-07-02 12:00 0")
     account.at("2026-07-02 13:00", 1_000)
-    account.at("2026-07-02 21:00", 2_000)
-    used_wh = account.used_wh()[0]
-    assert account.at("2026-07-02 23:00", 4_000) == "accepted"
-    assert account.used_wh() == (used_wh + 1_000, 1_000)
+    account.at("2026-07-02 21:00", 2_000 if at_21 is None else 1_000)
+    register = 2_000
+    if at_21 is not None:
+        account.at("2026-07-02 22:00", register := at_21)
+        account.at("2026-07-03 21:00", register)
+    night = "2026-07-02" if at_21 is None else "2026-07-03"
+    assert account.at(f"{night} 23:00", register + 2_000) == "accepted", what
+    assert account.used_wh() == used_wh
 
 
 def test_a_gap_of_many_years_is_spread_over_its_last_two():

@@ -27,8 +27,8 @@ BEGINNINGS = [
 QUARTER, DAY = 900, 86_400
 STEPS = [QUARTER] * 6 + [300, 1_800, 3_600, 5 * 3_600, DAY, 3 * DAY, 9 * DAY, 40 * DAY]
 KINDS = [
-    *["register"] * 4, *["interval"] * 4, *["late interval"] * 3, *["rates"] * 2, "both",
-    "estimate", "lower", "again", "wrong", "silence", "exchange",
+    *["register"] * 4, *["interval"] * 3, *["late interval"] * 3, *["rates"] * 2, "both",
+    *["estimate"] * 2, "lower", "again", "wrong", "silence", "exchange",
 ]  # fmt: skip
 
 MULTIPLIERS, MODULI = [1, 1, 40], [1_000_000_000, 100_000]
@@ -48,7 +48,8 @@ LIVES = st.fixed_dictionaries(
                 st.integers(0, 40),  # units of energy a quarter-hour
                 st.integers(0, 700),  # any other choice
             ),
-            max_size=40,
+            min_size=20,  # a long life meets rare things, such as a correction
+            max_size=60,
         ),
     }
 )

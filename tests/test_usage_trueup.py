@@ -133,6 +133,23 @@ def test_a_register_after_intervals(what, register, outcome, used_wh):
     assert account.used_wh() == (register + 500,)
 
 
+def test_a_first_register_older_than_intervals_does_not_open_the_count():
+    account = Metered()
+    account.at("2026-07-01 09:30", interval=(QUARTER, 100))
+    assert account.at("2026-07-01 09:15", 5_000) == "superseded"
+    assert account.at("2026-07-01 09:30", 5_100) == "accepted"
+    assert account.at("2026-07-01 09:45", 5_200) == "accepted"
+    assert account.used_wh() == (200,)
+
+
+def test_a_gap_in_which_an_interval_was_counted_teaches_no_load():
+    account = Metered("2026-07-01 09:00 0")
+    account.at("2026-07-01 09:15", interval=(QUARTER, 0))
+    learned = account.row["hour_load"].tolist()
+    account.at("2026-07-01 10:00", 3_000)
+    assert account.row["hour_load"].tolist() == learned
+
+
 def test_what_intervals_have_not_told_lies_in_the_quarters_they_left_out():
     account = Metered("2026-07-01 07:00 0")
     for end in ("07:15", "07:30", "07:45", "08:00"):  # the whole valley part
@@ -228,6 +245,34 @@ def test_late_intervals_that_cannot_true_up(what, interval, outcome):
     assert account.at(f"2026-07-02 {end}", interval=(seconds, 50)) == outcome, what
 
 
+@pytest.mark.parametrize(
+    ("what", "end", "outcome"),
+    [
+        ("inside the gap", "09:00", "accepted"),
+        ("the quarter-hour that the register cuts in two", "09:15", "repeated"),
+        ("after it", "09:30", "accepted"),
+    ],
+)
+def test_a_register_between_two_quarters(what, end, outcome):
+    account = Metered("2026-07-02 07:00 0")
+    account.at("2026-07-02 09:07", 800)
+    assert account.at(f"2026-07-02 {end}", interval=(QUARTER, 50)) == outcome, what
+
+
+def test_a_late_interval_takes_from_the_guesses_of_its_own_month_first():
+    account = Metered("2026-06-30 18:00 0")
+    account.at("2026-07-01 04:00", 1_000)
+    june, july = (400, 200), (0, 400)
+    assert (account.estimated_wh(1), account.estimated_wh(0)) == (june, july)
+    assert account.at("2026-06-30 23:00", interval=(QUARTER, 300)) == "accepted"
+    assert account.used_wh("2026-06") == (300, 300)
+    assert account.used_wh("2026-07") == july
+    assert account.at("2026-07-01 00:15", interval=(QUARTER, 500)) == "accepted"
+    assert account.used_wh("2026-06") == (200, 300)
+    assert account.used_wh("2026-07") == (0, 500)
+    assert (account.estimated_wh(1), account.estimated_wh(0)) == ((200,), ())
+
+
 def test_a_late_reading_with_both_may_still_true_up():
     account = halves()
     late = account.at("2026-07-02 08:00", 700, interval=(HOUR, 700))
@@ -280,6 +325,22 @@ def test_per_rate_registers_cover_all_gaps_since_their_last_reading():
     account.at("2026-07-02 15:00", 1_700, rates=(1_100, 600))
     assert account.used_wh() == (1_100, 600)
     assert account.estimated_wh() == ()
+
+
+def test_per_rate_registers_say_nothing_of_guesses_from_before_their_first_reading():
+    account = halves()
+    account.at("2026-07-02 09:15", 900, rates=(0, 0))
+    account.at("2026-07-02 23:15", 2_380, rates=(1_400, 80))
+    assert account.used_wh() == (400 + 100 + 1_400, 400 + 80)
+    assert account.estimated_wh() == (400, 400)
+
+
+def test_what_per_rate_registers_have_told_needs_no_late_intervals():
+    account = halves()
+    account.at("2026-07-02 09:15", 900, rates=(0, 0))
+    account.at("2026-07-02 23:15", 2_380, rates=(1_400, 80))
+    assert account.at("2026-07-02 12:00", interval=(QUARTER, 50)) == "repeated"
+    assert account.at("2026-07-02 08:00", interval=(QUARTER, 50)) == "accepted"
 
 
 def test_per_rate_registers_may_come_after_their_total():

@@ -157,14 +157,14 @@ def test_a_list_holds_readings_of_several_accounts_under_one_key():
     decoded = decode(record_of([reading(), reading(accountId=OTHER)], key=OTHER))
     assert decoded.readings.account_row.tolist() == [0, 1]
     assert decoded.readings.source_offset.tolist() == [7, 7]
-    assert decoded.item.tolist() == [0, 1]
+    assert decoded.readings.item.tolist() == [0, 1]
     assert decoded.refusals == []
 
 
 def test_one_bad_reading_of_a_list_is_refused_alone():
     bad = reading(registerWh="many")
     decoded = decode(record_of([reading(), bad, reading(accountId="nobody"), reading()]))
-    assert decoded.item.tolist() == [0, 3]
+    assert decoded.readings.item.tolist() == [0, 3]
     said = [(refusal.item, refusal.reason) for refusal in decoded.refusals]
     assert said[0] == (1, Reason.WRONG_SHAPE)
     assert said[1][0] == 2
@@ -293,12 +293,18 @@ def test_any_text_is_an_instant_or_is_not(text):
 
 
 def test_readings_scoring_did_not_count_keep_their_bytes():
-    records = [record_of([reading(), reading(accountId=OTHER)], offset=3), record_of(reading())]
+    twice = [reading(), reading(accountId=OTHER), reading(quality="5.258")]
+    records = [record_of(twice, offset=3), record_of(reading())]
     decoded = decode(*records)
-    refused = [RefusedReading(3, 1, Reason.READ_TOO_OLD), RefusedReading(7, 0, Reason.READ_TOO_OLD)]
+    refused = [
+        RefusedReading(3, 1, Reason.READ_TOO_OLD, item=1),
+        RefusedReading(3, 0, Reason.QUALITY_SUSPECT, item=2),
+        RefusedReading(7, 0, Reason.READ_TOO_OLD),
+    ]
     refusals = wire.refused_readings(decoded, records, refused)
     assert [(one.offset, one.item, one.original) for one in refusals] == [
-        (3, 1, json.dumps(reading(accountId=OTHER)).encode()),
+        (3, 1, json.dumps(twice[1]).encode()),
+        (3, 2, json.dumps(twice[2]).encode()),
         (7, -1, records[1].value),
     ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from dataclasses import replace
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -51,7 +52,7 @@ def test_how_time_is_cut_into_steps_does_not_change_energy():
 
 def test_records_come_in_order_of_time_and_stand_in_their_accounts_partition():
     world, records = lived(SMALL)
-    for earlier, later in zip(records, records[1:], strict=False):
+    for earlier, later in pairwise(records):
         assert earlier.at <= later.at
     for record in records:
         if record.key is not None and record.topic != topics.TARIFFS:

@@ -62,7 +62,7 @@ class Worker:
         while not self.log.is_read_up(number):
             await road.take(await self.log.fetch(number, most))
             road.check()
-            if self.log.dice.random() < 0.3:  # noqa: PLR2004
+            if self.log.dice.random() < 0.3:
                 await self.commit(road)
 
     async def commit(self, road: Partition) -> None:
@@ -126,7 +126,7 @@ class Workers:
             await asyncio.sleep(0)
         else:
             raise AssertionError(f"does not settle: {self._standing()}")
-        if not self.calm and self._zombies and self._dice.random() < 0.5:  # noqa: PLR2004
+        if not self.calm and self._zombies and self._dice.random() < 0.5:
             await self._end_zombies()
 
     async def _serve(self, number: int) -> None:

@@ -36,6 +36,7 @@ PEER_SECONDS = 20.0
 
 PEER_TIMEOUT_SECONDS = 180.0
 LATENCY_SECONDS = 20.0
+LATENCY_RATE = 20_000
 QUIX_CHANGELOG = f"changelog__bench-b2--{topics.READINGS}--default"
 
 
@@ -83,9 +84,8 @@ def speed(kind: str, accounts: int, rounds: int) -> dict[str, Any]:
     names = load.by_partition(accounts, PARTITIONS)
     readings = accounts * rounds
     with site(kind) as here:
-        tell(f"{kind}: {accounts:,} accounts enter")
-        worker_lines.enter_terms(here, names, at=load.STARTS_AT, warning="20.00")
-        tell(f"{kind}: writing {readings:,} readings")
+        tell(f"{kind}: writing {accounts:,} accounts and {readings:,} readings")
+        asyncio.run(load.Opening(load.STARTS_AT, load.STARTS_AT).write(here.bootstrap, names))
         for number, some in enumerate(names):
             lines = load.readings(some, range(1, rounds + 1))
             asyncio.run(load.write(here.bootstrap, topics.READINGS, number, lines))
@@ -113,16 +113,16 @@ def ratios(lines: dict[str, Any]) -> dict[str, float | None]:
     }
 
 
-def latency(kind: str, accounts: int) -> dict[str, Any]:
-    """Reading to warning at a steady 20,000 readings a second."""
-    names = load.by_partition(accounts, PARTITIONS)
-    warning = worker_lines.LATENCY_WARNING
+def latency(kind: str) -> dict[str, Any]:
+    """Reading to warning at a steady 20,000 readings a second, each of another account."""
+    names = load.by_partition(round(LATENCY_RATE * LATENCY_SECONDS), PARTITIONS)
+    now = int(time.time())
+    opening = load.Opening(now - 86_400, now - 7_200, worker_lines.LATENCY_WARNING)
     with site(kind) as here:
-        tell(f"{kind}: latency: {accounts:,} accounts enter")
-        worker_lines.enter_terms(here, names, at=int(time.time()), warning=warning)
+        asyncio.run(opening.write(here.bootstrap, names))
         worker = here.start_worker()
-        tell(f"{kind}: latency: 20,000 readings/s for {LATENCY_SECONDS:g} s")
-        run = worker_lines.latency(here.bootstrap, names, 20_000, LATENCY_SECONDS)
+        tell(f"{kind}: latency: {LATENCY_RATE:,} readings/s for {LATENCY_SECONDS:g} s")
+        run = worker_lines.latency(here.bootstrap, names, LATENCY_RATE, LATENCY_SECONDS)
         found: dict[str, Any] = asyncio.run(run)
         worker.stop(seconds=30.0)
     return found
@@ -164,7 +164,7 @@ def main() -> int:
         if "speed" in lines:
             report[kind]["speed"] = speed(kind, accounts, options.rounds)
         if "latency" in lines:
-            report[kind]["latency"] = latency(kind, accounts)
+            report[kind]["latency"] = latency(kind)
         if "recovery" in lines:
             report[kind]["recovery"] = recovery(kind, 1_000_000 // share)
     if "api" in lines:

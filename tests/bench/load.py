@@ -8,15 +8,24 @@ the writing is not what is measured.
 from __future__ import annotations
 
 import asyncio
-import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from scoring.units import instant_text
-from simulator.sheets import shipped_sheets
-from streams.topics import partition_of
+from scoring.events import MeterSettings
+from scoring.ids import text_hashes
+from scoring.units import instant_text, nanos
+from streams.rows import (
+    decode_learned_rows,
+    decode_ledger_rows,
+    encode_learned_rows,
+    encode_ledger_rows,
+)
+from streams.topics import LEARNED_ROWS, LEDGER_ROWS, TARIFFS, partition_of
+from tests.office import Office
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -25,7 +34,6 @@ STARTS_AT = 1_782_864_000  # 2026-07-01T00:00Z
 ROUND_SECONDS = 3_600  # twenty rounds then close a day for every account, which costs more
 ROUND_WH = 1_200  # a home that is awake
 FIRST_REGISTER_WH = 1_000_000
-TARIFF_ID = "cn-sd-residential"
 BATCH_BYTES = 512 * 1024
 BATCHES_UNDER_WAY = 16
 
@@ -69,41 +77,47 @@ def readings(names: list[str], rounds: Iterable[int]) -> Iterator[Line]:
             yield Line(key, value, at)
 
 
-def settings(names: list[str], at: int = STARTS_AT, warning: str = "20.00") -> Iterator[Line]:
-    """The terms of these accounts, from the day before `at` on."""
-    for name in names:
-        body = {
-            "version": 1, "accountId": name, "settingsVersion": 1, "customerClass": "resident",
-            "paymentMode": "prepaid", "tariffId": TARIFF_ID, "maxPowerW": 12_000,
-            "meter": {
-                "meterId": f"m-{name}", "installedAt": instant_text(at - 86_400),
-                "multiplier": 1, "registerModulusWh": 1_000_000_000,
-                "startRegisterWh": FIRST_REGISTER_WH,
-            },
-            "creditLimit": "0.00", "warningAmount": warning, "warningDays": [7, 3, 1],
-            "reconnectMin": "0.00", "protections": [], "directCloseAgreed": False,
-        }  # fmt: skip
-        yield Line(name.encode(), json.dumps(body).encode(), at)
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """How accounts stand before the measuring: terms, a payment of a thousand, a first reading."""
+
+    opened_at: int
+    read_at: int
+    warning_amount: str = "20"
+
+    def rows(self, names: list[str]) -> Iterator[tuple[str, Iterator[Line]]]:
+        """The durable rows of these accounts, as a worker leaves them, for each state topic.
+
+        One account goes through the worker's own code, the others get its rows.
+        """
+        office, model = Office(partitions=1), "model"
+        meter = MeterSettings(f"m-{model}", self.opened_at, start_register_wh=FIRST_REGISTER_WH)
+        amount = nanos(self.warning_amount)
+        office.open(model, self.opened_at, meter=meter, warning_amount_nanos=amount)
+        office.pay(model, "1000", self.opened_at)
+        office.read(model, (self.read_at, FIRST_REGISTER_WH))
+        ledger = decode_ledger_rows(office.kept[LEDGER_ROWS, 0]).rows[-1:]
+        learned = decode_learned_rows(office.kept[LEARNED_ROWS, 0]).rows[-1:]
+        ledger, learned = np.repeat(ledger, len(names)), np.repeat(learned, len(names))
+        ledger["meter_hash"] = text_hashes([f"m-{name}" for name in names])
+        ledger["source_offset"] = learned["source_offset"] = -1  # this broker's topics are new
+        keys = [name.encode() for name in names]
+        yield LEDGER_ROWS, _lines(keys, encode_ledger_rows(ledger, -1))
+        if len(learned):  # nothing is learned before a first day has closed
+            yield LEARNED_ROWS, _lines(keys, encode_learned_rows(learned, -1))
+
+    async def write(self, bootstrap: str, names: list[list[str]]) -> None:
+        """All accounts' rows and their tariff to the broker."""
+        sheets = Office(partitions=1).tariff_records
+        await write(bootstrap, TARIFFS, 0, [Line(each.key, each.value, 0) for each in sheets])
+        for number, some in enumerate(names):
+            for topic, lines in self.rows(some):
+                await write(bootstrap, topic, number, lines)
 
 
-def payments(names: list[str], amount: str, at: int = STARTS_AT) -> Iterator[Line]:
-    """One payment for each, and a heartbeat of the payments feed."""
-    paid_at = instant_text(at)
-    for name in names:
-        body = {
-            "version": 1, "accountId": name, "paymentId": f"p-{name}",
-            "amount": amount, "paidAt": paid_at,
-        }  # fmt: skip
-        yield Line(name.encode(), json.dumps(body).encode(), at)
-    yield Line(None, json.dumps({"version": 1, "heartbeatAt": paid_at}).encode(), at)
-
-
-def tariffs() -> Iterator[Line]:
-    """The tariff of all these accounts: three tiers of a year, as most homes have."""
-    for plain in shipped_sheets():
-        if plain["tariffId"] == TARIFF_ID:
-            key = f"{TARIFF_ID}@{plain['validFrom']}".encode()
-            yield Line(key, json.dumps({"version": 1} | plain).encode(), STARTS_AT)
+def _lines(keys: list[bytes], values: list[bytes]) -> Iterator[Line]:
+    for key, value in zip(keys, values, strict=True):
+        yield Line(key, value, STARTS_AT)
 
 
 async def write(bootstrap: str, topic: str, partition: int, lines: Iterable[Line]) -> int:

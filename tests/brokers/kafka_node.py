@@ -106,10 +106,14 @@ class KafkaNode:
 
     def start(self) -> Self:
         """Start the node on its ports and wait until it listens; its data are as it left them."""
+        self.launch()
+        self.child.wait_until(lambda: is_listening(self.port), START_SECONDS)
+        return self
+
+    def launch(self) -> None:
+        """Start the node and return at once."""
         command = [*self._java(self.heap_mb), "kafka.Kafka", str(self._properties)]
         self._child = Child.start("kafka", command, self.directory)
-        self._child.wait_until(lambda: is_listening(self.port), START_SECONDS)
-        return self
 
     def stop(self) -> None:
         """Ask the node to end cleanly."""

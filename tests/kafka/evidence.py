@@ -20,7 +20,7 @@ from scoring.events import Source
 from simulator.answers import Answer
 from simulator.link import Taken
 from streams.rows import decode_ledger_rows
-from streams.topics import LEARNED_ROWS, LEDGER_ROWS, REFUSALS, SOURCE_OF_TOPIC, TARIFFS, TOPICS
+from streams.topics import LEARNED_ROWS, LEDGER_ROWS, SOURCE_OF_TOPIC, TARIFFS, TOPICS
 from tests.oracle import LogRecord, Oracle
 from tests.oracle_run import judge_run, wrong_balances
 
@@ -62,7 +62,7 @@ def judged(running: Running) -> dict[str, list[str]]:
     rows = {number: records for (name, number), records in topics.items() if name == LEDGER_ROWS}
     wrong = judge_run(inputs, outputs, rows, world.field.executions, world.now)
     wrong["offsetGaps"] = gaps(topics, running.committed())
-    wrong["twoRefusals"] = two_refusals(topics)
+    wrong["saidTwice"] = said_twice(topics)
     wrong["wrongInView"] = wrong_balances(Oracle(inputs), _in_view(topics))
     return {name: found for name, found in wrong.items() if found}
 
@@ -93,16 +93,16 @@ def gaps(topics: Topics, committed: dict[tuple[str, int], int]) -> list[str]:
     return wrong
 
 
-def two_refusals(topics: Topics) -> list[str]:
-    """Inputs of which two different refusals were told."""
-    first: dict[tuple[object, ...], bytes] = {}
+def said_twice(topics: Topics) -> list[str]:
+    """Ids under which two different things were said, over all output topics."""
+    first: dict[str, bytes] = {}
     wrong = []
     for (name, _number), records in topics.items():
-        for record in records if name == REFUSALS else ():
+        for record in records if name in SAID else ():
             body = json.loads(record.value)
-            place = (body["topic"], body["partition"], body["offset"], body["item"])
-            if first.setdefault(place, record.value) != record.value:
-                wrong.append(f"{place} was refused as {first[place]!r} and as {record.value!r}")
+            name_of = body.get("effectId") or body["refusalId"]
+            if first.setdefault(name_of, record.value) != record.value:
+                wrong.append(f"{name_of}: {first[name_of]!r} and {record.value!r}")
     return wrong
 
 
@@ -125,54 +125,64 @@ def _in_view(topics: Topics) -> dict[str, Answer]:
     }  # fmt: skip
 
 
-# --- how long nobody worked -------------------------------------------------------------------------
+# --- how long nobody worked -----------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One ledger row that a new reading changed: when it was written, and under whose claim."""
+    """A ledger row that a new reading changed: when it was written, and when its writer's claim."""
 
     at: float
     claimed_at: float
 
 
-def work_done(rows: list[Taken]) -> dict[int, list[Work]]:
-    """By partition, the rows that readings changed, in order; wall times in seconds."""
-    done: dict[int, list[Work]] = {}
-    for number in {record.partition for record in rows}:
-        records = [record for record in rows if record.partition == number]
-        stamps = {record.offset: record.timestamp / 1000 for record in records}
-        decoded = decode_ledger_rows(records)
-        claimed = {offset: stamps[offset] for offset, _epoch in decoded.claims}
-        reached = decoded.rows["source_offset"][:, Source.READINGS]
-        furthest = np.maximum.accumulate(np.r_[-1, reached])[:-1]
-        done[number] = [
-            Work(stamps[int(offset)], claimed[int(epoch)])
-            for offset, epoch, is_new in zip(
-                decoded.log_offset, decoded.epoch, reached > furthest, strict=True
-            )
-            if is_new
+class Worked:
+    """When in each partition readings were processed, in wall seconds, as ledger-rows come in."""
+
+    def __init__(self, partitions: int) -> None:
+        self._works: dict[int, list[Work]] = {number: [] for number in range(partitions)}
+        self._claimed_at: dict[tuple[int, int], float] = {}
+        self._furthest = dict.fromkeys(range(partitions), -1)
+
+    def take(self, records: list[Taken]) -> int:
+        """Take up records of ledger-rows; how many of them were claims."""
+        count = 0
+        for number in {record.partition for record in records}:
+            here = [record for record in records if record.partition == number]
+            stamps = {record.offset: record.timestamp / 1000 for record in here}
+            decoded = decode_ledger_rows(here)
+            count += len(decoded.claims)
+            for offset, _epoch in decoded.claims:
+                self._claimed_at[number, offset] = stamps[offset]
+            reached = decoded.rows["source_offset"][:, Source.READINGS].tolist()
+            rows = zip(decoded.log_offset.tolist(), decoded.epoch.tolist(), reached, strict=True)
+            for offset, epoch, far in rows:
+                if far > self._furthest[number]:
+                    self._furthest[number] = far
+                    claimed_at = self._claimed_at[number, epoch]
+                    self._works[number].append(Work(stamps[offset], claimed_at))
+        return count
+
+    def everywhere_by_another(self, since: float) -> float | None:
+        """Seconds from then until every partition had a reading processed under a later claim.
+
+        None while in some partition none is.
+        """
+        firsts = [
+            next((work.at for work in works if work.claimed_at > since), None)
+            for works in self._works.values()
         ]
-    return done
+        known = [first for first in firsts if first is not None]
+        return max(known) - since if len(known) == len(firsts) else None
 
+    def is_everywhere_since(self, then: float) -> bool:
+        """Whether every partition has had a reading processed after that wall time."""
+        return all(works and works[-1].at > then for works in self._works.values())
 
-def first_by_another(rows: list[Taken], at: float) -> float:
-    """Seconds from `at` until in every partition a reading had been processed under a new claim.
-
-    Infinite if in some partition none was.
-    """
-    firsts = [
-        min((work.at for work in done if work.claimed_at > at), default=float("inf"))
-        for done in work_done(rows).values()
-    ]
-    return max(firsts) - at
-
-
-def longest_pause(rows: list[Taken], since: float, until: float) -> float:
-    """The longest time between two rows of one partition within these wall times, in seconds."""
-    longest = 0.0
-    for done in work_done(rows).values():
-        moments = [work.at for work in done if since <= work.at <= until]
-        pauses = np.diff([since, *moments, until])
-        longest = max(longest, float(pauses.max()))
-    return longest
+    def longest_pause(self, since: float, until: float) -> float:
+        """The longest time within these in which some partition had no reading processed."""
+        longest = 0.0
+        for works in self._works.values():
+            moments = [work.at for work in works if since <= work.at <= until]
+            longest = max(longest, float(np.diff([since, *moments, until]).max()))
+        return longest

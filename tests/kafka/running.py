@@ -10,29 +10,30 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
 
-from deploy.local import SESSION_TIMEOUT_SECONDS, Site
+from deploy.local import Site, asked, metric
 from deploy.processes import Child, free_port
 from simulator.drive import ANSWERED_TOPICS, Drive
 from simulator.link import Reader
 from simulator.world import Plan
-from streams.rows import CLAIM_KEY
 from streams.topics import LEDGER_ROWS, READINGS, SOURCE_OF_TOPIC, TARIFFS
+from tests.kafka.evidence import Worked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
     from types import TracebackType
 
-    from simulator.link import Taken
-
 PARTITIONS = 4
 STEP_SECONDS = 300
+PACE_SECONDS = 0.05
+"""A step lasts at least so long: an hour in 0.6 s, some 700 readings a second of 100 accounts."""
 HOUR = 3_600
 
 MAX_BEHIND = 150
@@ -40,6 +41,7 @@ MAX_BEHIND = 150
 hundred accounts, so that most trips are obeyed before they expire."""
 
 ASK_SECONDS = 0.1
+ASK_TIMEOUT_MS = 3_000
 HEAR_SECONDS = 0.01
 PATIENCE_SECONDS = 120.0
 """Longer than anything here takes on a loaded machine; what takes longer is dead."""
@@ -56,6 +58,7 @@ class Post:
 
     name: str
     child: Child
+    port: int  # of its metrics
     number: int = 1
     is_kept: bool = True  # the supervisor starts another when this one has ended
     ended_with: list[int] = field(default_factory=list)  # by itself, not by our hand
@@ -71,27 +74,33 @@ class Running:
     def __init__(
         self, bootstrap: str, directory: Path, plan: Plan, *, workers: int = 2, named: bool = False
     ) -> None:
-        self.group = f"chaos-{plan.seed}"
+        self.group = f"chaos-{directory.name}"
         self.max_behind = MAX_BEHIND
-        self.rows: list[Taken] = []
+        self.worked = Worked(PARTITIONS)
         self.seen: Counter[str] = Counter()
         self.posts: list[Post] = []
         more = {"KILOWATCH_GROUP": self.group, "KILOWATCH_LOG_LEVEL": "INFO"}
         self.site = Site(directory, bootstrap, PARTITIONS, more)
         self._plan, self._named, self._count = plan, named, workers
-        self._asked_at = 0.0
+        self._asked_at = self._stepped_at = 0.0
         self._committed = 0
 
     def __enter__(self) -> Self:
-        self.site.start_broker()  # it is there: makes the topics
-        self._admin = KafkaAdminClient(
-            bootstrap_servers=[self.site.bootstrap], request_timeout_ms=10_000
-        )
-        self._watch = Reader(self.site.bootstrap, [LEDGER_ROWS])
-        for _ in range(self._count):
-            self.add_worker()
-        self.drive = Drive(self._plan, self.site.bootstrap, kept=False)
-        self.drive.open()
+        with ExitStack() as starting:
+            starting.callback(self.site.stop)
+            self.site.start_broker()  # it is there: makes the topics
+            self._admin = KafkaAdminClient(
+                bootstrap_servers=[self.site.bootstrap], request_timeout_ms=ASK_TIMEOUT_MS
+            )
+            starting.callback(self._admin.close)
+            self._watch = Reader(self.site.bootstrap, [LEDGER_ROWS])
+            starting.callback(self._watch.close)
+            for _ in range(self._count):
+                self.add_worker()
+            self.drive = Drive(self._plan, self.site.bootstrap, kept=False)
+            starting.callback(self.drive.close)
+            self.drive.open()
+            self._ending = starting.pop_all()
         return self
 
     def __exit__(
@@ -100,17 +109,14 @@ class Running:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.site.stop()
-        self.drive.close()
-        self._watch.close()
-        self._admin.close()
+        self._ending.close()
 
     # --- workers ---------------------------------------------------------------------------------
 
     def add_worker(self) -> Post:
         """One more worker, started and kept."""
         name = f"worker-{len(self.posts) + 1}"
-        post = Post(name, self._start(name, name))
+        post = Post(name, *self._start(name, name))
         self.posts.append(post)
         return post
 
@@ -136,13 +142,14 @@ class Running:
 
     def _again(self, post: Post) -> None:
         post.number += 1
-        post.child = self._start(f"{post.name}.{post.number}", post.name)
+        post.child, post.port = self._start(f"{post.name}.{post.number}", post.name)
 
-    def _start(self, name: str, instance_id: str) -> Child:
-        more = {"KILOWATCH_METRICS_PORT": str(free_port())}
+    def _start(self, name: str, instance_id: str) -> tuple[Child, int]:
+        port = free_port()
+        more = {"KILOWATCH_METRICS_PORT": str(port)}
         if self._named:
             more["KILOWATCH_INSTANCE_ID"] = instance_id
-        return self.site._start(name, "worker", more)
+        return self.site._start(name, "worker", more), port
 
     def supervise(self) -> None:
         """Start a worker again that has ended by itself, and remember that it has."""
@@ -153,8 +160,17 @@ class Running:
 
     def members(self) -> int:
         """Workers in the group, once it is settled; 0 while it is shared out anew."""
-        group = self._admin.describe_groups([self.group])[self.group]
+        try:
+            group = self._admin.describe_groups([self.group])[self.group]
+        except KafkaError:
+            return 0  # the broker is down, or has not read its groups yet
         return len(group["members"]) if group["group_state"] == "Stable" else 0
+
+    def is_at_work(self, post: Post) -> bool:
+        """Whether this worker is in the settled group and ready for all partitions it was given."""
+        shown = asked(f"http://127.0.0.1:{post.port}/metrics")
+        is_ready = metric(shown, "partitions_owned") > 0 == metric(shown, "partitions_recovering")
+        return is_ready and self.members() > 0
 
     def logs(self) -> str:
         """The ends of all workers' logs."""
@@ -169,7 +185,9 @@ class Running:
     def turn(self) -> None:
         """Look after the workers, let the utility go on if they keep up, hear what is said."""
         self.supervise()
-        if self.behind() < self.max_behind:
+        now = time.monotonic()
+        if now - self._stepped_at > PACE_SECONDS and self.behind() < self.max_behind:
+            self._stepped_at = now
             self.drive.step(self.drive.world.now + STEP_SECONDS)
         else:
             self.drive.hear(HEAR_SECONDS)
@@ -202,9 +220,10 @@ class Running:
 
     def look(self) -> None:
         """Take up the ledger rows and claims that workers have written."""
-        for record in self._watch.poll():
-            self.rows.append(record)
-            self.seen["claims" if record.key == CLAIM_KEY else "rows"] += 1
+        records = list(self._watch.poll())
+        claims = self.worked.take(records)
+        self.seen["claims"] += claims
+        self.seen["rows"] += len(records) - claims
 
     def progress(self, kind: str) -> int:
         """How far the work has come, counted in one of its kinds."""

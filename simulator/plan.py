@@ -1,0 +1,74 @@
+"""What kind of world is it?
+
+Everything about a simulated utility that is not drawn from its seed, and what one of its accounts
+consists of.  It stands apart so that a test or a tool can read what can be chosen without reading
+how it is carried out, which is `world`'s.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from simulator.faults import FaultRates
+from simulator.field import FieldRates
+
+if TYPE_CHECKING:
+    from simulator.customers import Customer
+    from simulator.habits import Payer
+    from simulator.messages import Terms
+    from simulator.meters import Meter
+
+TARIFF_OF = {
+    "resident": (
+        "cn-sd-residential",
+        "cn-sd-residential-tou",
+        "gb-svt-elec-2024q3",
+        "za-eskom-homelight20a",
+    ),
+    "business": ("cn-sd-ic-1kv",),
+    "large": ("cn-sd-ic-1kv",),
+}
+"""Tariffs by customer class, as far as the plan's sheets have them; else any of those."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What kind of world: everything that is not drawn from the seed.
+
+    `grid_seconds` is the finest step of energy, whole quarter-hours that divide a day; `opening_days` the band of days the opening
+    payment lasts; every `beat_seconds` each partition gets a payments heartbeat and a tick, at 0
+    once at the end of each step; shares are of accounts over the whole run.
+    """
+
+    seed: int = 7
+    accounts: int = 300
+    partitions: int = 8
+    starts_at: int = 1_783_296_000  # 2026-07-06T00:00Z, a Monday
+    grid_seconds: int = 900
+    beat_seconds: int = 300
+    faults: FaultRates = field(default_factory=FaultRates)
+    field_rates: FieldRates = field(default_factory=FieldRates)
+    sheets: tuple[dict[str, Any], ...] = ()
+    opening_days: tuple[float, float] = (1.0, 12.0)
+    bulk_share: float = 0.05  # of moments at which a concentrator sends one list
+    exchange_share: float = 0.0  # of accounts whose meter is exchanged
+    held_share: float = 0.01  # of accounts an operator holds for some days
+    horizon_days: float = 30.0  # within which exchanges and holds fall
+    direct_close_share: float = 0.3
+
+
+@dataclass(slots=True)
+class Account:
+    """One account of the world."""
+
+    number: int
+    customer: Customer
+    payer: Payer
+    meter: Meter
+    terms: Terms
+    partition: int
+    settings_version: int = 1
+    payments: int = 0
+    owed: int = 0
+    pays_at: int = 0

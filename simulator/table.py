@@ -1,0 +1,154 @@
+"""What does a file of real readings hold?
+
+Reads a wide Parquet or CSV table (one column of kWh per customer, one row per interval) into
+instants and energies, and says in a sentence what is wrong with a file that is none.  How the
+readings are sent is `replay`'s.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+SLOT_SECONDS = 900
+DAY_SECONDS = 86_400
+
+
+class FileWrong(ValueError):  # noqa: N818 - read as a sentence
+    """The file cannot be replayed as it is; the message says what to do."""
+
+
+class TimesLocal(FileWrong):
+    """The file's times are somebody's wall clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Real readings: `kwh` (rows, customers) by interval, `starts_at` (rows,) in UTC seconds."""
+
+    customers: list[str]
+    starts_at: NDArray[np.int64]
+    kwh: NDArray[np.float64]
+    interval_seconds: int
+
+    @property
+    def interval_wh(self) -> NDArray[np.int64]:
+        """Whole watt-hours, -1 where nothing was read (missing or negative)."""
+        known = np.isfinite(self.kwh) & (self.kwh >= 0)
+        return np.where(known, np.rint(np.where(known, self.kwh, 0) * 1000), -1).astype(np.int64)
+
+
+def read_table(path: Path, zone: tzinfo | None, time_column: str | None = None) -> Table:
+    """A wide table from a Parquet or CSV file. Raises FileWrong with what to do.
+
+    Naive times are local to `zone`, but UTC in a column named ..._utc when no zone is given.
+    """
+    table = _load(path)
+    name = time_column or _time_column(table)
+    starts_at, kept = _instants(table.column(name), name, zone)
+    customers = [column for column in table.column_names if column != name]
+    if not customers:
+        raise FileWrong(f"{path} has no column besides {name}")
+    try:
+        kwh = np.column_stack(
+            [table.column(c).cast(pa.float64()).to_numpy(zero_copy_only=False) for c in customers]
+        )
+    except pa.ArrowInvalid as error:
+        raise FileWrong(f"{path}: every column but {name} must be kWh: {error}") from error
+    order = kept[np.argsort(starts_at[kept], kind="stable")]
+    starts_at, kwh = starts_at[order], kwh[order]
+    return Table(customers, starts_at, kwh, _interval(starts_at, path))
+
+
+def _load(path: Path) -> pa.Table:
+    if not path.exists():
+        raise FileWrong(f"there is no file {path}")
+    try:
+        if path.suffix.lower() == ".csv":
+            return pyarrow.csv.read_csv(path)
+        return pyarrow.parquet.read_table(path)
+    except pa.ArrowInvalid as error:
+        raise FileWrong(f"{path} is neither Parquet nor CSV that can be read: {error}") from error
+
+
+def _time_column(table: pa.Table) -> str:
+    found = [field.name for field in table.schema if pa.types.is_timestamp(field.type)]
+    if len(found) != 1:
+        names = ", ".join(found) or "none"
+        raise FileWrong(f"which column is the time? candidates: {names}; use --time-column NAME")
+    return str(found[0])
+
+
+def _instants(
+    column: pa.ChunkedArray, name: str, zone: tzinfo | None
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """UTC seconds of each row, and the rows that have a time of their own."""
+    if not pa.types.is_timestamp(column.type):
+        column = pc.cast(column, pa.timestamp("s"))
+    is_aware = column.type.tz is not None
+    seconds = column.cast(pa.timestamp("s", column.type.tz)).cast(pa.int64())
+    wall = np.asarray(pc.fill_null(seconds, -1).to_numpy(zero_copy_only=False), np.int64)
+    if not is_aware and zone is None:
+        if not name.lower().endswith("utc"):
+            raise TimesLocal(f"times in {name} are local and no --tz says where")
+        zone = UTC
+    at = wall if is_aware or zone is UTC else _localised(wall, zone or UTC)
+    _, first = np.unique(at, return_index=True)  # an hour that comes twice in autumn: the first
+    return at, np.sort(first[at[first] >= 0])
+
+
+def _localised(wall: NDArray[np.int64], zone: tzinfo) -> NDArray[np.int64]:
+    epoch = datetime(1970, 1, 1)  # noqa: DTZ001 - naive on purpose: these are wall clocks
+    moments = (epoch + timedelta(seconds=int(second)) for second in wall)
+    return np.fromiter(
+        (int(moment.replace(tzinfo=zone).timestamp()) for moment in moments), np.int64, len(wall)
+    )
+
+
+def _interval(starts_at: NDArray[np.int64], path: Path) -> int:
+    steps = np.diff(starts_at)
+    if not len(steps):
+        raise FileWrong(f"{path} has fewer than two rows")
+    values, counts = np.unique(steps, return_counts=True)
+    seconds = int(values[np.argmax(counts)])
+    if seconds % SLOT_SECONDS or seconds > DAY_SECONDS:
+        raise FileWrong(
+            f"{path} has intervals of {seconds} s; they must be quarter-hours or multiples up to "
+            "a day"
+        )
+    return seconds
+
+
+def zone_of(text: str) -> tzinfo:
+    """A zone by name or fixed offset.
+
+    >>> zone_of("+10:00"), zone_of("UTC")
+    (datetime.timezone(datetime.timedelta(seconds=36000)), datetime.timezone.utc)
+    """
+    if text.upper() in ("UTC", "Z"):
+        return UTC
+    offset = re.fullmatch(r"([+-])(\d\d):(\d\d)", text)
+    if offset:
+        size = timedelta(hours=int(offset[2]), minutes=int(offset[3]))
+        return timezone(size if offset[1] == "+" else -size)
+    try:
+        return ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no zone; write UTC, +10:00 or a name such as America/Los_Angeles"
+        ) from error
