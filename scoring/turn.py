@@ -99,12 +99,17 @@ class Turn:
         self.book, self.world, self.scored = book, world, scored
         self.look = outlook(accounts, world.tariffs)
         decide.note_deadlines(accounts.ledger, self.look)
+        self._seen: dict[int, Situation] = {}
 
     def here(self, position: int) -> Situation:
         """The situation of the account at this position, as it stands in the block now."""
-        cause = Cause(self.source, self.world.partition, int(self.offsets[position]))
-        now, account_id = int(self.now[position]), self.book.account_ids[self.rows[position]]
-        return situation(self.accounts, self.look, position, account_id, now, cause, self.world)
+        seen = self._seen.get(position)
+        if seen is None:
+            cause = Cause(self.source, self.world.partition, int(self.offsets[position]))
+            now, account_id = int(self.now[position]), self.book.account_ids[self.rows[position]]
+            seen = situation(self.accounts, self.look, position, account_id, now, cause, self.world)
+            self._seen[position] = seen
+        return seen
 
     def screen(self) -> NDArray[np.bool_]:
         """Which accounts a rule must look at."""
@@ -114,6 +119,7 @@ class Turn:
         """Write a verdict's changes into the block and keep its effects."""
         if verdict:
             row = int(self.rows[position])
+            self._seen.pop(position, None)
             for column, value in verdict.changes.items():
                 self.accounts.ledger[column][position] = value
             self.scored.effects.extend((row, effect) for effect in verdict.effects)

@@ -9,6 +9,8 @@ Why something is said is told in `scoring.decide`.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import lru_cache
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -70,6 +72,11 @@ def _as_is(value: Any) -> Any:
     return value
 
 
+@lru_cache(maxsize=4096)
+def _write_time(at: int) -> str | None:
+    return time_text(at)  # the effects of a batch share few instants
+
+
 def _read_time(text: str | None) -> int:
     return NO_TIME if text is None else instant(text)
 
@@ -90,7 +97,7 @@ def _field(name: str) -> _Field:
     if name.endswith("_nanos"):
         return _Field(name, json_name, decimal_text, nanos_from_text)
     if name.endswith("_at") or name == "not_before":
-        return _Field(name, json_name, time_text, _read_time)
+        return _Field(name, json_name, _write_time, _read_time)
     if name in {"tier", "previous_tier"}:
         return _Field(name, json_name, _tier_name, _tier_named)
     if name == "cause":
@@ -102,8 +109,11 @@ def _field(name: str) -> _Field:
     return _Field(name, json_name, _as_is, _as_is)
 
 
+TIER_NAMES = tuple(tier.name.lower() for tier in Tier)
+
+
 def _tier_name(tier: Tier) -> str:
-    return Tier(tier).name.lower()
+    return TIER_NAMES[tier]
 
 
 def _tier_named(name: str) -> Tier:
@@ -111,15 +121,28 @@ def _tier_named(name: str) -> Tier:
 
 
 def _write_evidence(evidence: Evidence) -> dict[str, Any]:
-    return _write(_EVIDENCE, evidence)
+    return _WRITE_EVIDENCE(evidence)
 
 
 def _read_evidence(body: dict[str, Any]) -> Evidence:
     return Evidence(**_read(_EVIDENCE, body))
 
 
-def _write(columns: tuple[_Field, ...], thing: Any) -> dict[str, Any]:
-    return {each.json_name: each.write(getattr(thing, each.name)) for each in columns}
+class _Writer:
+    """Writes one kind of thing; what is written as it is passes through no function."""
+
+    def __init__(self, columns: tuple[_Field, ...]) -> None:
+        self._values = attrgetter(*(each.name for each in columns))
+        self._names = tuple(each.json_name for each in columns)
+        self._changed = tuple(
+            (each.json_name, each.write) for each in columns if each.write is not _as_is
+        )
+
+    def __call__(self, thing: Any) -> dict[str, Any]:
+        body = dict(zip(self._names, self._values(thing), strict=True))
+        for name, write in self._changed:
+            body[name] = write(body[name])
+        return body
 
 
 def _read(columns: tuple[_Field, ...], body: dict[str, Any]) -> dict[str, Any]:
@@ -127,7 +150,9 @@ def _read(columns: tuple[_Field, ...], body: dict[str, Any]) -> dict[str, Any]:
 
 
 _EVIDENCE = tuple(_field(each.name) for each in fields(Evidence))
+_WRITE_EVIDENCE = _Writer(_EVIDENCE)
 _COLUMNS = {kind: tuple(_field(each.name) for each in fields(kind)) for kind in TOPIC_OF_EFFECT}
+_WRITERS = {kind: _Writer(columns) for kind, columns in _COLUMNS.items()}
 
 
 def encode_effect(effect: Effect) -> Encoded:
@@ -136,7 +161,7 @@ def encode_effect(effect: Effect) -> Encoded:
     Money is an exact decimal text, instants are ISO 8601 in UTC, `cause` names the input record.
     """
     kind = type(effect)
-    body = {"version": VERSION, **_write(_COLUMNS[kind], effect)}
+    body = {"version": VERSION, **_WRITERS[kind](effect)}
     return Encoded(TOPIC_OF_EFFECT[kind], effect.account_id.encode(), to_json(body))
 
 

@@ -85,7 +85,8 @@ def speed(kind: str, accounts: int, rounds: int) -> dict[str, Any]:
     readings = accounts * rounds
     with site(kind) as here:
         tell(f"{kind}: writing {accounts:,} accounts and {readings:,} readings")
-        asyncio.run(load.Opening(load.STARTS_AT, load.STARTS_AT).write(here.bootstrap, names))
+        opening = load.Opening(load.STARTS_AT, load.STARTS_AT, by_phase=True)
+        asyncio.run(opening.write(here.bootstrap, names))
         for number, some in enumerate(names):
             lines = load.readings(some, range(1, rounds + 1))
             asyncio.run(load.write(here.bootstrap, topics.READINGS, number, lines))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from aiokafka import AIOKafkaProducer
@@ -30,9 +30,14 @@ from tests.office import Office
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from numpy.typing import NDArray
+
 STARTS_AT = 1_782_864_000  # 2026-07-01T00:00Z
-ROUND_SECONDS = 3_600  # twenty rounds then close a day for every account, which costs more
-ROUND_WH = 1_200  # a home that is awake
+ROUND_SECONDS = 900
+ROUND_WH = 300  # a home that is awake
+PHASES = 96
+"""Accounts read at different times of day, so that a batch closes as many local days as the average
+batch of a day does: one in 96 readings."""
 FIRST_REGISTER_WH = 1_000_000
 BATCH_BYTES = 512 * 1024
 BATCHES_UNDER_WAY = 16
@@ -64,17 +69,23 @@ def by_partition(accounts: int, partitions: int) -> list[list[str]]:
     return found
 
 
+def phase(name: str) -> int:
+    """By how many rounds this account is ahead of the first one."""
+    return int(name.rpartition("-")[2]) % PHASES
+
+
 def readings(names: list[str], rounds: Iterable[int]) -> Iterator[Line]:
     """Register readings of one partition's accounts, round after round."""
     for number in rounds:
-        at = STARTS_AT + number * ROUND_SECONDS
-        end = (
-            f'"readAt":"{instant_text(at)}","registerWh":{1_000_000 + number * ROUND_WH}}}'.encode()
-        )
+        register_wh = FIRST_REGISTER_WH + number * ROUND_WH
+        times = [STARTS_AT + (number + ahead) * ROUND_SECONDS for ahead in range(PHASES)]
+        ends = [
+            f'"readAt":"{instant_text(at)}","registerWh":{register_wh}}}'.encode() for at in times
+        ]
         for name in names:
-            key = name.encode()
-            value = b'{"version":1,"accountId":"%b","meterId":"m-%b",%b' % (key, key, end)
-            yield Line(key, value, at)
+            key, ahead = name.encode(), phase(name)
+            value = b'{"version":1,"accountId":"%b","meterId":"m-%b",%b' % (key, key, ends[ahead])
+            yield Line(key, value, times[ahead])
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,27 +95,39 @@ class Opening:
     opened_at: int
     read_at: int
     warning_amount: str = "20"
+    by_phase: bool = False
 
     def rows(self, names: list[str]) -> Iterator[tuple[str, Iterator[Line]]]:
         """The durable rows of these accounts, as a worker leaves them, for each state topic.
 
-        One account goes through the worker's own code, the others get its rows.
+        One account of each phase goes through the worker's own code, the others get its rows.
         """
-        office, model = Office(partitions=1), "model"
-        meter = MeterSettings(f"m-{model}", self.opened_at, start_register_wh=FIRST_REGISTER_WH)
-        amount = nanos(self.warning_amount)
-        office.open(model, self.opened_at, meter=meter, warning_amount_nanos=amount)
-        office.pay(model, "1000", self.opened_at)
-        office.read(model, (self.read_at, FIRST_REGISTER_WH))
-        ledger = decode_ledger_rows(office.kept[LEDGER_ROWS, 0]).rows[-1:]
-        learned = decode_learned_rows(office.kept[LEARNED_ROWS, 0]).rows[-1:]
-        ledger, learned = np.repeat(ledger, len(names)), np.repeat(learned, len(names))
-        ledger["meter_hash"] = text_hashes([f"m-{name}" for name in names])
-        ledger["source_offset"] = learned["source_offset"] = -1  # this broker's topics are new
+        phases = PHASES if self.by_phase else 1
+        models = [self._model(ahead) for ahead in range(phases)]
+        place = np.array([phase(name) % phases for name in names])
         keys = [name.encode() for name in names]
+        ledger = np.concatenate([rows for rows, _ in models])[place]
+        ledger["meter_hash"] = text_hashes([f"m-{name}" for name in names])
+        ledger["source_offset"] = -1  # this broker's topics are new
         yield LEDGER_ROWS, _lines(keys, encode_ledger_rows(ledger, -1))
-        if len(learned):  # nothing is learned before a first day has closed
+        if all(len(rows) for _, rows in models):  # nothing is learned before a first day has closed
+            learned = np.concatenate([rows for _, rows in models])[place]
+            learned["source_offset"] = -1
             yield LEARNED_ROWS, _lines(keys, encode_learned_rows(learned, -1))
+
+    def _model(self, ahead: int) -> tuple[NDArray[Any], NDArray[Any]]:
+        """The ledger row and the learned row, if any, of an account of this phase."""
+        office, model, shift = Office(partitions=1), "model", ahead * ROUND_SECONDS
+        opened_at, read_at = self.opened_at + shift, self.read_at + shift
+        meter = MeterSettings(f"m-{model}", opened_at, start_register_wh=FIRST_REGISTER_WH)
+        amount = nanos(self.warning_amount)
+        office.open(model, opened_at, meter=meter, warning_amount_nanos=amount)
+        office.pay(model, "1000", opened_at)
+        office.read(model, (read_at, FIRST_REGISTER_WH))
+        return (
+            decode_ledger_rows(office.kept[LEDGER_ROWS, 0]).rows[-1:],
+            decode_learned_rows(office.kept[LEARNED_ROWS, 0]).rows[-1:],
+        )
 
     async def write(self, bootstrap: str, names: list[list[str]]) -> None:
         """All accounts' rows and their tariff to the broker."""
