@@ -21,7 +21,7 @@ help: ## list what can be done
 	echo
 	echo "Start with:  make demo"
 
-$(READY): $(LOCK) pyproject.toml
+$(READY): $(LOCK)
 	@if ! command -v $(PYTHON) >/dev/null; then
 	    echo "Python 3.11 is missing. On Debian: apt-get install python3.11 python3.11-venv (or set PYTHON=)" >&2; exit 1
 	fi

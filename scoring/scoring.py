@@ -86,9 +86,13 @@ def score_events(book: Book, events: Sequence[AccountEvent], world: World) -> Sc
 
 
 def score_tick(book: Book, at: int, source_offset: int, world: World) -> Scored:
-    """What the passing of time alone brings: deadlines reached, windows opened, notices aged."""
+    """What the passing of time alone brings: deadlines reached, windows opened, notices aged.
+
+    A tick that comes again after a crash says nothing to rows that have answered a later one.
+    """
     scored = Scored()
-    rows = np.flatnonzero(decide.due(book.ledger, at, world.rules))
+    unseen = book.ledger["source_offset"][:, Source.TICKS] < source_offset
+    rows = np.flatnonzero(decide.due(book.ledger, at, world.rules) & unseen)
     if not len(rows):
         return scored
     offsets, now = np.full(len(rows), source_offset), np.full(len(rows), at)

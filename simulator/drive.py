@@ -275,19 +275,42 @@ def parser() -> argparse.ArgumentParser:
     add = options.add_argument
     add("--accounts", type=int, default=300, help="customers (default 300)")
     add("--seed", type=int, default=7, help="everything random follows from it (default 7)")
-    add("--speed", type=float, default=3_600.0,
-        help="simulated seconds per second; 0 flat out (default 3600: an hour in a second)")  # fmt: skip
+    add(
+        "--speed",
+        type=float,
+        default=3_600.0,
+        help="simulated seconds per second; 0 flat out (default 3600: an hour in a second)",
+    )
     add("--for", dest="seconds", type=float, help="stop after so many seconds of real time")
     add("--days", type=float, default=0.0, help="stop after so many simulated days")
     add("--start", default="2026-07-06T00:00:00Z", help="first simulated instant")
-    add("--grid", type=int, default=900, choices=(900, 1_800, 3_600),
-        help="finest step of energy in seconds (default 900)")  # fmt: skip
-    add("--faults", type=float, default=1.0,
-        help="times the usual rate of repeats, swaps, gaps, broken bytes (default 1; 0 none)")  # fmt: skip
-    add("--opening-days", type=float, nargs=2, default=(0.5, 8.0), metavar=("LOW", "HIGH"),
-        help="how many days the first payments last")  # fmt: skip
-    add("--check", action=argparse.BooleanOptionalAction, default=None,
-        help="judge the run by the oracle (in a checkout; default: if it is at hand)")  # fmt: skip
+    add(
+        "--grid",
+        type=int,
+        default=900,
+        choices=(900, 1_800, 3_600),
+        help="finest step of energy in seconds (default 900)",
+    )
+    add(
+        "--faults",
+        type=float,
+        default=1.0,
+        help="times the usual rate of repeats, swaps, gaps, broken bytes (default 1; 0 none)",
+    )
+    add(
+        "--opening-days",
+        type=float,
+        nargs=2,
+        default=(0.5, 8.0),
+        metavar=("LOW", "HIGH"),
+        help="how many days the first payments last",
+    )
+    add(
+        "--check",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="judge the run by the oracle (in a checkout; default: if it is at hand)",
+    )
     add("--json", action="store_true", help="print the summary as one JSON object")
     return options
 

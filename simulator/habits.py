@@ -30,7 +30,8 @@ class Habit(StrEnum):
     FORGETFUL = "forgetful"
 
 
-SHARES = {Habit.WEEKLY: 0.35, Habit.ON_WARNING: 0.35, Habit.PAYDAY: 0.15, Habit.FORGETFUL: 0.15}
+SHARES = {Habit.WEEKLY: 0.41, Habit.ON_WARNING: 0.41, Habit.PAYDAY: 0.18}
+"""Of those who are not forgetful; how many are is the plan's to say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +89,13 @@ class Payer:
         return int(min(dice.expovariate(1 / self.hurry_seconds), 4 * SECONDS_PER_DAY))
 
 
-def draw_payer(customer: Customer, price_per_kwh: float, dice: random.Random) -> Payer:
+def draw_payer(
+    customer: Customer, price_per_kwh: float, forgetful_share: float, dice: random.Random
+) -> Payer:
     """A habit for this customer; `price_per_kwh` is a rough mean price of the tariff."""
     habit = dice.choices(list(SHARES), list(SHARES.values()))[0]
+    if dice.random() < forgetful_share:
+        habit = Habit.FORGETFUL
     return Payer(
         habit,
         max(0.05, customer.daily_kwh * price_per_kwh),

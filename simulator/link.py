@@ -32,6 +32,9 @@ nothing."""
 
 POLL_RECORDS = 5_000
 
+RECONNECT_MS = 1_000
+"""A broker that comes back is found within a second; kafka-python's own pause grows to 30 s."""
+
 KNOWN_SECONDS = 60.0
 """How long a worker may take to enter all accounts before the first reading is sent."""
 
@@ -58,6 +61,7 @@ class Writer:
                 delivery_timeout_ms=SEND_SECONDS * 1000,
                 max_block_ms=SEND_SECONDS * 1000,
                 allow_auto_create_topics=False,
+                reconnect_backoff_max_ms=RECONNECT_MS,
             )
         except KafkaError as error:
             raise LinkBroken(f"no Kafka at {bootstrap}: {error!r}") from error
@@ -134,6 +138,7 @@ class Reader:
             fetch_max_wait_ms=20,
             max_poll_records=POLL_RECORDS,
             max_partition_fetch_bytes=4 * 1024 * 1024,
+            reconnect_backoff_max_ms=RECONNECT_MS,
             allow_auto_create_topics=False,
         )
         places = []

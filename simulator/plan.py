@@ -36,9 +36,10 @@ TARIFF_OF = {
 class Plan:
     """What kind of world: everything that is not drawn from the seed.
 
-    `grid_seconds` is the finest step of energy, whole quarter-hours that divide a day; `opening_days` the band of days the opening
-    payment lasts; every `beat_seconds` each partition gets a payments heartbeat and a tick, at 0
-    once at the end of each step; shares are of accounts over the whole run.
+    `grid_seconds` is the finest step of energy, whole quarter-hours that divide a day;
+    `opening_days` the band of days the opening payment lasts; every `beat_seconds` each partition
+    gets a payments heartbeat and a tick, at 0 only once at the end of each step; shares are of
+    accounts over the whole run.
     """
 
     seed: int = 7
@@ -56,6 +57,7 @@ class Plan:
     held_share: float = 0.01  # of accounts an operator holds for some days
     horizon_days: float = 30.0  # within which exchanges and holds fall
     direct_close_share: float = 0.3
+    forgetful_share: float = 0.15
 
 
 @dataclass(slots=True)

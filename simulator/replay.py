@@ -214,16 +214,28 @@ def parser() -> argparse.ArgumentParser:
     )
     add = options.add_argument
     add("file", type=Path, help="wide Parquet or CSV: one column of kWh per customer")
-    add("--speed", type=float, default=0.0,
-        help="multiple of real time; 0 is as fast as Kafka takes it (default 0)")  # fmt: skip
-    add("--tz", type=zone_of, default=None,
-        help="zone of local times: UTC, +10:00, America/Los_Angeles (default: the tariff's)")  # fmt: skip
+    add(
+        "--speed",
+        type=float,
+        default=0.0,
+        help="multiple of real time; 0 is as fast as Kafka takes it (default 0)",
+    )
+    add(
+        "--tz",
+        type=zone_of,
+        default=None,
+        help="zone of local times: UTC, +10:00, America/Los_Angeles (default: the tariff's)",
+    )
     add("--time-column", help="name of the column of interval starts (default: the only time)")
     add("--tariff", default=None, help="id of a sample sheet (default: the first)")
     add("--opening", default="100.00", help="opening payment of each customer (default 100.00)")
     add("--prefix", default="replay-", help="put before each column's name to make an account id")
-    add("--wait", action=argparse.BooleanOptionalAction, default=True,
-        help="wait until a worker has entered the accounts (default: yes)")  # fmt: skip
+    add(
+        "--wait",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="wait until a worker has entered the accounts (default: yes)",
+    )
     add("--lists", action="store_true", help="one record per moment and partition")
     return options
 
@@ -254,9 +266,12 @@ def main(argv: list[str] | None = None) -> int:
         sheet = sheet_named(options.tariff)
         table = _read_as_asked(options, sheet, console)
         replay = plan_replay(
-            table, settings.partitions, prefix=options.prefix, tariff=sheet,
+            table,
+            settings.partitions,
+            prefix=options.prefix,
+            tariff=sheet,
             opening=options.opening,
-        )  # fmt: skip
+        )
         asyncio.run(ensure_topics(settings))
         writer = Writer(settings.bootstrap)
         for record in replay.opening_records():

@@ -87,7 +87,7 @@ class World:
         price = sheet.mean_price + float(sheet.standing_per_day) / customer.daily_kwh
         rates = len(sheet.prices)
         meter = draw_meter(customer, sheet.zone, rates, self.plan.grid_seconds, dice)
-        payer = draw_payer(customer, price, dice)
+        payer = draw_payer(customer, price, self.plan.forgetful_share, dice)
         daily, large = payer.daily_cost, customer.kind.customer_class == "large"
         terms = Terms(
             tariff_id,

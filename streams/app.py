@@ -105,6 +105,7 @@ async def run(settings: Settings, ready: asyncio.Event | None = None) -> None:
     _wire(app, worker, kafka_log, ready)
     await app.start()
     tasks = [
+        asyncio.create_task(_end_with_faust(app), name="Faust"),
         asyncio.create_task(worker.keep_time(), name="commit and tick"),
         asyncio.create_task(
             _follow_tariffs(sheets, desk, kafka_log, terms, worker), name="tariffs"
@@ -190,6 +191,13 @@ async def _leave(app: HotApp, worker: Worker, tasks: Sequence[asyncio.Task[None]
     # Durable and committed: what is left is politeness to the group and the brokers.
     with suppress(TimeoutError):
         await asyncio.wait_for(app.stop(), LEAVE_SECONDS)
+
+
+async def _end_with_faust(app: HotApp) -> None:
+    """Returns or raises when Faust has given up: it then neither fetches nor says so to anybody."""
+    await app.wait_until_stopped()
+    if app.crash_reason is not None:
+        raise app.crash_reason
 
 
 def _no_end(task: asyncio.Task[None]) -> None:

@@ -39,6 +39,7 @@ PINNED = {
     "aiokafka": "0.14.0",
     "hooks": (
         "faust: App._new_transport, Consumer._new_consumer_thread, Consumer._wait_next_records",
+        "faust: Consumer.verify_all_partitions_active",
         "faust: AIOKafkaConsumerThread._create_worker_consumer, Consumer._thread",
         "aiokafka: AIOKafkaConsumer._coordinator, GroupCoordinator.generation, ._do_heartbeat",
         "aiokafka: AIOKafkaConsumer._subscription (position of an assigned partition), ._fetcher",
@@ -194,6 +195,13 @@ class HotConsumer(driver.Consumer):
     async def perform_seek(self) -> None:
         """Back to what is committed, also where nothing is committed yet."""
         await self._thread.seek_back()
+
+    async def verify_all_partitions_active(self) -> None:
+        """Nothing.
+
+        Faust's watch for streams that stand still looks at ack lists, which stay empty here, and it
+        asks for positions that a rebalance may just have taken away: that ends the consumer.
+        """
 
     async def _wait_next_records(
         self,

@@ -22,11 +22,13 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from streams.log import PartitionLost
+from streams.records import give_plain_records
 from streams.topics import MAX_ROW_BYTES, TOPIC_OF_SOURCE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
+    from aiokafka.client import AIOKafkaClient
     from aiokafka.producer.message_accumulator import BatchBuilder
 
     from scoring.events import Source
@@ -44,8 +46,15 @@ REQUEST_TIMEOUT_SECONDS = 30
 """How long a delivery may take, retries included, before it counts as failed and the process
 ends: longer than a broker needs to elect a new leader."""
 
-PINNED = ("BatchBuilder._builder, ._relative_offset, .record_count",)
+PINNED = (
+    "BatchBuilder._builder, ._relative_offset, .record_count",
+    "AIOKafkaConsumer._fetcher",
+    "AIOKafkaClient._metadata_update",
+)
 """Names of aiokafka that are not public and are used here, held by `tests/test_tap_contract.py`."""
+
+ASK_AGAIN_SECONDS = 0.1
+"""Between two questions for the cluster's state while no broker answers."""
 
 _NO_HEADERS: list[tuple[str, bytes]] = []
 
@@ -67,6 +76,7 @@ def _fill(batch: BatchBuilder, messages: Sequence[Message], first: int, now_ms: 
         if put(count, now_ms, key, value, _NO_HEADERS) is None:
             break
         count += 1
+    assert count, "a record that no batch takes"
     batch._relative_offset = count
     return count
 
@@ -86,6 +96,23 @@ class Membership(Protocol):
 
     async def committed_offset(self, topic_partition: TopicPartition) -> int | None:
         """The group's committed offset, None if there is none."""
+
+
+def ask_in_peace(client: AIOKafkaClient) -> None:
+    """Let a client wait between two vain questions for the cluster's state.
+
+    A producer that waits for a partition's leader asks again at once: while all brokers are down
+    that is 2,000 attempts, and as many log lines, a second.
+    """
+    ask = client._metadata_update
+
+    async def ask_and_wait(*args: object) -> bool:
+        is_told = bool(await ask(*args))
+        if not is_told:
+            await asyncio.sleep(ASK_AGAIN_SECONDS)
+        return is_told
+
+    client._metadata_update = ask_and_wait
 
 
 class KafkaLog:
@@ -124,6 +151,7 @@ class KafkaLog:
         except KafkaError:
             await producer.stop()
             raise
+        ask_in_peace(producer.client)
         return producer
 
     async def stop(self) -> None:
@@ -208,6 +236,7 @@ class KafkaLog:
             fetch_max_wait_ms=TAIL_WAIT_MS,
         )
         await consumer.start()
+        give_plain_records(consumer._fetcher)
         try:
             consumer.assign([here])
             if start > 0:

@@ -43,6 +43,13 @@ WEIGHT = dict.fromkeys(Source, 8) | {Source.READINGS: 1}
 """One event of another topic costs about as much as eight readings in columns."""
 
 
+MAX_CUTS = 8
+"""Changes of terms in one fetch that are put in exact order with its readings; beyond it whole
+cities change at once, and cutting would undo the columns."""
+
+Records = dict[Source, list["Record"]]
+
+
 class Part(NamedTuple):
     """A piece of what is due that is entered at once."""
 
@@ -86,38 +93,42 @@ class Desk:
         """Whether the topic has been fetched to the end that the broker last told."""
         return source in self.highwater and self.position.get(source, -1) >= self.highwater[source]
 
-    def take_due(self) -> dict[Source, list[Record]]:
-        """The records that are due, in offset order per topic, taken off the desk."""
-        bound = min(
-            (
-                (self.newest_ms.get(s, -1), rank)
-                for s, rank in RANK.items()
-                if not self.is_at_end(s)
-            ),
-            default=None,
-        )
-        if bound is None:
-            due, self.held = self.held, {}
-            return due
-        due = {}
-        for source, records in list(self.held.items()):
-            count = _count_until(records, *bound, RANK[source])
-            if count:
-                due[source] = records[:count]
-            if count == len(records):
-                del self.held[source]
-            else:
-                self.held[source] = records[count:]
-        return due
+    def take_due(self) -> Iterator[dict[Source, list[Record]]]:
+        """The records that are due, in offset order per topic, taken off the desk.
+
+        One slab after the other, cut where terms change after readings that are due as well: the
+        last readings of an exchanged meter belong before its exchange.
+        """
+        behind = [source for source in ORDER if not self.is_at_end(source)]
+        bound = min(((self.newest_ms.get(s, -1), RANK[s]) for s in behind), default=None)
+        due, self.held = _cut(self.held, *bound) if bound else (self.held, {})
+        for changed_ms in _changes_after_readings(due):
+            slab, due = _cut(due, changed_ms, -1)
+            yield slab
+        yield due
 
 
-def _count_until(records: Sequence[Record], bound_ms: int, bound_rank: int, rank: int) -> int:
-    """How many of these records come before (bound_ms, bound_rank); stamps need not ascend."""
-    last_ms = bound_ms if rank <= bound_rank else bound_ms - 1
-    for count, record in enumerate(records):
-        if record.timestamp > last_ms:
-            return count
-    return len(records)
+def _cut(held: Records, bound_ms: int, bound_rank: int) -> tuple[Records, Records]:
+    """What comes up to (bound_ms, bound_rank), and the rest; stamps need not ascend."""
+    before, after = {}, {}
+    for source, records in held.items():
+        last_ms = bound_ms if RANK[source] <= bound_rank else bound_ms - 1
+        late = (place for place, each in enumerate(records) if each.timestamp > last_ms)
+        count = next(late, len(records))
+        if count:
+            before[source] = records[:count]
+        if count < len(records):
+            after[source] = records[count:]
+    return before, after
+
+
+def _changes_after_readings(due: Records) -> list[int]:
+    """When, in milliseconds, terms change that readings due at the same time come before."""
+    readings = due.get(Source.READINGS)
+    if not readings or Source.SETTINGS not in due:
+        return []
+    changes = {each.timestamp for each in due[Source.SETTINGS]}
+    return sorted(each for each in changes if each > readings[0].timestamp)[:MAX_CUTS]
 
 
 def parts(desk: Desk) -> Iterator[Part]:
@@ -125,8 +136,15 @@ def parts(desk: Desk) -> Iterator[Part]:
 
     Payments count as caught up only from the part that holds the last of them.
     """
-    due = desk.take_due()
-    payments_left = len(due.get(Source.PAYMENTS, ())) + len(desk.held.get(Source.PAYMENTS, ()))
+    slabs = list(desk.take_due())
+    payments_left = len(desk.held.get(Source.PAYMENTS, ()))
+    payments_left += sum(len(slab.get(Source.PAYMENTS, ())) for slab in slabs)
+    for slab in slabs:
+        yield from _parts_of(slab, desk, payments_left)
+        payments_left -= len(slab.get(Source.PAYMENTS, ()))
+
+
+def _parts_of(due: Records, desk: Desk, payments_left: int) -> Iterator[Part]:
     part, room = Fetched(), MAX_WEIGHT_PER_PART
     for source in ORDER:
         for piece in _pieces(due.get(source, ()), MAX_WEIGHT_PER_PART // WEIGHT[source]):

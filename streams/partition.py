@@ -135,13 +135,15 @@ class Partition:
     async def release(self) -> bool:
         """Finish what was entered; True if all of it is durable and told, so the book may be kept.
 
-        After it the partition takes nothing until it recovers again.
+        After it the partition takes nothing until it recovers again.  A book whose recovery was cut
+        short is not kept: it may lack what others wrote before our claim.
         """
-        if self.ready:
-            self.ready = False
-            while self._waiting and not self.failed.done():
-                self._idle.clear()
-                await self._idle.wait()
+        if not self.ready:
+            self._clean = False
+        self.ready = False
+        while self._finisher is not None and self._waiting and not self.failed.done():
+            self._idle.clear()
+            await self._idle.wait()
         self.drop()
         return self._clean and not self._waiting and not self.failed.done()
 

@@ -9,6 +9,8 @@ What may be written when is told in `partition`; what a row's columns mean in `s
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import accumulate
+from struct import Struct
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -44,15 +46,8 @@ HEAD = np.dtype(
 )
 """16 bytes before each row; all numbers little-endian, as are the rows' own."""
 
-EFFECT_HEAD = np.dtype(
-    [
-        ("source", "u1"),
-        ("topic_bytes", "u1"),
-        ("key_bytes", "<u2"),
-        ("value_bytes", "<u4"),
-        ("offset", "<i8"),
-    ]
-)
+EFFECT_HEAD = Struct("<BBHIq")
+"""Before each effect: source, bytes of topic, of key and of value, offset of the cause."""
 
 MAX_EFFECTS_PER_ROW = 2**16 - 1
 
@@ -163,7 +158,7 @@ def _effect_bytes(kept: KeptEffect) -> bytes:
     effect = kept.effect
     topic, key = effect.topic.encode(), effect.key or b""
     sizes = (int(kept.source), len(topic), len(key), len(effect.value), kept.offset)
-    return np.array(sizes, EFFECT_HEAD).tobytes() + topic + key + effect.value
+    return EFFECT_HEAD.pack(*sizes) + topic + key + effect.value
 
 
 def decode_ledger_rows(records: Sequence[Record]) -> DecodedRows:
@@ -308,14 +303,16 @@ def _effects_of(value: bytes, first: int, count: int) -> list[KeptEffect]:
     """The effects behind a row; ValueError when the bytes end too soon."""
     kept = []
     for _ in range(count):
-        head = np.frombuffer(value, EFFECT_HEAD, 1, first)[0]
-        cuts = np.cumsum([first + EFFECT_HEAD.itemsize, *head.tolist()[1:4]]).tolist()
-        if cuts[3] > len(value):
+        start = first + EFFECT_HEAD.size
+        if start > len(value):
+            raise ValueError("the record ends before an effect")
+        source, *sizes, offset = EFFECT_HEAD.unpack_from(value, first)
+        first, cuts = start + sum(sizes), [*accumulate(sizes, initial=start)]
+        if first > len(value):
             raise ValueError("the record ends inside an effect")
         topic, key, body = (value[cuts[each] : cuts[each + 1]] for each in range(3))
         effect = Encoded(topic.decode(), key or None, body)
-        kept.append(KeptEffect(effect, Source(int(head["source"])), int(head["offset"])))
-        first = cuts[3]
+        kept.append(KeptEffect(effect, Source(source), offset))
     return kept
 
 

@@ -39,6 +39,10 @@ requests a second."""
 STOCK_SECONDS = 5.0
 """How often the books are counted for the metrics."""
 
+RECOVERIES_AT_ONCE = 2
+"""Partitions taken up at the same time: one is fetched while another is decoded, and the first are
+at work long before the last are back."""
+
 DRAIN_SECONDS = 8.0
 """How long a partition that is taken away may take to become durable; then its unfinished work is
 left to the next owner.  Less than the group waits for us (3 sessions, at least 10 s)."""
@@ -68,6 +72,7 @@ class Worker:
         self._committed: dict[tuple[Source, int], int] = {}
         self._ends: dict[tuple[Source, int], int] = {}
         self._commit_lock = asyncio.Lock()
+        self._recovery_turn = asyncio.Semaphore(RECOVERIES_AT_ONCE)
 
     # --- the group gives and takes -----------------------------------------------------------
 
@@ -98,9 +103,10 @@ class Worker:
         )
 
     async def _recover(self, partition: Partition) -> None:
-        started = time.monotonic()
         try:
-            await partition.recover()
+            async with self._recovery_turn:
+                started = time.monotonic()
+                await partition.recover()
         except PartitionLost as lost:
             self._lost(lost)
             return

@@ -260,9 +260,8 @@ class Oracle:
     def _take_reading(self, record: LogRecord, item: int, body: Any) -> None:
         try:
             reading = read_reading(body, record, item)
-            account = self.accounts.get(reading.account_id)
-            if account is None or account.usage is None:
-                raise Refused("unknown_account")
+            account = self._known(reading.account_id)
+            assert account.usage is not None
             outcome = account.usage.take(reading)
             self.outcomes[outcome] += 1
             if outcome == "accepted":
@@ -270,6 +269,12 @@ class Oracle:
                 self.counted(account, record.at, reading.quality)
         except Refused as refused:
             self._refuse(record, item, str(refused))
+
+    def _known(self, account_id: str) -> Account:
+        account = self.accounts.get(account_id)
+        if account is None or account.usage is None:
+            raise Refused("unknown_account")
+        return account
 
     def counted(self, account: Account, received_at: int, quality: str) -> None:
         """Energy has just been counted; for those who watch (see `oracle_judge`)."""

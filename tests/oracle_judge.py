@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -120,7 +120,8 @@ def _by_clock(oracle: Oracle, account: Account, at: int, trip: dict[str, Any]) -
     reasons = []
     if local.weekday() > 4 or tomorrow.weekday() > 4:
         reasons.append(f"on a day off or the day before one ({local:%A})")
-    if local.hour < opens or end.hour * 60 + end.minute > closes * 60 or end.date() != local.date():
+    is_late = end.date() != local.date() or end.time() > time(closes)
+    if local.time() < time(opens) or is_late:
         reasons.append(f"outside {opens} to {closes} o'clock: {local:%H:%M} to {end:%H:%M}")
     if expires - at > COMMAND_LIFE_SECONDS:
         reasons.append("lives too long")
@@ -217,9 +218,12 @@ def missed_warnings(oracle: Oracle, said: Said) -> list[str]:
         warnings = said.of_account(WARNINGS, account.account_id)
         # by what each stood on, not by when: after a standstill old ticks are judged late
         raised_on = [seconds_of(w["evidence"]["readAt"]) for w in warnings if w["tier"] != "normal"]
-        for notice in said.of_account(NOTICES, account.account_id):
-            if min(raised_on, default=2**62) > seconds_of(notice["evidence"]["readAt"]):
-                missed.append(f"{notice['effectId']} without a warning before it")
+        first = min(raised_on, default=2**62)
+        missed += [
+            f"{notice['effectId']} without a warning before it"
+            for notice in said.of_account(NOTICES, account.account_id)
+            if first > seconds_of(notice["evidence"]["readAt"])
+        ]
         terms = account.terms(2**62)
         if terms is None or not account.accepted:
             continue

@@ -276,6 +276,23 @@ def test_a_rebalance_in_mid_batch_finishes_what_was_entered_and_leaves_the_rest(
         assert_same(outcome(asyncio.run(story(turns))), calm, f"moved after {turns} turns")
 
 
+def test_a_book_whose_recovery_was_cut_short_is_not_kept() -> None:
+    async def story() -> None:
+        cluster = utility()
+        log = MemoryLog(cluster, seed=12)
+        cluster.give(0, log)
+        partition = Partition(0, log, Clerk(0, terms()))
+        recovering = asyncio.create_task(partition.recover())
+        for _ in range(12):
+            await asyncio.sleep(0)
+        recovering.cancel()
+        await asyncio.gather(recovering, return_exceptions=True)
+        assert not partition.ready
+        assert not await partition.release()
+
+    run(story())
+
+
 def test_coming_back_reads_only_what_was_written_meanwhile() -> None:
     async def story() -> None:
         cluster = utility()

@@ -11,6 +11,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from scoring.events import Source
+from scoring.units import instant_text
 from streams.clerk import Clerk
 from streams.log import Fetched
 from streams.partition import Partition
@@ -227,3 +228,33 @@ def test_a_reading_waits_for_terms_and_payments_that_are_still_being_read() -> N
 
     # the settings that came were stamped before the reading: more such might come until the end
     assert asyncio.run(story()) == [1, 0, 0]
+
+
+def test_the_last_readings_of_an_exchanged_meter_come_before_its_exchange() -> None:
+    async def story() -> Clerk:
+        cluster = Cluster(partitions=1)
+        later = START + 4 * QUARTER
+        meter = {
+            "meterId": "new",
+            "installedAt": instant_text(later),
+            "startRegisterWh": 0,
+            "previousFinalRegisterWh": 350,
+        }
+        cluster.produce(Source.SETTINGS, 0, *settings("home-1"), START * 1000)
+        cluster.produce(Source.SETTINGS, 0, *settings("home-1", 2, meter=meter), later * 1000)
+        for number in (1, 2, 3):
+            at = START + number * QUARTER
+            cluster.produce(Source.READINGS, 0, *reading("home-1", at, 100 * number), at * 1000)
+        at = later + QUARTER
+        new = reading("home-1", at, 50, meterId="new")
+        cluster.produce(Source.READINGS, 0, *new, at * 1000)
+        log = MemoryLog(cluster, seed=23)
+        cluster.give(0, log)
+        partition = Partition(0, log, Clerk(0, terms()))
+        await partition.recover()
+        await partition.take(_only(cluster, Source.SETTINGS, Source.READINGS))
+        assert await partition.release()
+        assert not cluster.records(REFUSALS)
+        return partition.clerk
+
+    assert int(asyncio.run(story()).book.ledger["used_wh"].sum()) == 350 + 50

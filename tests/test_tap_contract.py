@@ -14,6 +14,7 @@ from importlib.metadata import version
 import aiokafka
 import faust
 import pytest
+from aiokafka.client import AIOKafkaClient
 from aiokafka.consumer import fetcher, group_coordinator, subscription_state
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
@@ -43,10 +44,12 @@ def test_the_pinned_versions_are_the_installed_ones() -> None:
         (driver.Consumer, "_new_consumer_thread"),
         (driver.Consumer, "_wait_next_records"),
         (driver.Consumer, "perform_seek"),
+        (driver.Consumer, "verify_all_partitions_active"),
         (driver.AIOKafkaConsumerThread, "_create_worker_consumer"),
         (driver.AIOKafkaConsumerThread, "_ensure_consumer"),
         (driver.AIOKafkaConsumerThread, "call_thread"),
         (group_coordinator.GroupCoordinator, "_do_heartbeat"),
+        (AIOKafkaClient, "_metadata_update"),
     ],
 )
 def test_what_is_overridden_exists(owner: type, name: str) -> None:
@@ -57,6 +60,10 @@ def test_every_override_has_the_signature_of_what_it_overrides() -> None:
     for ours, theirs in (
         (batches.HotConsumer._wait_next_records, driver.Consumer._wait_next_records),
         (batches.HotConsumer.perform_seek, driver.Consumer.perform_seek),
+        (
+            batches.HotConsumer.verify_all_partitions_active,
+            driver.Consumer.verify_all_partitions_active,
+        ),
         (batches.HotConsumer._new_consumer_thread, driver.Consumer._new_consumer_thread),
         (
             batches.HotConsumerThread._create_worker_consumer,
@@ -236,3 +243,27 @@ def test_partition_numbers_are_shared_out_whole_even_and_moving_the_fewest(
     sizes = [len(share) for share in shares.values()]
     assert max(sizes) - min(sizes) <= 1
     assert sum(len(set(share) - set(had[member])) for member, share in shares.items()) == moved
+
+
+def test_a_client_without_a_broker_asks_ten_times_a_second_and_not_thousands() -> None:
+    async def asked_in_a_second() -> int:
+        client = AIOKafkaClient(bootstrap_servers="127.0.0.1:1")
+        count = 0
+
+        async def in_vain(*_args: object) -> bool:
+            nonlocal count
+            count += 1
+            return False
+
+        client._metadata_update = in_vain
+        kafka_log.ask_in_peace(client)
+        synchronizer = asyncio.create_task(client._md_synchronizer())
+        try:
+            async with asyncio.timeout(1.0):
+                while True:  # as aiokafka's sender does for a partition without a leader
+                    await client.force_metadata_update()
+        except TimeoutError:
+            synchronizer.cancel()
+        return count
+
+    assert 2 <= asyncio.run(asked_in_a_second()) <= 12

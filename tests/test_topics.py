@@ -9,6 +9,7 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.partitioner import DefaultPartitioner
 
+from deploy.broker import EmbeddedBroker
 from scoring.events import Source
 from streams import topics
 from streams.settings import Settings
@@ -70,7 +71,12 @@ def test_missing_topics_are_created_and_then_found(bootstrap):
 
 
 @pytest.mark.broker
-def test_a_topic_somebody_made_with_too_few_partitions_is_named(bootstrap):
+def test_a_topic_somebody_made_with_too_few_partitions_is_named(tmp_path):
+    with EmbeddedBroker(tmp_path) as broker:  # of its own: other tests make this topic too
+        _name_the_wrong_topic(broker.bootstrap)
+
+
+def _name_the_wrong_topic(bootstrap: str) -> None:
     async def by_accident() -> None:
         admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
         await admin.start()
@@ -82,7 +88,6 @@ def test_a_topic_somebody_made_with_too_few_partitions_is_named(bootstrap):
     with pytest.raises(TopicsWrong) as wrong:
         asyncio.run(ensure_topics(settings, [topics.OPERATOR_ACTIONS]))
     assert "operator-actions has 1 partitions and needs 2" in str(wrong.value)
-    asyncio.run(delete(bootstrap, [topics.OPERATOR_ACTIONS]))
 
 
 async def delete(bootstrap: str, names: list[str]) -> None:

@@ -52,6 +52,9 @@ class Worker:
         self.roads[number] = road
         road.failed.add_done_callback(lambda failed: failed.exception())  # seen, even if dropped
         await road.recover()
+        if self.log.dead:  # it died while recovering: the road must not go on without it
+            road.drop()
+            raise Crash("died in recovery")
 
     async def pump(self, number: int, most: int) -> None:
         """Fetch and take until the partition is read up; commit when the dice say so."""
@@ -112,7 +115,7 @@ class Workers:
         return Worker(log, Terms(self._tariffs, self._rules, self._cluster.partitions))
 
     async def work(self, *, settle: bool = False) -> None:
-        """Let the group take up what is in the log; `settle` until all of it is durable and told."""
+        """Let the group take up the log; with `settle` until all of it is durable and told."""
         if self.calm:
             for worker in self._workers:
                 worker.log.crash_at = worker.log.fail_at = None
@@ -121,8 +124,9 @@ class Workers:
             await self._upset()
         for _ in range(PATIENCE_TURNS):
             await asyncio.gather(*(self._serve(n) for n in range(self._cluster.partitions)))
-            if not settle or self._is_settled():
+            if not settle or not any(self._standing().values()):
                 break
+            await asyncio.gather(*(self._commit(n) for n in range(self._cluster.partitions)))
             await asyncio.sleep(0)
         else:
             raise AssertionError(f"does not settle: {self._standing()}")
@@ -234,28 +238,30 @@ class Workers:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    def _is_settled(self) -> bool:
-        return all(not left for left in self._standing().values())
-
     def _standing(self) -> dict[int, list[str]]:
-        """Per partition the topics of which something is not yet durable and told."""
+        """Per partition the topics of which something is not yet durable, told and committed."""
         return {
             number: [
                 topic
                 for source, topic in TOPIC_OF_SOURCE.items()
                 if len(self._cluster.topics[topic, number])
-                > max(
-                    self._cluster.committed.get((source, number), 0),
-                    self._committable(number).get(source, 0),
-                )
+                > self._cluster.committed.get((source, number), 0)
             ]
             for number in range(self._cluster.partitions)
         }
 
-    def _committable(self, number: int) -> dict[object, int]:
+    async def _commit(self, number: int) -> None:
+        """Commit what is durable and told; a death in it is found when it is served again."""
         worker = self._owner.get(number)
         road = worker.roads.get(number) if worker else None
-        return dict(road.committable) if road else {}
+        if worker is None or road is None:
+            return
+        try:
+            await worker.commit(road)
+        except Death:
+            self._bury(number)
+        except PartitionLost:
+            self._leave(number)
 
     async def stop(self) -> None:
         """An orderly end: everything that was entered is finished and committed."""

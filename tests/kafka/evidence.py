@@ -137,9 +137,14 @@ class Work:
 
 
 class Worked:
-    """When in each partition readings were processed, in wall seconds, as ledger-rows come in."""
+    """When in each partition readings were processed, in wall seconds, as ledger-rows come in.
+
+    `late_rows` counts the rows that stand behind the claim of another writer, and so are void.
+    """
 
     def __init__(self, partitions: int) -> None:
+        self.late_rows = 0
+        self._newest_claim = dict.fromkeys(range(partitions), -1)
         self._works: dict[int, list[Work]] = {number: [] for number in range(partitions)}
         self._claimed_at: dict[tuple[int, int], float] = {}
         self._furthest = dict.fromkeys(range(partitions), -1)
@@ -152,7 +157,11 @@ class Worked:
             stamps = {record.offset: record.timestamp / 1000 for record in here}
             decoded = decode_ledger_rows(here)
             count += len(decoded.claims)
-            for offset, _epoch in decoded.claims:
+            claims = np.array([self._newest_claim[number], *(at for at, _ in decoded.claims)])
+            before = claims[np.searchsorted(claims, decoded.log_offset) - 1]
+            self.late_rows += int((decoded.epoch < before).sum())
+            self._newest_claim[number] = int(claims[-1])
+            for offset in claims[1:].tolist():
                 self._claimed_at[number, offset] = stamps[offset]
             reached = decoded.rows["source_offset"][:, Source.READINGS].tolist()
             rows = zip(decoded.log_offset.tolist(), decoded.epoch.tolist(), reached, strict=True)

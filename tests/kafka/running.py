@@ -20,7 +20,7 @@ from kafka.errors import KafkaError
 from deploy.local import Site, asked, metric
 from deploy.processes import Child, free_port
 from simulator.drive import ANSWERED_TOPICS, Drive
-from simulator.link import Reader
+from simulator.link import RECONNECT_MS, Reader
 from simulator.world import Plan
 from streams.topics import LEDGER_ROWS, READINGS, SOURCE_OF_TOPIC, TARIFFS
 from tests.kafka.evidence import Worked
@@ -90,7 +90,9 @@ class Running:
             starting.callback(self.site.stop)
             self.site.start_broker()  # it is there: makes the topics
             self._admin = KafkaAdminClient(
-                bootstrap_servers=[self.site.bootstrap], request_timeout_ms=ASK_TIMEOUT_MS
+                bootstrap_servers=[self.site.bootstrap],
+                request_timeout_ms=ASK_TIMEOUT_MS,
+                reconnect_backoff_max_ms=RECONNECT_MS,
             )
             starting.callback(self._admin.close)
             self._watch = Reader(self.site.bootstrap, [LEDGER_ROWS])
@@ -99,6 +101,10 @@ class Running:
                 self.add_worker()
             self.drive = Drive(self._plan, self.site.bootstrap, kept=False)
             starting.callback(self.drive.close)
+            # The topics are new, so the first offset of each place need not be waited for: a broker
+            # that is down must not hold up the thread that starts it again.
+            places = ((topic, number) for topic in SOURCE_OF_TOPIC for number in range(PARTITIONS))
+            self.drive._writer._base = dict.fromkeys(places, 0)
             self.drive.open()
             self._ending = starting.pop_all()
         return self

@@ -1,0 +1,200 @@
+"""The oracle itself: bills a person can check, and judgments that speak up and stay quiet."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from scoring.units import instant_text
+from simulator.field import Execution
+from simulator.sheets import read_sheet
+from tests.oracle import NANOS, LogRecord, Oracle, bill_nanos
+from tests.oracle_judge import Said, missed_warnings, not_restored, wrong_days, wrongful_trips
+
+TIERED = {
+    "tariffId": "homes", "currency": "CNY", "zone": "Asia/Shanghai", "validFrom": "2026-01-01",
+    "ratePeriods": [{"name": "flat", "pricePerKwh": "0.5469"}], "rounding": "0.01",
+    "tiers": {"reset": "year", "steps": [
+        {"uptoKwh": "2520", "addPerKwh": "0"}, {"uptoKwh": "4800", "addPerKwh": "0.05"},
+        {"uptoKwh": None, "addPerKwh": "0.3"}]},
+}  # fmt: skip
+STANDING = {
+    "tariffId": "gb", "currency": "GBP", "zone": "Europe/London", "validFrom": "2026-01-01",
+    "ratePeriods": [{"name": "single", "pricePerKwh": "0.2236"}], "standingPerDay": "0.6012",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("sheet", "used_kwh", "days", "before_kwh", "amount"),
+    [
+        (TIERED, 260, 30, 2_400, "149.19"),  # domain.md 3.3 C6
+        (TIERED, 5_200, 365, 0, "3077.88"),  # domain.md 3.3 C6
+        (TIERED, 0, 30, 5_000, "0.00"),
+        (TIERED, 120, 30, 2_400, "65.63"),  # to the edge of the first tier: 65.628
+        (STANDING, 2_700, 365, 0, "823.158"),  # domain.md 3.4
+    ],
+)
+def test_bills_of_the_trade(sheet: dict, used_kwh: int, days: int, before_kwh: int, amount: str):
+    said = bill_nanos(read_sheet(sheet), {0: used_kwh * 1000}, days, before_kwh * 1000)
+    assert said == round(float(amount) * 1000) * NANOS // 1000
+
+
+# --- a small story: home-1 reads at 00:00, runs out at 08:00 on Tuesday, is tripped at 10:00 -----
+
+TUESDAY = 1_783_382_400 - 8 * 3_600  # 2026-07-07T00:00+08:00
+HOUR = 3_600
+
+
+def settings(**changes: object) -> dict:
+    body = {
+        "version": 1, "accountId": "home-1", "settingsVersion": 1, "customerClass": "resident",
+        "paymentMode": "prepaid", "tariffId": "homes", "maxPowerW": 20_000,
+        "meter": {"meterId": "m-1", "installedAt": instant_text(TUESDAY - HOUR)},
+        "creditLimit": "0.00", "warningAmount": "2.00", "reconnectMin": "0.00", "protections": [],
+    }  # fmt: skip
+    return body | changes
+
+
+def story(terms: dict, paid: list[tuple[int, str]], noticed_at: int | None) -> list[LogRecord]:
+    records = [
+        LogRecord("tariffs", 0, 0, TUESDAY - HOUR, "homes@2026", json.dumps(TIERED).encode()),
+        LogRecord("account-settings", 0, 0, TUESDAY - HOUR, "home-1", json.dumps(terms).encode()),
+    ]
+    for number, (at, amount) in enumerate(paid):
+        body = {"accountId": "home-1", "paymentId": f"p{number}", "amount": amount}
+        records.append(LogRecord("payments", 0, number, at, "home-1", json.dumps(body).encode()))
+    for hour in range(10):
+        at = TUESDAY + hour * HOUR
+        body = {"version": 1, "accountId": "home-1", "meterId": "m-1", "readAt": instant_text(at),
+                "registerWh": 1_000_000 + hour * 2_000}  # fmt: skip
+        records.append(
+            LogRecord("meter-readings", 0, hour, at + 60, "home-1", json.dumps(body).encode())
+        )
+    if noticed_at is not None:
+        body = {"accountId": "home-1", "noticeId": "home-1:notice:1"}
+        records.append(
+            LogRecord("delivery-receipts", 0, 0, noticed_at, "home-1", json.dumps(body).encode())
+        )
+    return records
+
+
+def said(effects: list[tuple[str, dict]]) -> Said:
+    return Said.of(
+        LogRecord(topic, 0, offset, 0, None, json.dumps(body).encode())
+        for offset, (topic, body) in enumerate(effects)
+    )
+
+
+def effect(effect_id: str, at: int, **more: object) -> dict:
+    evidence = {"readAt": instant_text(TUESDAY + 9 * HOUR), "bill": "9.84"}
+    return {"effectId": effect_id, "accountId": "home-1", "decidedAt": instant_text(at),
+            "evidence": evidence} | more  # fmt: skip
+
+
+def trip(at: int, **more: object) -> tuple[str, dict]:
+    expires = instant_text(at + 1_800)
+    return "trip-commands", effect("home-1:trip:1:1", at, expiresAt=expires, **more)
+
+
+NOTICE = ("disconnection-notices", effect("home-1:notice:1", TUESDAY + 8 * HOUR + 120))
+WARNING = ("low-balance-warnings", effect("home-1:warning:1:1", TUESDAY + HOUR, tier="low"))
+TEN = TUESDAY + 10 * HOUR
+PAID_EIGHT = [(TUESDAY - HOUR, "8.00")]
+IN_TIME = TEN - 1_800
+
+
+@pytest.mark.parametrize(
+    ("why", "terms", "paid", "noticed_at", "at"),
+    [
+        ("", {}, PAID_EIGHT, IN_TIME, TEN),
+        ("protected: life_support", {"protections": ["life_support"]}, PAID_EIGHT, IN_TIME, TEN),
+        ("not prepaid", {"paymentMode": "plan"}, PAID_EIGHT, IN_TIME, TEN),
+        ("nobody approved", {"customerClass": "large"}, PAID_EIGHT, IN_TIME, TEN),
+        ("was left", {}, [*PAID_EIGHT, (TEN - 1, "5.00")], IN_TIME, TEN),
+        ("", {}, [*PAID_EIGHT, (TEN + 1, "5.00")], IN_TIME, TEN),
+        ("was left", {"creditLimit": "5.00"}, PAID_EIGHT, IN_TIME, TEN),
+        ("notice not proven", {}, PAID_EIGHT, IN_TIME + 1, TEN),
+        ("notice not proven", {}, PAID_EIGHT, None, TEN),
+        ("outside 9 to 16", {}, PAID_EIGHT, TUESDAY + 8 * HOUR, TEN - HOUR - 1),
+        ("outside 9 to 16", {}, PAID_EIGHT, IN_TIME, TEN + 5 * HOUR + 1_801),
+        ("", {}, PAID_EIGHT, IN_TIME, TEN + 5 * HOUR + 1_800),
+        ("day off or the day before", {}, PAID_EIGHT, IN_TIME, TEN + 72 * HOUR),
+        ("newest reading is 49.0 h old", {}, PAID_EIGHT, IN_TIME, TEN + 48 * HOUR),
+    ],
+)
+def test_a_wrongful_trip_is_named(why: str, terms: dict, paid: list, noticed_at: int, at: int):
+    inputs = story(settings(**terms), paid, noticed_at)
+    found = wrongful_trips(inputs, Oracle(inputs), said([NOTICE, trip(at)]))
+    assert any(why in one for one in found) if why else found == []
+
+
+def test_a_trip_without_notice_is_wrongful():
+    inputs = story(settings(), PAID_EIGHT, IN_TIME)
+    assert "no notice" in wrongful_trips(inputs, Oracle(inputs), said([trip(TEN)]))[0]
+
+
+def test_balances_are_exact_and_a_repeated_payment_counts_once():
+    inputs = story(settings(), [*PAID_EIGHT, (TUESDAY, "1.00")], None)
+    inputs.append(inputs[3]._replace(offset=9))
+    oracle = Oracle(inputs)
+    # 9 h x 2 kWh x 0.5469 = 9.8442, on the bill 9.84
+    assert oracle.balance_nanos("home-1") == 9 * NANOS - 9_840_000_000
+
+
+@pytest.mark.parametrize(
+    ("effects", "faults"),
+    [([WARNING, NOTICE], 0), ([NOTICE], 2), ([WARNING], 0), ([], 1)],
+)
+def test_a_missed_warning_is_named(effects: list, faults: int):
+    early = [(topic, body | {"evidence": {"readAt": instant_text(TUESDAY)}})
+             if topic == "low-balance-warnings" else (topic, body)
+             for topic, body in effects]  # fmt: skip
+    found = missed_warnings(Oracle(story(settings(), PAID_EIGHT, None)), said(early))
+    assert len(found) == faults
+
+
+@pytest.mark.parametrize(
+    ("paid_at", "restored", "faults"),
+    [(TEN + HOUR, False, 1), (TEN + HOUR, True, 0), (TEN + 11 * HOUR, False, 0)],
+)
+def test_who_paid_and_stays_dark_is_named(paid_at: int, restored: bool, faults: int):
+    oracle = Oracle(story(settings(), [*PAID_EIGHT, (paid_at, "50.00")], IN_TIME))
+    restore = ("restore-commands", effect("home-1:restore:1:1", TEN, cancels="home-1:trip:1:1"))
+    executions = [Execution(TEN, "home-1", "home-1:trip:1:1", is_trip=True)]
+    told = said([restore] if restored else [])
+    assert len(not_restored(oracle, told, executions, TEN + 12 * HOUR)) == faults
+
+
+def test_one_id_with_two_bodies_is_named_and_a_repeat_is_not():
+    same = said([WARNING, WARNING])
+    assert (same.repeats, same.two_bodies) == (1, [])
+    other = (WARNING[0], WARNING[1] | {"tier": "lowest"})
+    assert len(said([WARNING, other]).two_bodies) == 1
+
+
+def test_a_closed_day_that_is_not_told_is_named():
+    inputs = story(settings(), PAID_EIGHT, None)
+    midnight = TUESDAY + 24 * HOUR
+    body = {"version": 1, "accountId": "home-1", "meterId": "m-1", "registerWh": 1_030_000,
+            "readAt": instant_text(midnight)}  # fmt: skip
+    value = json.dumps(body).encode()
+    inputs.append(LogRecord("meter-readings", 0, 10, midnight + 60, "home-1", value))
+    oracle = Oracle(inputs)
+    day = {"localDate": "2026-07-07", "usedWh": 30_000, "estimatedWh": 0}
+    assert wrong_days(oracle, said([("daily-usage", effect("d", TEN, **day))])) == []
+    assert len(wrong_days(oracle, said([]))) == 1
+    day["usedWh"] = 29_999
+    assert len(wrong_days(oracle, said([("daily-usage", effect("d", TEN, **day))]))) == 1
+
+
+def test_what_cannot_be_read_is_refused_by_name():
+    inputs = story(settings(), PAID_EIGHT, None)
+    good = json.loads(inputs[-1].value)
+    bad = [b"{", b"[1]", json.dumps(good | {"version": 2}).encode(),
+           json.dumps(good | {"registerWh": 1.5}).encode(),
+           json.dumps(good | {"accountId": "nobody"}).encode()]  # fmt: skip
+    for number, value in enumerate(bad):
+        inputs.append(LogRecord("meter-readings", 0, 50 + number, TEN, "home-1", value))
+    reasons = [r.reason for r in sorted(Oracle(inputs).refusals, key=lambda r: r.offset)]
+    assert reasons == ["not_json", "wrong_shape", "unknown_version", "wrong_shape", "key_mismatch"]
