@@ -11,7 +11,7 @@ from __future__ import annotations
 import heapq
 import math
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -72,6 +72,7 @@ class _Order:
     sequence: int
     body: dict[str, Any]
     is_trip: bool
+    taken: int  # when its command came, as a sequence number
     by_hand: bool = False
 
 
@@ -98,7 +99,7 @@ class Field:
         self._seen: set[str] = set()
         self._cancelled: set[str] = set()
         self._unreachable: set[str] = set()
-        self._newest: dict[str, str] = {}
+        self._last_trip: dict[str, int] = {}
 
     def position(self, account_id: str) -> str:
         """Where the account's switch stands."""
@@ -143,11 +144,12 @@ class Field:
             self._ignore("repeated command")
             return
         self._seen.add(command_id)
-        self._newest[str(body["accountId"])] = command_id
         dice = self._dice(command_id)
         at = now + self._wait(dice, self.rates.acts_median_seconds, self.rates.acts_sigma)
         self._sequence += 1
-        heapq.heappush(self._orders, _Order(at, self._sequence, body, is_trip))
+        heapq.heappush(self._orders, _Order(at, self._sequence, body, is_trip, self._sequence))
+        if is_trip:
+            self._last_trip[str(body["accountId"])] = self._sequence
 
     def _carry_out(self, order: _Order) -> None:
         body, account_id = order.body, str(order.body["accountId"])
@@ -156,8 +158,8 @@ class Field:
         if order.is_trip and command_id in self._cancelled:
             self._ignore("cancelled trip")
             return
-        if order.by_hand and self._newest[account_id] != command_id:
-            self._ignore("overtaken by a newer command")
+        if order.by_hand and self._last_trip.get(account_id, 0) > order.taken:
+            self._ignore("hand overtaken by a trip")
             return
         if order.at > seconds_of(body["expiresAt"]) and not order.by_hand:
             self._ignore("expired command")
@@ -178,7 +180,8 @@ class Field:
     def _send_crew(self, order: _Order) -> None:
         self._sequence += 1
         at = order.at + CREW_SECONDS
-        heapq.heappush(self._orders, _Order(at, self._sequence, order.body, order.is_trip, True))
+        by_crew = replace(order, at=at, sequence=self._sequence, by_hand=True)
+        heapq.heappush(self._orders, by_crew)
 
     def _move(self, order: _Order, account_id: str, command_id: str, dice: random.Random) -> None:
         direct = order.body.get("controlCode") == DIRECT_CLOSE or order.by_hand
@@ -204,7 +207,8 @@ class Field:
         """The customer closes an armed switch by hand."""
         self._sequence += 1
         body = order.body | {"controlCode": DIRECT_CLOSE}
-        heapq.heappush(self._orders, _Order(at, self._sequence, body, False, by_hand=True))
+        by_hand = replace(order, at=at, sequence=self._sequence, body=body, by_hand=True)
+        heapq.heappush(self._orders, by_hand)
 
     def _report(
         self, at: int, account_id: str, command_id: str, dice: random.Random, *, succeeded: bool

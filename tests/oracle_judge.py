@@ -239,12 +239,12 @@ def not_restored(
 ) -> list[str]:
     """Accounts that paid and were left in the dark without so much as a command."""
     dark = []
-    cancelled = {restore["cancels"] for restore in said.by_topic[RESTORES]}
+    cancelled = {_trip_episode(restore["cancels"]) for restore in said.by_topic[RESTORES]}
     newest: dict[str, Execution] = {}
     for execution in sorted(executions, key=lambda e: e.at):
         newest[execution.account_id] = execution
     for account_id, execution in newest.items():
-        if not execution.is_trip or execution.command_id in cancelled:
+        if not execution.is_trip or _trip_episode(execution.command_id) in cancelled:
             continue
         account = oracle.accounts[account_id]
         terms = account.terms(ended_at)
@@ -258,6 +258,11 @@ def not_restored(
                 f"{account_id} has {left / NANOS:.2f} and stays tripped by {execution.command_id}"
             )
     return dark
+
+
+def _trip_episode(trip_id: str) -> str:
+    """`home-1:trip:3` of the trip command `home-1:trip:3:2`, its second attempt."""
+    return trip_id.rsplit(":", 1)[0]
 
 
 def wrong_days(oracle: Oracle, said: Said) -> list[str]:

@@ -103,6 +103,15 @@ def test_a_restore_that_the_radio_does_not_carry_is_done_by_a_crew():
     )  # fmt: skip
 
 
+def test_a_crew_on_its_way_is_not_called_back_by_another_restore():
+    field = Field(replace(SURE, needs_crew=1.0), 1)
+    field._position["home"] = "disconnected"
+    for number in range(1, 30):
+        field.take_restore(restore(number), NOW + number * 3_600)
+        field.advance(NOW + number * 3_600)
+    assert field.position("home") == "connected"
+
+
 def test_nobody_is_tripped_by_a_crew():
     field = Field(replace(SURE, needs_crew=1.0), 1)
     field.take_trip(trip(), NOW)
