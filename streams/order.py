@@ -23,15 +23,19 @@ if TYPE_CHECKING:
 ORDER = (
     Source.SETTINGS,
     Source.PAYMENTS,
-    Source.SWITCH_REPORTS,
     Source.OPERATOR_ACTIONS,
+    Source.SWITCH_REPORTS,
     Source.DELIVERY_RECEIPTS,
     Source.READINGS,
     Source.TICKS,
 )
 """In which order records are taken that no timestamp puts in order.  Terms come before what needs
-them, money before the readings that use it up (doubt leaves the power on), reports and people
-before the readings that may judge anew, and time last: a tick speaks about everything before it."""
+them, money before the readings that use it up (doubt leaves the power on), people before the
+reports and readings that may judge anew, and time last: a tick speaks about all before it."""
+
+LEAVE_ON = (Source.SETTINGS, Source.PAYMENTS, Source.OPERATOR_ACTIONS)
+"""Topics that can say "leave the power on": until all that lies in them has been entered, the feed
+does not count as caught up, and nobody is tripped (domain.md 8.1)."""
 
 RANK = {source: rank for rank, source in enumerate(ORDER)}
 
@@ -134,30 +138,34 @@ def _changes_after_readings(due: Records) -> list[int]:
 def parts(desk: Desk) -> Iterator[Part]:
     """What is due, in parts of bounded work, topics in `ORDER`.
 
-    Payments count as caught up only from the part that holds the last of them.
+    Payments count as caught up only from the part that holds the last record of `LEAVE_ON`.
     """
     slabs = list(desk.take_due())
-    payments_left = len(desk.held.get(Source.PAYMENTS, ()))
-    payments_left += sum(len(slab.get(Source.PAYMENTS, ())) for slab in slabs)
+    left = sum(_reasons_to_leave_on(records) for records in (desk.held, *slabs))
     for slab in slabs:
-        yield from _parts_of(slab, desk, payments_left)
-        payments_left -= len(slab.get(Source.PAYMENTS, ()))
+        yield from _parts_of(slab, desk, left)
+        left -= _reasons_to_leave_on(slab)
 
 
-def _parts_of(due: Records, desk: Desk, payments_left: int) -> Iterator[Part]:
+def _reasons_to_leave_on(records: Records) -> int:
+    return sum(len(records.get(source, ())) for source in LEAVE_ON)
+
+
+def _parts_of(due: Records, desk: Desk, left: int) -> Iterator[Part]:
+    all_fetched = all(desk.is_at_end(source) for source in LEAVE_ON)
     part, room = Fetched(), MAX_WEIGHT_PER_PART
     for source in ORDER:
         for piece in _pieces(due.get(source, ()), MAX_WEIGHT_PER_PART // WEIGHT[source]):
             weight = len(piece) * WEIGHT[source]
             if weight > room or source in part.records:
-                yield Part(part, payments_left == 0 and desk.is_at_end(Source.PAYMENTS))
+                yield Part(part, left == 0 and all_fetched)
                 part, room = Fetched(), MAX_WEIGHT_PER_PART
             part.records[source] = piece
             room -= weight
-            if source is Source.PAYMENTS:
-                payments_left -= len(piece)
+            if source in LEAVE_ON:
+                left -= len(piece)
     if part.records:
-        yield Part(part, payments_left == 0 and desk.is_at_end(Source.PAYMENTS))
+        yield Part(part, left == 0 and all_fetched)
 
 
 def _pieces(records: Sequence[Record], most: int) -> Iterator[Sequence[Record]]:

@@ -223,8 +223,8 @@ def main(argv: list[str] | None = None) -> int:
     if options.seed is not None:
         verdict = run_seed(options.seed, options.days)
         console.print_json(data=verdict.counts)
-        console.print(f"seed {verdict.seed} is right" if verdict.is_right else verdict.report(),
-                      markup=False)  # fmt: skip
+        said = f"seed {verdict.seed} is right" if verdict.is_right else verdict.report()
+        console.print(said, markup=False, soft_wrap=True)
         return 0 if verdict.is_right else 1
     return _many(options, console)
 
@@ -246,7 +246,7 @@ def _many(options: argparse.Namespace, console: Console) -> int:
             totals.update(verdict.counts)
             if not verdict.is_right:
                 wrong.append(verdict)
-                console.print(verdict.report(), markup=False)
+                console.print(verdict.report(), markup=False, soft_wrap=True)
             progress.update(task, advance=1, description=f"seeds, {len(wrong)} wrong")
     seconds = time.monotonic() - started
     console.print_json(data=dict(sorted(totals.items())))

@@ -104,7 +104,8 @@ def judge(running: Running, figures: dict[str, Any], name: str) -> None:
         "endedByThemselves": [post.ended_with for post in running.posts],
     } | figures.get(name, {})
     wrong = evidence.judged(running)
-    assert wrong == {}, running.logs()
+    said = "\n".join(f"{name}: {line}" for name, found in wrong.items() for line in found[:5])
+    assert not wrong, f"{said}\n{running.logs()}"
 
 
 def test_the_demo_shows_everything_on_a_real_kafka(bare_kafka: KafkaNode) -> None:
