@@ -58,9 +58,10 @@ ASK_AGAIN_SECONDS = 0.1
 
 _NO_HEADERS: list[tuple[str, bytes]] = []
 
-TAIL_WAIT_MS = 200
-"""How long one look at the end of a topic waits for more."""
+TAIL_WAIT_MS = 10
+"""How long a look at the end of a topic waits for more: a partition that is taken up takes two."""
 
+FOLLOW_FETCH_MS = 200
 FOLLOW_WAIT_MS = 1_000
 TAIL_FETCH_BYTES = 8 * 1024 * 1024
 
@@ -203,7 +204,7 @@ class KafkaLog:
         The watermark of a *fetch* is right on every broker; the answer to "what is the last offset"
         is not (platform.md 3.1).
         """
-        async with self._reading(topic, partition, start) as (consumer, here):
+        async with self._reading(topic, partition, start, TAIL_WAIT_MS) as (consumer, here):
             while True:
                 fetched = await consumer.getmany(here, timeout_ms=TAIL_WAIT_MS)
                 if fetched:
@@ -214,7 +215,7 @@ class KafkaLog:
 
     async def follow(self, topic: str, partition: int) -> AsyncIterator[Sequence[Record]]:
         """All records from the beginning and then for ever; an empty chunk at each end."""
-        async with self._reading(topic, partition, 0) as (consumer, here):
+        async with self._reading(topic, partition, 0, FOLLOW_FETCH_MS) as (consumer, here):
             while True:
                 fetched = await consumer.getmany(here, timeout_ms=FOLLOW_WAIT_MS)
                 if fetched:
@@ -225,7 +226,7 @@ class KafkaLog:
 
     @asynccontextmanager
     async def _reading(
-        self, topic: str, partition: int, start: int
+        self, topic: str, partition: int, start: int, wait_ms: int
     ) -> AsyncIterator[tuple[AIOKafkaConsumer, TopicPartition]]:
         here = TopicPartition(topic, partition)
         consumer = AIOKafkaConsumer(
@@ -233,7 +234,7 @@ class KafkaLog:
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             max_partition_fetch_bytes=TAIL_FETCH_BYTES,
-            fetch_max_wait_ms=TAIL_WAIT_MS,
+            fetch_max_wait_ms=wait_ms,
         )
         await consumer.start()
         give_plain_records(consumer._fetcher)

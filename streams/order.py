@@ -10,6 +10,7 @@ does not look inside a record; `streams.clerk` does.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from scoring.events import Source
@@ -52,6 +53,7 @@ MAX_CUTS = 8
 cities change at once, and cutting would undo the columns."""
 
 Records = dict[Source, list["Record"]]
+_timestamp = attrgetter("timestamp")
 
 
 class Part(NamedTuple):
@@ -88,8 +90,9 @@ class Desk:
             if records and records[0].offset < least:
                 records = [record for record in records if record.offset >= least]
             if records:
-                newest = max(self.newest_ms.get(source, 0), records[-1].timestamp)
-                self.newest_ms[source] = newest
+                # of all of them: stamps need not ascend, and a topic must never wait for itself
+                newest = max(map(_timestamp, records))
+                self.newest_ms[source] = max(self.newest_ms.get(source, newest), newest)
                 self._next_offset[source] = records[-1].offset + 1
                 self.held.setdefault(source, []).extend(records)
 

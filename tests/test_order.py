@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from scoring.events import Source
 from streams.log import Fetched
@@ -45,3 +47,34 @@ def test_people_are_heard_before_the_field() -> None:
     desk.put(Fetched({Source.OPERATOR_ACTIONS: [hold]}, ends, ends))
     [part] = parts(desk)
     assert list(part.fetched.records) == [Source.OPERATOR_ACTIONS, Source.SWITCH_REPORTS]
+
+
+@given(
+    stamps=st.dictionaries(
+        st.sampled_from([Source.SETTINGS, Source.PAYMENTS, Source.READINGS, Source.TICKS]),
+        st.lists(st.integers(0, 50), min_size=1, max_size=8),
+        min_size=1,
+    ),
+    size=st.integers(1, 3),
+)
+def test_every_record_comes_through_whatever_its_stamp(
+    stamps: dict[Source, list[int]], size: int
+) -> None:
+    """Topics whose records wait are not fetched on; that must never bring all to a standstill."""
+    desk, entered, position = Desk(), dict.fromkeys(stamps, 0), dict.fromkeys(Source, 0)
+    highwater = dict.fromkeys(Source, 0) | {source: len(some) for source, some in stamps.items()}
+    for _fetch in range(sum(highwater.values()) + 1):
+        fetched = Fetched({}, highwater=highwater, position=position)
+        for source in stamps.keys() - desk.held.keys():
+            first, end = position[source], min(position[source] + size, highwater[source])
+            if first < end:
+                fetched.records[source] = [
+                    _record(source, offset, stamps[source][offset]) for offset in range(first, end)
+                ]
+            position[source] = end
+        desk.put(fetched)
+        for part in parts(desk):
+            for source, records in part.fetched.records.items():
+                assert records[0].offset == entered[source]
+                entered[source] += len(records)
+    assert entered == {source: len(some) for source, some in stamps.items()}

@@ -19,6 +19,7 @@ from aiokafka.consumer import fetcher, group_coordinator, subscription_state
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
+from faust.tables.manager import TableManager
 from faust.transport import consumer as faust_consumer
 from faust.transport.drivers import aiokafka as driver
 
@@ -267,3 +268,12 @@ def test_a_client_without_a_broker_asks_ten_times_a_second_and_not_thousands() -
         return count
 
     assert 2 <= asyncio.run(asked_in_a_second()) <= 12
+
+
+def test_nothing_but_a_second_is_left_out_of_how_faust_starts_its_tables() -> None:
+    theirs = source_of(TableManager.on_start)
+    assert "await self.sleep(1.0)" in theirs
+    assert theirs.count("await") == 3
+    for deed in ("await self._update_channels()", "await self.recovery.start()"):
+        assert deed in theirs
+        assert deed in source_of(batches.NoTables.on_start)
