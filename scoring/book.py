@@ -18,7 +18,7 @@ import numpy as np
 from scoring.events import MAX_RATE_PERIODS, Source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -121,6 +121,11 @@ def empty_ledger(count: int) -> NDArray[Any]:
     return rows
 
 
+def words_of(rows: NDArray[Any]) -> NDArray[np.uint64]:
+    """Rows (n,) seen as plain 64-bit words: numpy copies those six times faster than records."""
+    return rows.view(np.uint64).reshape(len(rows), rows.dtype.itemsize // 8)
+
+
 @dataclass(slots=True)
 class Accounts:
     """Copies of some accounts' rows, side by side, to be changed together; length n each.
@@ -156,15 +161,17 @@ class Book:
     array([ 1, -1])
     """
 
-    GROWTH = 1.25
+    GROWTH = 2
+    """Room beyond the accounts there are costs address space and no memory until it is used."""
+
     FIRST_CAPACITY = 1024
 
     def __init__(self) -> None:
         self.account_ids: list[str] = []
         self._row_of: dict[str, int] = {}
-        self._ledger = empty_ledger(self.FIRST_CAPACITY)
+        self._ledger = np.zeros(self.FIRST_CAPACITY, LEDGER)
         self._learned = np.zeros(self.FIRST_CAPACITY, LEARNED)
-        self._tariff_index = np.full(self.FIRST_CAPACITY, -1, np.int64)
+        self._tariff_index = np.zeros(self.FIRST_CAPACITY, np.int64)
 
     def __len__(self) -> int:
         return len(self.account_ids)
@@ -196,39 +203,45 @@ class Book:
     def add(self, account_id: str) -> int:
         """The account's row, made empty if it is new."""
         row = self._row_of.get(account_id)
-        if row is None:
-            row = len(self.account_ids)
-            if row == len(self._ledger):
-                self._grow(int(row * self.GROWTH) + 1)
-            self._row_of[account_id] = row
-            self.account_ids.append(account_id)
-        return row
+        return int(self.add_all([account_id])[0]) if row is None else row
+
+    def add_all(self, account_ids: Sequence[str]) -> NDArray[np.int64]:
+        """The accounts' rows (n,), made empty where they are new."""
+        first, row_of, known = len(self), self._row_of, self.account_ids
+        rows = []
+        for account_id in account_ids:
+            row = row_of.get(account_id)
+            if row is None:
+                row = row_of[account_id] = len(known)
+                known.append(account_id)
+            rows.append(row)
+        if len(known) > first:
+            self._make_room(first, len(known))
+        return np.array(rows, np.int64)
 
     def take(self, rows: NDArray[np.int64]) -> Accounts:
         """Copies of these rows, to change and `put` back."""
         return Accounts(
-            self._words(self._ledger)[rows].view(LEDGER).reshape(-1),
-            self._words(self._learned)[rows].view(LEARNED).reshape(-1),
+            words_of(self._ledger)[rows].view(LEDGER).reshape(-1),
+            words_of(self._learned)[rows].view(LEARNED).reshape(-1),
             self._tariff_index[rows],
         )
 
     def put(self, rows: NDArray[np.int64], accounts: Accounts) -> None:
         """Remember changed rows; each row at most once in `rows`."""
-        self._words(self._ledger)[rows] = self._words(accounts.ledger)
-        self._words(self._learned)[rows] = self._words(accounts.learned)
+        words_of(self._ledger)[rows] = words_of(accounts.ledger)
+        words_of(self._learned)[rows] = words_of(accounts.learned)
         self._tariff_index[rows] = accounts.tariff_index
 
-    @staticmethod
-    def _words(rows: NDArray[Any]) -> NDArray[np.uint64]:
-        """Rows seen as plain 64-bit words: numpy copies those six times faster than records."""
-        return rows.view(np.uint64).reshape(len(rows), rows.dtype.itemsize // 8)
-
-    def _grow(self, capacity: int) -> None:
-        size = len(self.account_ids)
-        for name, fresh in (
-            ("_ledger", empty_ledger(capacity)),
-            ("_learned", np.zeros(capacity, LEARNED)),
-            ("_tariff_index", np.full(capacity, -1, np.int64)),
-        ):
-            fresh[:size] = getattr(self, name)[:size]
-            setattr(self, name, fresh)
+    def _make_room(self, first: int, end: int) -> None:
+        """Empty rows from `first` to before `end`."""
+        if end > len(self._ledger):
+            for name in ("_ledger", "_learned", "_tariff_index"):
+                old = getattr(self, name)
+                more = np.zeros(max(end, int(first * self.GROWTH)), old.dtype)
+                more.view(np.uint8)[: first * old.itemsize] = old.view(np.uint8)[
+                    : first * old.itemsize
+                ]
+                setattr(self, name, more)
+        words_of(self._ledger)[first:end] = words_of(empty_ledger(1))
+        self._tariff_index[first:end] = -1
