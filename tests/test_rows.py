@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 
 from scoring.book import LEARNED, LEARNED_VERSION, LEDGER, LEDGER_VERSION, Book, empty_ledger
 from scoring.events import Source
+from streams import rightful
 from streams import rows as state
-from streams.rows import KeptEffect, Taken
+from streams.rightful import Taken
+from streams.rows import KeptEffect
 from streams.wire import Encoded
 
 SHIPPED = Path(__file__).parent / "fixtures" / "rows.json"
@@ -132,7 +134,7 @@ def adopted(*chunks: tuple[str, int, int, int]) -> Book:
         rows["ledger_nanos"] = money
         values = state.encode_ledger_rows(rows, epoch)
         decoded = state.decode_ledger_rows(records_of(values, place, [account_id]))
-        state.adopt_ledger_rows(book, taken, decoded)
+        rightful.adopt_ledger_rows(book, taken, decoded)
     return book
 
 
@@ -157,7 +159,7 @@ def test_the_rightful_row_wins(chunks, money):
     rows["ledger_nanos"] = [money for _, _, money in chunks]
     values = [state.encode_ledger_rows(rows[at : at + 1], c[0])[0] for at, c in enumerate(chunks)]
     decoded = state.decode_ledger_rows(records_of(values, 0, ["home-1"] * len(chunks)))
-    state.adopt_ledger_rows(together, Taken.nothing(), decoded)
+    rightful.adopt_ledger_rows(together, Taken.nothing(), decoded)
     assert together.ledger["ledger_nanos"].tolist() == [money], "in one chunk as well"
 
 
@@ -168,7 +170,7 @@ def test_learned_rows_are_taken_up_if_they_learned_more():
         rows["source_offset"], rows["days"] = offset, days
         values = state.encode_learned_rows(rows, 0)
         decoded = state.decode_learned_rows(records_of(values, 0, ["home-1", "nobody"]))
-        state.adopt_learned_rows(book, decoded)
+        rightful.adopt_learned_rows(book, decoded)
         assert book.learned["days"].tolist() == [kept]
     assert len(book) == 1, "nobody is not an account"
 
