@@ -2,6 +2,7 @@
 
 One Book per partition: account id -> row number, and two arrays of rows with different lives
 (DESIGN D9): *ledger* rows must survive anything, *learned* rows may be lost and learned again.
+What only some accounts need has a row of its own beside the ledger's (`scoring.annex`).
 Columns are read by name; the layout is row by row, because a reading touches most columns of one
 account: taking and putting whole rows cost 0.2 microseconds, ninety separate columns 1.7
 (ARCHITECTURE, "Rows, not columns, in memory").  The bytes of a row are what `streams` makes
@@ -10,11 +11,12 @@ durable; the rules that change a row live in usage, balance, forecast and decide
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scoring.annex import Annexes, AnnexStore
 from scoring.events import MAX_RATE_PERIODS, Source
 
 if TYPE_CHECKING:
@@ -131,24 +133,37 @@ class Accounts:
     """Copies of some accounts' rows, side by side, to be changed together; length n each.
 
     `tariff_index` is the tariff's number in the `Tariffs` of this process, -1 unknown: never
-    durable, looked up from `ledger["tariff_id"]` again in every process.
+    durable, looked up from `ledger["tariff_id"]` again in every process.  `annexes` are those of
+    the accounts that have one, most often none.
     """
 
     ledger: NDArray[Any]
     learned: NDArray[Any]
     tariff_index: NDArray[np.int64]
+    annexes: Annexes = field(default_factory=Annexes.none)
 
     def __len__(self) -> int:
         return len(self.ledger)
 
     def take(self, index: NDArray[Any]) -> Accounts:
         """Copies of these accounts."""
-        return Accounts(self.ledger[index], self.learned[index], self.tariff_index[index])
+        annexes = self.annexes.take(index, len(self)) if len(self.annexes) else Annexes.none()
+        return Accounts(self.ledger[index], self.learned[index], self.tariff_index[index], annexes)
 
-    def put(self, index: NDArray[Any], part: Accounts) -> None:
-        """Write a changed part back."""
-        self.ledger[index] = part.ledger
-        self.learned[index] = part.learned
+    def one(self, position: int) -> Accounts:
+        """A view of the one account at this position: what is changed in it is changed here.
+
+        Only an annex that it had not before must be kept by `keep_annex`.
+        """
+        here = slice(position, position + 1)
+        annex = self.annexes.row(position) if len(self.annexes) else None
+        annexes = Annexes.none() if annex is None else Annexes(np.zeros(1, np.int64), annex)
+        return Accounts(self.ledger[here], self.learned[here], self.tariff_index[here], annexes)
+
+    def keep_annex(self, position: int, one: Accounts) -> None:
+        """Take up the annex that the `one` account at this position has been given."""
+        if len(one.annexes):
+            self.annexes.make(position)[:] = one.annexes.rows
 
 
 class Book:
@@ -172,6 +187,7 @@ class Book:
         self._ledger = np.zeros(self.FIRST_CAPACITY, LEDGER)
         self._learned = np.zeros(self.FIRST_CAPACITY, LEARNED)
         self._tariff_index = np.zeros(self.FIRST_CAPACITY, np.int64)
+        self._annexes = AnnexStore(self.FIRST_CAPACITY)
 
     def __len__(self) -> int:
         return len(self.account_ids)
@@ -225,6 +241,7 @@ class Book:
             words_of(self._ledger)[rows].view(LEDGER).reshape(-1),
             words_of(self._learned)[rows].view(LEARNED).reshape(-1),
             self._tariff_index[rows],
+            self._annexes.take(rows),
         )
 
     def put(self, rows: NDArray[np.int64], accounts: Accounts) -> None:
@@ -232,6 +249,18 @@ class Book:
         words_of(self._ledger)[rows] = words_of(accounts.ledger)
         words_of(self._learned)[rows] = words_of(accounts.learned)
         self._tariff_index[rows] = accounts.tariff_index
+        self._annexes.put(rows, accounts.annexes)
+
+    def adopt(
+        self,
+        rows: NDArray[np.int64],
+        ledger: NDArray[Any],
+        place: NDArray[np.int64],
+        annexes: Annexes,
+    ) -> None:
+        """Let these rows be what a log has at these places, annexes too; each row at most once."""
+        words_of(self._ledger)[rows] = words_of(ledger)[place]
+        self._annexes.put(rows, annexes.take(place, len(ledger)))
 
     def _make_room(self, first: int, end: int) -> None:
         """Empty rows from `first` to before `end`."""
@@ -243,5 +272,6 @@ class Book:
                     : first * old.itemsize
                 ]
                 setattr(self, name, more)
+            self._annexes.grow(len(self._ledger))
         words_of(self._ledger)[first:end] = words_of(empty_ledger(1))
         self._tariff_index[first:end] = -1

@@ -53,7 +53,13 @@ class Layout:
 
         Mask bit i, least significant first, says that word i differs; the words that do follow.
         """
-        head = words_of(heads)
+        return self._pack(words_of(heads), rows)
+
+    def pack_bare(self, rows: NDArray[Any]) -> list[bytes]:
+        """The bytes of each row (n,) without a head."""
+        return self._pack(np.empty((len(rows), 0), np.uint64), rows)
+
+    def _pack(self, head: NDArray[np.uint64], rows: NDArray[Any]) -> list[bytes]:
         first = head.shape[1] + self.mask_words
         whole = np.empty((len(rows), first + self.words), np.uint64)
         differs = np.ones(whole.shape, np.bool_)

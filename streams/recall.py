@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from scoring.effects import Reason, RefusedReading
-from streams.adopt import Taken, adopt_learned_rows, adopt_ledger_rows
+from streams.rightful import Taken, adopt_learned_rows, adopt_ledger_rows
 from streams.rows import KeptEffect, decode_learned_rows, decode_ledger_rows
 from streams.topics import REFUSALS
 from streams.wire import Encoded

@@ -1,10 +1,10 @@
 """How is an account's row made durable, and read back by the hundred thousand?
 
-A row goes to its compacted topic packed (`streams.layouts`) behind a short head, and the effects it
-caused go with it: what was remembered can then always be told (ARCHITECTURE, "D4 changed").  Rows
-are read back in columns, because a million of them must be back in seconds.
+A row goes to its compacted topic packed (`streams.layouts`) behind a short head, then its annex if
+it has one, then the effects it caused: what was remembered can then always be told (ARCHITECTURE,
+"D4 changed").  Rows are read back in columns, because a million of them must be back in seconds.
 What may be written when is told in `streams.partition`, whose row is the rightful one in
-`streams.adopt`; what a row's columns mean in `scoring.book`.
+`streams.rightful`; what a row's columns mean in `scoring.book`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from scoring.annex import ANNEX_VERSION, Annexes, empty_annexes
 from scoring.book import LEARNED, LEARNED_VERSION, LEDGER_VERSION, empty_ledger
 from scoring.events import Source
 from streams.layouts import Layout
@@ -40,7 +41,8 @@ HEAD = np.dtype(
         ("magic", "S2"),
         ("format", "u1"),
         ("kind", "u1"),
-        ("row_version", "<u2"),  # LEDGER_VERSION or LEARNED_VERSION of the writer
+        ("row_version", "u1"),  # LEDGER_VERSION or LEARNED_VERSION of the writer
+        ("annex_version", "u1"),  # ANNEX_VERSION of the annex behind the row; 0: none there
         ("effects", "<u2"),  # how many follow the row
         ("epoch", "<i8"),  # offset of the writer's claim in its partition's ledger-rows, else -1
     ]
@@ -51,6 +53,8 @@ EFFECT_HEAD = Struct("<BBHIq")
 """Before each effect: source, bytes of topic, of key and of value, offset of the cause."""
 
 MAX_EFFECTS_PER_ROW = 2**16 - 1
+
+CUT_SHORT = "cut short, or has columns that its version does not know"
 
 CLAIM_KEY = b"\0claim"
 """Key of a partition's claims; no account id holds a NUL."""
@@ -69,13 +73,15 @@ class KeptEffect:
 class DecodedRows:
     """Rows read back, length n, in the order of the log.
 
-    `effects` holds, by position, the effects inside those rows that carry any; `claims` the
+    `annexes` are those of the rows that have one; `effects` holds, by position, the effects inside
+    those rows that carry any; `claims` the
     (offset, epoch written in it) of claim records; `removed` the ids of tombstones; `unreadable`
     the (offset, why) of records that are no row of any version known here.
     """
 
     account_ids: list[str]
     rows: NDArray[Any]
+    annexes: Annexes
     epoch: NDArray[np.int64]
     log_offset: NDArray[np.int64]
     effects: dict[int, list[KeptEffect]]
@@ -89,8 +95,11 @@ LEDGER_LAYOUTS = {1: Layout(empty_ledger(1))}
 
 LEARNED_LAYOUTS = {1: Layout(np.zeros(1, LEARNED))}
 
+ANNEX_LAYOUTS = {1: Layout(empty_annexes(1))}
+
 assert LEDGER_VERSION in LEDGER_LAYOUTS
 assert LEARNED_VERSION in LEARNED_LAYOUTS
+assert ANNEX_VERSION in ANNEX_LAYOUTS
 
 
 def carry_over(old: NDArray[Any], fresh: NDArray[Any]) -> NDArray[Any]:
@@ -104,14 +113,23 @@ def carry_over(old: NDArray[Any], fresh: NDArray[Any]) -> NDArray[Any]:
 
 
 def encode_ledger_rows(
-    ledger: NDArray[Any], epoch: int, effects: Mapping[int, Sequence[KeptEffect]] | None = None
+    ledger: NDArray[Any],
+    epoch: int,
+    effects: Mapping[int, Sequence[KeptEffect]] | None = None,
+    annexes: Annexes | None = None,
 ) -> list[bytes]:
-    """The record values of ledger rows (n,); `effects` by position in `ledger`."""
+    """The record values of ledger rows (n,); `effects` and `annexes` by position in `ledger`."""
     heads = _heads(len(ledger), LEDGER_KIND, LEDGER_VERSION, epoch)
     for position, kept in (effects or {}).items():
         assert len(kept) <= MAX_EFFECTS_PER_ROW, "one change of one row said too much"
         heads["effects"][position] = len(kept)
+    if annexes:
+        heads["annex_version"][annexes.position] = ANNEX_VERSION
     values = LEDGER_LAYOUTS[LEDGER_VERSION].pack(heads, ledger)
+    if annexes:
+        packed = ANNEX_LAYOUTS[ANNEX_VERSION].pack_bare(annexes.rows)
+        for position, annex in zip(annexes.position.tolist(), packed, strict=True):
+            values[position] += annex
     for position, kept in (effects or {}).items():
         values[position] += b"".join(map(_effect_bytes, kept))
     return values
@@ -125,7 +143,7 @@ def encode_learned_rows(learned: NDArray[Any], epoch: int) -> list[bytes]:
 
 def encode_claim(epoch: int) -> bytes:
     """The value of a claim; `epoch` is the claimant's last known epoch, -1 if none."""
-    return np.array((MAGIC, FORMAT, CLAIM_KIND, 0, 0, epoch), HEAD).tobytes()
+    return np.array((MAGIC, FORMAT, CLAIM_KIND, 0, 0, 0, epoch), HEAD).tobytes()
 
 
 def _heads(count: int, kind: int, version: int, epoch: int) -> NDArray[Any]:
@@ -179,19 +197,19 @@ def _decode(
     for version in np.unique(heads["row_version"][is_row]).tolist():
         here = np.flatnonzero(is_row & (heads["row_version"] == version))
         if version in layouts:
-            counts = heads["effects"][here]
-            parts.append(_part(found, here, counts, layouts[version], unreadable))
+            parts.append(_part(found, heads, here, layouts[version], unreadable))
         else:
             why = f"row version {version}; this program knows {sorted(layouts)}"
             unreadable.extend((found[position].offset, why) for position in here.tolist())
-    position, rows, effects = _in_order(parts, layouts)
-    kept = [found[each] for each in position.tolist()]
+    whole = _in_order(parts, layouts[max(layouts)])
+    kept = [found[each] for each in whole.position.tolist()]
     return DecodedRows(
         account_ids=[_account_id(record.key) for record in kept],
-        rows=rows,
-        epoch=heads["epoch"][position].astype(np.int64),
+        rows=whole.rows,
+        annexes=whole.annexes,
+        epoch=heads["epoch"][whole.position].astype(np.int64),
         log_offset=np.array([record.offset for record in kept], np.int64),
-        effects=effects,
+        effects=whole.effects,
         claims=claims,
         removed=removed,
         unreadable=unreadable,
@@ -217,57 +235,100 @@ def _with_head(
 
 
 class _Part(NamedTuple):
-    """The readable rows of one version: which of the found records they are, and their effects."""
+    """The readable rows of one version: which of the found records they are, what is behind them.
+
+    `annexes` and `effects` by place among the rows.
+    """
 
     position: NDArray[np.int64]
     rows: NDArray[Any]
+    annexes: Annexes
     effects: dict[int, list[KeptEffect]]
 
 
 def _part(
     found: list[Record],
+    heads: NDArray[Any],
     here: NDArray[np.int64],
-    counts: NDArray[np.int64],
     layout: Layout,
     unreadable: list[tuple[int, str]],
 ) -> _Part:
-    """The rows of the records at `here` (n,), behind which stand `counts` (n,) effects."""
+    """The rows of the records at `here` (n,), all of one version."""
     values = [found[position].value or b"" for position in here.tolist()]
-    lengths = layout.lengths(values, HEAD.itemsize)
+    why: dict[int, str] = {}
+    end = layout.lengths(values, HEAD.itemsize)
+    why.update(dict.fromkeys(np.flatnonzero(end < 0).tolist(), f"row is {CUT_SHORT}"))
+    row_end = end.tolist()
+    annexes = _annexes(values, end, heads["annex_version"][here], why)
     effects: dict[int, list[KeptEffect]] = {}
-    for place in np.flatnonzero((counts > 0) & (lengths > 0)).tolist():
+    for place in np.flatnonzero(heads["effects"][here]).tolist():
+        count = int(heads["effects"][here[place]])
         try:
-            kept = _effects_of(values[place], int(lengths[place]), int(counts[place]))
-            effects[int(here[place])] = kept
+            if place not in why:
+                effects[place] = _effects_of(values[place], int(end[place]), count)
         except (ValueError, UnicodeDecodeError) as error:
-            unreadable.append((found[here[place]].offset, f"effects: {error}"))
-            lengths[place] = 0
-    why = "row is cut short, or has columns that its version does not know"
-    unreadable.extend((found[here[place]].offset, why) for place in np.flatnonzero(lengths < 0))
-    ends = lengths.tolist()
+            why[place] = f"effects: {error}"
     packed = [
-        value if len(value) == end else value[:end]
-        for value, end in zip(values, ends, strict=True)
-        if end > 0
+        value if len(value) == last else value[:last]
+        for place, (value, last) in enumerate(zip(values, row_end, strict=True))
+        if place not in why
     ]
-    return _Part(here[lengths > 0], layout.upgrade(layout.unpack(packed, HEAD.itemsize)), effects)
+    rows = layout.upgrade(layout.unpack(packed, HEAD.itemsize))
+    if not why:
+        return _Part(here, rows, annexes, effects)
+    unreadable.extend((found[here[place]].offset, text) for place, text in why.items())
+    good = np.array([place for place in range(len(here)) if place not in why], np.int64)
+    effects = {new: effects[old] for new, old in enumerate(good.tolist()) if old in effects}
+    return _Part(here[good], rows, annexes.take(good, len(here)), effects)
 
 
-def _in_order(
-    parts: list[_Part], layouts: Mapping[int, Layout]
-) -> tuple[NDArray[np.int64], NDArray[Any], dict[int, list[KeptEffect]]]:
-    """All versions' rows together again in the order of the log, effects by place in it."""
+def _annexes(
+    values: list[bytes], end: NDArray[np.int64], versions: NDArray[Any], why: dict[int, str]
+) -> Annexes:
+    """The annexes behind those rows (n,) that have one; moves `end` on behind them.
+
+    A row whose annex cannot be read is none, half an account is no account: `why` says so.
+    """
+    found = Annexes.none()
+    for version in np.unique(versions[versions > 0]).tolist():
+        places = np.flatnonzero((versions == version) & (end > 0))
+        layout = ANNEX_LAYOUTS.get(version)
+        if layout is None:
+            text = f"annex version {version}; this program knows {sorted(ANNEX_LAYOUTS)}"
+            why.update(dict.fromkeys(places.tolist(), text))
+            continue
+        behind = [values[place][end[place] :] for place in places.tolist()]
+        lengths = layout.lengths(behind, 0)
+        why.update(dict.fromkeys(places[lengths < 0].tolist(), f"annex is {CUT_SHORT}"))
+        packed = [
+            tail[:length]
+            for tail, length in zip(behind, lengths.tolist(), strict=True)
+            if length >= 0
+        ]
+        end[places] += np.maximum(lengths, 0)
+        found = found.joined(
+            Annexes(places[lengths >= 0], layout.upgrade(layout.unpack(packed, 0)))
+        )
+    return found
+
+
+def _in_order(parts: list[_Part], newest: Layout) -> _Part:
+    """All versions' rows together again in the order of the log."""
     if len(parts) == 1:
-        position, rows, found = parts[0]
-    else:
-        position = np.concatenate([np.empty(0, np.int64), *(part.position for part in parts)])
-        newest = layouts[max(layouts)]
-        rows = np.concatenate([newest.empty[:0], *(part.rows for part in parts)])
-        order = np.argsort(position, kind="stable")
-        position, rows = position[order], rows[order]
-        found = {each: kept for part in parts for each, kept in part.effects.items()}
-    places = np.searchsorted(position, np.array(list(found), np.int64)).tolist()
-    return position, rows, dict(zip(places, found.values(), strict=True))
+        return parts[0]
+    position = np.concatenate([np.empty(0, np.int64), *(part.position for part in parts)])
+    rows = np.concatenate([newest.empty[:0], *(part.rows for part in parts)])
+    place = np.empty(len(position), np.int64)  # of each row, once they are in order
+    order = np.argsort(position, kind="stable")
+    place[order] = np.arange(len(position))
+    annexes, first = Annexes.none(), 0
+    effects: dict[int, list[KeptEffect]] = {}
+    for part in parts:
+        moved = place[first : first + len(part.rows)]
+        annexes = annexes.joined(Annexes(moved[part.annexes.position], part.annexes.rows))
+        effects |= {int(moved[each]): kept for each, kept in part.effects.items()}
+        first += len(part.rows)
+    return _Part(position[order], rows[order], annexes, effects)
 
 
 def _account_id(key: bytes | None) -> str:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scoring.book import LEARNED, LEARNED_VERSION, LEDGER, LEDGER_VERSION, Book, empty_ledger
 from scoring.events import Source
 from streams import rows as state
-from streams.adopt import Taken, adopt_learned_rows, adopt_ledger_rows
+from streams.rightful import Taken, adopt_learned_rows, adopt_ledger_rows
 from streams.rows import KeptEffect
 from streams.wire import Encoded
 

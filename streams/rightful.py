@@ -74,7 +74,7 @@ class Adopted:
 
 
 def adopt_ledger_rows(book: Book, taken: Taken, decoded: DecodedRows) -> Adopted:
-    """Take up the rightful rows of a chunk of the log.
+    """Take up the rightful rows of a chunk of the log, annexes too.
 
     Rightful is the row of the latest claim, among these the one that has come furthest, among these
     the last in the log.  So a worker that had already lost its partition changes nothing that its
@@ -86,7 +86,7 @@ def adopt_ledger_rows(book: Book, taken: Taken, decoded: DecodedRows) -> Adopted
     theirs, ours = decoded.epoch[best], taken.of(rows[best])
     is_further = far[best] >= book.ledger["source_offset"][rows[best]].sum(axis=1)
     best = best[(theirs > ours) | ((theirs == ours) & is_further)]
-    words_of(book.ledger)[rows[best]] = words_of(decoded.rows)[best]
+    book.adopt(rows[best], decoded.rows, best, decoded.annexes)
     taken.note(rows[best], decoded.epoch[best])
     return Adopted(rows, best)
 
