@@ -128,6 +128,17 @@ def words_of(rows: NDArray[Any]) -> NDArray[np.uint64]:
     return rows.view(np.uint64).reshape(len(rows), rows.dtype.itemsize // 8)
 
 
+def copied(rows: NDArray[Any], index: NDArray[Any]) -> NDArray[Any]:
+    """Copies of the rows at `index`, places or truths."""
+    found: NDArray[Any] = words_of(rows)[index].view(rows.dtype).reshape(-1)
+    return found
+
+
+def put_back(rows: NDArray[Any], index: NDArray[Any], block: NDArray[Any]) -> None:
+    """Write changed copies back; each row at most once in `index`."""
+    words_of(rows)[index] = words_of(block)
+
+
 @dataclass(slots=True)
 class Accounts:
     """Copies of some accounts' rows, side by side, to be changed together; length n each.
@@ -148,7 +159,12 @@ class Accounts:
     def take(self, index: NDArray[Any]) -> Accounts:
         """Copies of these accounts."""
         annexes = self.annexes.take(index, len(self)) if len(self.annexes) else Annexes.none()
-        return Accounts(self.ledger[index], self.learned[index], self.tariff_index[index], annexes)
+        return Accounts(
+            copied(self.ledger, index),
+            copied(self.learned, index),
+            self.tariff_index[index],
+            annexes,
+        )
 
     def one(self, position: int) -> Accounts:
         """A view of the one account at this position: what is changed in it is changed here.
@@ -238,16 +254,20 @@ class Book:
     def take(self, rows: NDArray[np.int64]) -> Accounts:
         """Copies of these rows, to change and `put` back."""
         return Accounts(
-            words_of(self._ledger)[rows].view(LEDGER).reshape(-1),
-            words_of(self._learned)[rows].view(LEARNED).reshape(-1),
+            copied(self._ledger, rows),
+            copied(self._learned, rows),
             self._tariff_index[rows],
             self._annexes.take(rows),
         )
 
+    def take_ledger(self, rows: NDArray[np.int64]) -> tuple[NDArray[Any], Annexes]:
+        """Copies of the ledger rows and annexes of these rows."""
+        return copied(self._ledger, rows), self._annexes.take(rows)
+
     def put(self, rows: NDArray[np.int64], accounts: Accounts) -> None:
         """Remember changed rows; each row at most once in `rows`."""
-        words_of(self._ledger)[rows] = words_of(accounts.ledger)
-        words_of(self._learned)[rows] = words_of(accounts.learned)
+        put_back(self._ledger, rows, accounts.ledger)
+        put_back(self._learned, rows, accounts.learned)
         self._tariff_index[rows] = accounts.tariff_index
         self._annexes.put(rows, accounts.annexes)
 
