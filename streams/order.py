@@ -17,7 +17,7 @@ from scoring.events import Source
 from streams.log import Fetched
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from streams.log import Record
 
@@ -37,6 +37,11 @@ reports and readings that may judge anew, and time last: a tick speaks about all
 LEAVE_ON = (Source.SETTINGS, Source.PAYMENTS, Source.OPERATOR_ACTIONS)
 """Topics that can say "leave the power on": until all that lies in them has been entered, the feed
 does not count as caught up, and nobody is tripped (domain.md 8.1)."""
+
+MAX_LAG_MS = 300_000
+"""What is so much older than a tick that lies at hand belongs to a standstill that is being made
+up for: it is entered, but nobody is tripped by it, for the command would have lost part of its half
+hour, or all of it, before it was sent."""
 
 RANK = {source: rank for rank, source in enumerate(ORDER)}
 
@@ -141,34 +146,39 @@ def _changes_after_readings(due: Records) -> list[int]:
 def parts(desk: Desk) -> Iterator[Part]:
     """What is due, in parts of bounded work, topics in `ORDER`.
 
-    Payments count as caught up only from the part that holds the last record of `LEAVE_ON`.
+    Payments count as caught up only from the part that holds the last record of `LEAVE_ON`, and
+    only near the newest tick.
     """
     slabs = list(desk.take_due())
-    left = sum(_reasons_to_leave_on(records) for records in (desk.held, *slabs))
+    everything = (desk.held, *slabs)
+    left = sum(map(_reasons_to_leave_on, everything))
+    ticks = (tick.timestamp for some in everything for tick in some.get(Source.TICKS, ()))
+    it_is_ms = max(ticks, default=-1)
+    all_fetched = all(desk.is_at_end(source) for source in (*LEAVE_ON, Source.TICKS))
     for slab in slabs:
-        yield from _parts_of(slab, desk, left)
-        left -= _reasons_to_leave_on(slab)
+        for fetched in _parts_of(slab):
+            left -= _reasons_to_leave_on(fetched.records)
+            newest_ms = max(records[-1].timestamp for records in fetched.records.values())
+            caught_up = all_fetched and left == 0 and newest_ms >= it_is_ms - MAX_LAG_MS
+            yield Part(fetched, caught_up)
 
 
-def _reasons_to_leave_on(records: Records) -> int:
+def _reasons_to_leave_on(records: Mapping[Source, Sequence[Record]]) -> int:
     return sum(len(records.get(source, ())) for source in LEAVE_ON)
 
 
-def _parts_of(due: Records, desk: Desk, left: int) -> Iterator[Part]:
-    all_fetched = all(desk.is_at_end(source) for source in LEAVE_ON)
+def _parts_of(due: Records) -> Iterator[Fetched]:
     part, room = Fetched(), MAX_WEIGHT_PER_PART
     for source in ORDER:
         for piece in _pieces(due.get(source, ()), MAX_WEIGHT_PER_PART // WEIGHT[source]):
             weight = len(piece) * WEIGHT[source]
             if weight > room or source in part.records:
-                yield Part(part, left == 0 and all_fetched)
+                yield part
                 part, room = Fetched(), MAX_WEIGHT_PER_PART
             part.records[source] = piece
             room -= weight
-            if source in LEAVE_ON:
-                left -= len(piece)
     if part.records:
-        yield Part(part, left == 0 and all_fetched)
+        yield part
 
 
 def _pieces(records: Sequence[Record], most: int) -> Iterator[Sequence[Record]]:
