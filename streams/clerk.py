@@ -145,7 +145,9 @@ class Clerk:
             if isinstance(event, wire.Refusal):
                 draft.refusals.append(event)
             elif isinstance(event, wire.Heartbeat):
-                heartbeat_at = max(self.feed.heartbeat_at, event.heartbeat_at)
+                # a clock that runs ahead proves nothing about payments still to come
+                beat_at = min(event.heartbeat_at, event.received_at)
+                heartbeat_at = max(self.feed.heartbeat_at, beat_at)
                 self.feed = Feed(heartbeat_at, self.feed.caught_up)
             elif isinstance(event, wire.Tick):
                 ticks.append(event)

@@ -40,8 +40,8 @@ does not count as caught up, and nobody is tripped (domain.md 8.1)."""
 
 MAX_LAG_MS = 300_000
 """What is so much older than a tick that lies at hand belongs to a standstill that is being made
-up for: it is entered, but nobody is tripped by it, for the command would have lost part of its half
-hour, or all of it, before it was sent."""
+up for: it is entered on its own, and nobody is tripped by it, for the command would have lost part
+of its half hour, or all of it, before it was sent."""
 
 RANK = {source: rank for rank, source in enumerate(ORDER)}
 
@@ -105,17 +105,27 @@ class Desk:
         """Whether the topic has been fetched to the end that the broker last told."""
         return source in self.highwater and self.position.get(source, -1) >= self.highwater[source]
 
+    @property
+    def it_is_ms(self) -> int:
+        """What time it is by the ticks on the desk, in milliseconds; -1 if there are none."""
+        return max(map(_timestamp, self.held.get(Source.TICKS, ())), default=-1)
+
     def take_due(self) -> Iterator[dict[Source, list[Record]]]:
         """The records that are due, in offset order per topic, taken off the desk.
 
         One slab after the other, cut where terms change after readings that are due as well: the
-        last readings of an exchanged meter belong before its exchange.
+        last readings of an exchanged meter belong before its exchange.  What is made up for after a
+        standstill is cut off from what is of now.
         """
+        of_now_ms = self.it_is_ms - MAX_LAG_MS
         behind = [source for source in ORDER if not self.is_at_end(source)]
         bound = min(((self.newest_ms.get(s, -1), RANK[s]) for s in behind), default=None)
         due, self.held = _cut(self.held, *bound) if bound else (self.held, {})
-        for changed_ms in _changes_after_readings(due):
-            slab, due = _cut(due, changed_ms, -1)
+        cuts = _changes_after_readings(due)
+        if any(records[0].timestamp < of_now_ms for records in due.values()):
+            cuts = sorted({*cuts, of_now_ms})
+        for cut_ms in cuts:
+            slab, due = _cut(due, cut_ms, -1)
             yield slab
         yield due
 
@@ -149,17 +159,15 @@ def parts(desk: Desk) -> Iterator[Part]:
     Payments count as caught up only from the part that holds the last record of `LEAVE_ON`, and
     only near the newest tick.
     """
+    of_now_ms = desk.it_is_ms - MAX_LAG_MS
     slabs = list(desk.take_due())
-    everything = (desk.held, *slabs)
-    left = sum(map(_reasons_to_leave_on, everything))
-    ticks = (tick.timestamp for some in everything for tick in some.get(Source.TICKS, ()))
-    it_is_ms = max(ticks, default=-1)
+    left = sum(_reasons_to_leave_on(records) for records in (desk.held, *slabs))
     all_fetched = all(desk.is_at_end(source) for source in (*LEAVE_ON, Source.TICKS))
     for slab in slabs:
         for fetched in _parts_of(slab):
             left -= _reasons_to_leave_on(fetched.records)
             newest_ms = max(records[-1].timestamp for records in fetched.records.values())
-            caught_up = all_fetched and left == 0 and newest_ms >= it_is_ms - MAX_LAG_MS
+            caught_up = all_fetched and left == 0 and newest_ms >= of_now_ms
             yield Part(fetched, caught_up)
 
 

@@ -81,3 +81,13 @@ def reading(account_id: str, at: int, register_wh: int, **changes: Any) -> Messa
         "registerWh": register_wh,
     }
     return account_id.encode(), json.dumps(body | changes).encode()
+
+
+def receipt(account_id: str, notice_id: str, at: int) -> Message:
+    body = {
+        "version": 1,
+        "accountId": account_id,
+        "noticeId": notice_id,
+        "deliveredAt": instant_text(at),
+    }
+    return account_id.encode(), json.dumps(body).encode()
