@@ -173,9 +173,7 @@ class Clerk:
         expired, and use up the tries.
         """
         tick = max(ticks, key=attrgetter("received_at", "source_offset"))
-        return quarantine.score_tick(
-            self.book, tick.received_at, tick.source_offset, self._world()
-        )
+        return quarantine.score_tick(self.book, tick.received_at, tick.source_offset, self._world())
 
     def _close_judged(self, scored: Scored) -> None:
         """No reading judged so far is judged again under what these rows say now.

@@ -27,11 +27,11 @@ def _desk(unread: Source | None) -> Desk:
     return desk
 
 
-@pytest.mark.parametrize("unread", LEAVE_ON)
+@pytest.mark.parametrize("unread", (*LEAVE_ON, Source.TICKS))
 def test_nothing_counts_as_caught_up_while_a_reason_to_leave_the_power_on_is_unread(
     unread: Source,
 ) -> None:
-    """A hold, a payment or a protection that lies in the log must not meet a trip (seed 2007)."""
+    """A hold, a payment, terms or a later hour that lie in the log must not meet a trip (2007)."""
     assert [part.payments_caught_up for part in parts(_desk(unread))] == [False]
 
 

@@ -76,25 +76,29 @@ class Road:
         return [trip["decidedAt"][11:16] for trip in self.said("trip-commands")]
 
     def held_by(self) -> list[str]:
-        """Why the newest decision held the next step back."""
-        return [each["detail"] for each in self.said("decisions") if each["kind"] == "held"][-1:]
+        """What the newest decision says: why the next step is held back, or a notice withdrawn."""
+        return [each["detail"] for each in self.said("decisions")][-1:]
 
 
-async def on_the_way_to_a_trip(road: Road) -> None:
+async def on_the_way_to_a_trip(
+    road: Road, proven_at: int | None = NINE - HOUR, *, noticed: bool = True, **terms_of: Any
+) -> None:
     """By nine o'clock nothing holds the trip of home-1 but that nobody has looked."""
     await road.start()
-    await road.say(Source.SETTINGS, (settings("home-1"), START))
+    await road.say(Source.SETTINGS, (settings("home-1", **terms_of), START))
     await road.say(
         Source.PAYMENTS, (payment("home-1", "p-1", "6.00"), START), (heartbeat(START), START)
     )
     times = [START + number * QUARTER for number in range(33)]
     used = [(reading("home-1", at, (at - START) * 2), at) for at in times]
     await road.say(Source.READINGS, *used)  # 2 Wh a second: out of money at 01:40
+    if not noticed:
+        return
     await road.say(Source.PAYMENTS, (heartbeat(NINE - HOUR), NINE - HOUR))
     await road.say(Source.TICKS, (tick(NINE - HOUR), NINE - HOUR))
-    await road.say(
-        Source.DELIVERY_RECEIPTS, (receipt("home-1", "home-1:notice:1", NINE - HOUR), NINE - HOUR)
-    )
+    if proven_at is not None:
+        proof = receipt("home-1", "home-1:notice:1", proven_at)
+        await road.say(Source.DELIVERY_RECEIPTS, (proof, proven_at))
     assert not road.trips()
 
 
@@ -105,13 +109,26 @@ def test_after_a_standstill_only_the_newest_tick_is_judged() -> None:
         await on_the_way_to_a_trip(road)
         two = START + 14 * HOUR
         await road.say(Source.PAYMENTS, (heartbeat(two), two))
-        await road.say(
-            Source.TICKS, *((tick(at), at) for at in range(NINE, two + 1, 30 * MINUTE))
-        )
+        await road.say(Source.TICKS, *((tick(at), at) for at in range(NINE, two + 1, 30 * MINUTE)))
         await road.stop()
 
     asyncio.run(story(road := Road()))
     assert road.trips() == ["06:00"]  # UTC; two o'clock
+
+
+def test_after_a_standstill_one_restore_is_repeated_not_one_for_each_old_tick() -> None:
+    async def story(road: Road) -> None:
+        await on_the_way_to_a_trip(road)
+        noon = START + 12 * HOUR
+        await road.say(Source.PAYMENTS, (heartbeat(NINE), NINE))
+        await road.say(Source.TICKS, (tick(NINE), NINE))
+        await road.say(Source.PAYMENTS, (payment("home-1", "p-2", "100.00"), NINE + MINUTE))
+        await road.say(Source.TICKS, *((tick(at), at) for at in range(NINE + HOUR, noon, 1800)))
+        await road.stop()
+
+    asyncio.run(story(road := Road()))
+    sent = [one["decidedAt"][11:16] for one in road.said("restore-commands")]
+    assert sent == ["01:01", "03:00", "03:30"], "the newest of what is made up for, and of now"
 
 
 def test_nobody_is_tripped_by_an_hour_that_is_long_gone() -> None:
