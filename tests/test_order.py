@@ -27,7 +27,7 @@ def _desk(unread: Source | None) -> Desk:
     return desk
 
 
-@pytest.mark.parametrize("unread", (*LEAVE_ON, Source.TICKS))
+@pytest.mark.parametrize("unread", [*LEAVE_ON, Source.TICKS])
 def test_nothing_counts_as_caught_up_while_a_reason_to_leave_the_power_on_is_unread(
     unread: Source,
 ) -> None:
