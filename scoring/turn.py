@@ -205,9 +205,11 @@ def broken_beliefs(ledger: NDArray[Any]) -> NDArray[np.bool_]:
 
 
 def _forecast_told(here: Situation) -> AccountForecast:
+    # One record may hold several readings of an account: read_at tells them apart, and where a late
+    # one moves the tier without moving read_at, the number of the warning does.
+    place = f"{int(here.cause.source)}-{here.cause.offset}-{here.read_at}"
     return AccountForecast(
-        # one record may hold several readings of an account: read_at tells them apart
-        f"{here.account_id}:forecast:{int(here.cause.source)}-{here.cause.offset}-{here.read_at}",
+        f"{here.account_id}:forecast:{place}-{here.episode}-{here.warning_number}",
         here.account_id,
         here.now,
         here.cause,
