@@ -72,14 +72,14 @@ class Part(NamedTuple):
 class Desk:
     """What has been fetched for one partition and may not be taken yet.
 
-    A record is due when every other topic is either read to its end or has shown a record stamped
-    later.  Live, everything is at its end and nothing ever waits.  After an outage, or when a year
+    A record is due when every other topic is either read up or has shown a record stamped later.  Live, everything is at its end and nothing ever waits.  After an outage, or when a year
     is replayed, terms, payments and time keep step with the readings: no reading meets an account
     before its terms, and nobody is judged late for what waits in the log.
     """
 
     position: dict[Source, int] = field(default_factory=dict)
     highwater: dict[Source, int] = field(default_factory=dict)
+    readable: dict[Source, int] = field(default_factory=dict)
     newest_ms: dict[Source, int] = field(default_factory=dict)
     held: dict[Source, list[Record]] = field(default_factory=dict)
     _next_offset: dict[Source, int] = field(default_factory=dict)
@@ -88,6 +88,7 @@ class Desk:
         """Lay down what a fetch brought, and where it says the topics end."""
         self.position.update(fetched.position)
         self.highwater.update(fetched.highwater)
+        self.readable.update(fetched.highwater | fetched.readable)
         for source, fetched_records in fetched.records.items():
             # what is read twice after a seek back is taken once
             least = self._next_offset.get(source, 0)
@@ -105,6 +106,15 @@ class Desk:
         """Whether the topic has been fetched to the end that the broker last told."""
         return source in self.highwater and self.position.get(source, -1) >= self.highwater[source]
 
+    def is_read_up(self, source: Source) -> bool:
+        """Whether all that may be read of the topic has been fetched.
+
+        What a producer has not committed yet is not said yet: nothing waits for it, or a producer
+        that dies in a transaction would bring the partition to a standstill.  It is no ground for a
+        trip either: `is_at_end` is false until then.
+        """
+        return source in self.readable and self.position.get(source, -1) >= self.readable[source]
+
     @property
     def it_is_ms(self) -> int:
         """What time it is by the ticks on the desk, in milliseconds; -1 if there are none."""
@@ -118,7 +128,7 @@ class Desk:
         standstill is cut off from what is of now.
         """
         of_now_ms = self.it_is_ms - MAX_LAG_MS
-        behind = [source for source in ORDER if not self.is_at_end(source)]
+        behind = [source for source in ORDER if not self.is_read_up(source)]
         bound = min(((self.newest_ms.get(s, -1), RANK[s]) for s in behind), default=None)
         due, self.held = _cut(self.held, *bound) if bound else (self.held, {})
         cuts = _changes_after_readings(due)

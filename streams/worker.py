@@ -212,8 +212,8 @@ class Worker:
         for source, topic in TOPIC_OF_SOURCE.items():
             end = ends(topic, number)
             if end is not None:
-                fetched.position[source], fetched.highwater[source] = end
-                self._ends[source, number] = end[1] - end[0]
+                fetched.position[source], fetched.readable[source], fetched.highwater[source] = end
+                self._ends[source, number] = fetched.highwater[source] - fetched.position[source]
 
     # --- the worker's own rhythm ----------------------------------------------------------------
 

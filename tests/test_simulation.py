@@ -8,7 +8,6 @@ import pytest
 
 from tests.simulation import PARTITIONS, Simulation, run_seed
 
-
 ONCE_WRONG = {
     2007: "a hold was read after a report",
     1001: "two readings of one list, the second late, gave two forecasts one id",
