@@ -72,8 +72,9 @@ class Part(NamedTuple):
 class Desk:
     """What has been fetched for one partition and may not be taken yet.
 
-    A record is due when every other topic is either read up or has shown a record stamped later.  Live, everything is at its end and nothing ever waits.  After an outage, or when a year
-    is replayed, terms, payments and time keep step with the readings: no reading meets an account
+    A record is due when every other topic is either read up or has shown a record stamped later.
+    Live, everything is read up and nothing ever waits.  After an outage, or when a year is
+    replayed, terms, payments and time keep step with the readings: no reading meets an account
     before its terms, and nobody is judged late for what waits in the log.
     """
 

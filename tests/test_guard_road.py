@@ -1,8 +1,8 @@
 """Does each guard hold a trip on the whole road, from bytes to the silence of trip-commands?
 
-`tests/test_decide.py` shows each guard by its rule; here one thing at a time is wrong in the records
-of a home of which everything else says trip.  Take a guard out of `scoring.guards` and its line here
-fails (tests/test_standstill.py does the same for what is late or missing).
+`tests/test_decide.py` shows each guard by its rule; here one thing at a time is wrong in the
+records of a home of which everything else says trip.  Take a guard out of `scoring.guards` and its
+line here fails (tests/test_standstill.py does the same for what is late or missing).
 """
 
 from __future__ import annotations

@@ -136,7 +136,7 @@ def test_any_bytes_on_any_topic_are_refused_and_the_next_good_record_is_taken(si
 
 
 def test_an_open_transaction_of_the_payments_system_stops_no_readings(site: Site) -> None:
-    """Its payment is seen when it is committed; its marker at the end of the topic stops nothing."""
+    """Its payment is seen when committed; its marker at the end of the topic stops nothing."""
     home, number = HOMES[0], partition_of(HOMES[0].encode(), PARTITIONS)
     site.start_worker()
     wait_for(site, lambda: taken(site, topics.ACCOUNT_SETTINGS) == len(HOMES), "settings taken")
