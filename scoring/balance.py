@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scoring.bill import bill, billable_version
+from scoring.book import copied, put_back
 from scoring.units import MAX_NANOS, SECONDS_PER_DAY
 
 if TYPE_CHECKING:
@@ -183,9 +184,9 @@ def _on_copies(
     step: Callable[[NDArray[Any], Tariffs, NDArray[np.int64]], NDArray[np.bool_]],
 ) -> NDArray[np.bool_]:
     """Take a step with some rows and put back those with which it succeeded."""
-    block = ledger[rows]
+    block = copied(ledger, rows)
     done = step(block, tariffs, index[rows])
-    ledger[rows[done]] = block[done]
+    put_back(ledger, rows[done], block[done])
     return done
 
 
