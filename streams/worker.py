@@ -84,6 +84,7 @@ class Worker:
         self._committed: dict[tuple[Source, int], int] = {}
         self._ends: dict[tuple[Source, int], int] = {}
         self._commit_lock = asyncio.Lock()
+        self._commits_lost_since: float | None = None
         self._recovery_turn = asyncio.Semaphore(RECOVERIES_AT_ONCE)
 
     # --- the group gives and takes -----------------------------------------------------------
@@ -181,6 +182,7 @@ class Worker:
                 release.cancel()
                 partition.drop()
         await self._commit(partitions)
+        self._commits_lost_since = None
         self._kept = kept
         self._committed.clear()
         self._ends.clear()
@@ -226,8 +228,8 @@ class Worker:
         for source, topic in TOPIC_OF_SOURCE.items():
             end = ends(topic, number)
             if end is not None:
-                fetched.position[source], fetched.highwater[source] = end
-                self._ends[source, number] = end[1] - end[0]
+                fetched.position[source], fetched.readable[source], fetched.highwater[source] = end
+                self._ends[source, number] = fetched.highwater[source] - fetched.position[source]
 
     # --- the worker's own rhythm ----------------------------------------------------------------
 
@@ -271,9 +273,19 @@ class Worker:
                 # Harmless: whoever has the partition reads again and finds it done.
                 log.warning("offsets not committed: %s", lost)
                 self._meters.commits.labels("lost").inc()
+                self._note_lost_commit(lost)
                 return
+            self._commits_lost_since = None
             self._meters.commits.labels("done").inc()
             self._committed.update(offsets)
+
+    def _note_lost_commit(self, lost: PartitionLost) -> None:
+        """Without an end to them, some crash would repeat everything since the first."""
+        now = time.monotonic()
+        if self._commits_lost_since is None:
+            self._commits_lost_since = now
+        elif now - self._commits_lost_since > 2 * self._settings.session_timeout_seconds:
+            self._fail(lost)
 
     async def _tick(self) -> None:
         """Say in each of our partitions what time it is."""
