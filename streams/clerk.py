@@ -9,6 +9,7 @@ durable (`streams.partition`).  What it does with an account that breaks the sco
 
 from __future__ import annotations
 
+import logging
 from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, field
@@ -24,11 +25,13 @@ from scoring.scoring import World, find_tariffs
 from scoring.units import NO_TIME
 from streams import quarantine, wire
 from streams.entry import Entry, Tally
+from streams.log import PartitionLost
 from streams.order import ORDER
 from streams.recall import Owed, Recall
 from streams.rows import (
     CLAIM_KEY,
     KeptEffect,
+    decode_ledger_rows,
     encode_claim,
     encode_learned_rows,
     encode_ledger_rows,
@@ -45,6 +48,8 @@ if TYPE_CHECKING:
     from scoring.tariff import Tariffs
     from streams.log import Fetched, Message, Record
 
+
+log = logging.getLogger(__name__)
 
 NOT_URGENT = (DailyUsage, AccountForecast)
 """Effects nobody waits for: they are left out of the latency that the meters show."""
@@ -233,6 +238,22 @@ class Clerk:
     def claim(self) -> Message:
         """The record that says in the partition's own log: from here on I write."""
         return CLAIM_KEY, encode_claim(self.epoch)
+
+    def overtaken(self, records: Sequence[Record]) -> Entry:
+        """Our rows again, of accounts of which somebody else's row is the newest of these records.
+
+        Raises PartitionLost if one of them is another worker's claim: then the somebody else is us.
+        """
+        decoded = decode_ledger_rows(records)
+        if any(epoch != self.epoch for _offset, epoch in decoded.claims):
+            raise PartitionLost(f"partition {self.partition} was claimed by another worker")
+        newest = dict(zip(decoded.account_ids, decoded.epoch.tolist(), strict=True))
+        theirs = [account_id for account_id, epoch in newest.items() if epoch != self.epoch]
+        rows = self.book.rows_of(theirs)
+        if theirs:
+            log.warning("partition %d: rows of a former owner, ours come again", self.partition)
+        known = sorted(rows[rows >= 0].tolist())
+        return Entry(rows=self._ledger_rows(known, self._owed.of(known)))
 
     def claimed(self, epoch: int) -> None:
         """The claim is durable at offset `epoch`; later rows carry it."""
