@@ -23,8 +23,19 @@ MAX_DEBTS = 12
 """Claims of an account kept apart: a year of monthly bills.  What is beyond is added to the newest
 one (`scoring.debts`), so no money is lost, only the age of that part is told too young."""
 
+PAYMENTS_MORE = 28
+"""Payment ids remembered beside those in the row, for accounts that pay more than four times in
+`postings.REMEMBERED_DAYS`: together a payment a day."""
+
+MAX_IN_FLIGHT = 8
+"""Payments on their way at one time; one more is refused by name until one of them has landed."""
+
 ANNEX = np.dtype(
     [
+        # payments (scoring.postings)
+        ("payment_hashes", "u8", (PAYMENTS_MORE,)),
+        ("in_flight_hashes", "u8", (MAX_IN_FLIGHT,)),  # 0 none
+        ("in_flight_nanos", "i8", (MAX_IN_FLIGHT,)),  # counted in the ledger until they fail
         # debts, oldest first; what is left of them all is what the ledger lacks (scoring.debts)
         ("debt_nanos", "i8", (MAX_DEBTS,)),  # left of the principal
         ("debt_paid_nanos", "i8", (MAX_DEBTS,)),  # of this principal, to be owed again on reversal
@@ -35,6 +46,7 @@ ANNEX = np.dtype(
         ("debt_month", "i4", (MAX_DEBTS,)),  # billing month as in LEDGER; 0 none
         ("debt_due_day", "i4", (MAX_DEBTS,)),  # last local day to pay in, ordinal; 0 no debt here
         ("debt_until_day", "i4", (MAX_DEBTS,)),  # last local day whose late charge is accrued
+        ("payment_days", "u2", (PAYMENTS_MORE,)),  # as in LEDGER
     ],
     align=True,
 )

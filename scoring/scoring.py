@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scoring import balance, decide, forecast, usage
+from scoring import balance, decide, forecast, postings, usage
 from scoring.effects import Reason, RefusedReading
 from scoring.events import (
     NoticeDelivered,
@@ -141,9 +141,12 @@ def _score_turn(book: Book, readings: Readings, world: World, scored: Scored) ->
     if not accepted.all():
         _tell_refused(scored, readings, checked)
         accounts, checked = accounts.take(accepted), checked.take(accepted)
+    closed, read_at = balance.BillsClosed(), checked.readings.read_at
     ready = balance.close_months(
-        accounts.ledger, world.tariffs, accounts.tariff_index, checked.readings.read_at
+        accounts.ledger, world.tariffs, accounts.tariff_index, read_at, closed
     )
+    if closed.entries:
+        postings.post_bills(accounts, closed, read_at, world.tariffs, world.late_charges)
     if not ready.all():
         _refuse(scored, checked.readings.take(~ready), Reason.UNKNOWN_TARIFF)
         accounts, checked = accounts.take(ready), checked.take(ready)
@@ -187,9 +190,10 @@ def _score_event_turn(
         if event.source_offset <= one.ledger["source_offset"][0, source]:
             scored.count("already_counted", 1)
             continue
-        done = enter(one, event, world.tariffs)
+        done = enter(one, event, world.tariffs, world.late_charges)
         for reason in filter(None, (done.refused, done.final_refused)):
             scored.refusals.append(RefusedReading(event.source_offset, int(rows[i]), reason))
+        scored.count("repeated", int(done.is_repeat))
         if done.refused is None:
             accounts.keep_annex(i, one)
             one.ledger["source_offset"][0, source] = event.source_offset

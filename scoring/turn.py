@@ -24,6 +24,7 @@ from scoring.effects import (
     RefusedReading,
     Tier,
 )
+from scoring.late_charge import LateChargeRules
 from scoring.outlook import outlook
 from scoring.situation import situation
 from scoring.units import MAX_NANOS
@@ -74,6 +75,7 @@ class World:
     feed: Feed
     rules: SupplyRules
     partition: int
+    late_charges: LateChargeRules = field(default_factory=LateChargeRules)
 
 
 class Turn:

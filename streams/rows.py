@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scoring.annex import ANNEX, ANNEX_VERSION, Annexes
+from scoring.annex import ANNEX_VERSION, Annexes
 from scoring.book import LEARNED, LEARNED_VERSION, LEDGER, LEDGER_VERSION, empty_ledger
 from scoring.events import Source
+from streams.layouts import ANNEX_LAYOUTS, LEARNED_LAYOUTS, LEDGER_LAYOUTS
 from streams.wire_base import Encoded
 
 if TYPE_CHECKING:
@@ -86,39 +87,6 @@ class DecodedRows:
     claims: list[tuple[int, int]]
     removed: list[str]
     unreadable: list[tuple[int, str]]
-
-
-def ledger_rows_of_version_1(rows: NDArray[Any]) -> NDArray[Any]:
-    """Version 1 is today's."""
-    return rows
-
-
-LEDGER_LAYOUTS: dict[int, tuple[np.dtype[Any], Callable[[NDArray[Any]], NDArray[Any]]]] = {
-    1: (LEDGER, ledger_rows_of_version_1),
-}
-"""Every version ever shipped: its layout, and how its rows become today's (see `carry_over`)."""
-
-LEARNED_LAYOUTS: dict[int, tuple[np.dtype[Any], Callable[[NDArray[Any]], NDArray[Any]]]] = {
-    1: (LEARNED, lambda rows: rows),
-}
-
-ANNEX_LAYOUTS: dict[int, tuple[np.dtype[Any], Callable[[NDArray[Any]], NDArray[Any]]]] = {
-    1: (ANNEX, lambda rows: rows),
-}
-
-assert LEDGER_VERSION in LEDGER_LAYOUTS
-assert LEARNED_VERSION in LEARNED_LAYOUTS
-assert ANNEX_VERSION in ANNEX_LAYOUTS
-
-
-def carry_over(old: NDArray[Any], fresh: NDArray[Any]) -> NDArray[Any]:
-    """`fresh` rows with every column that `old` rows also have: the usual start of a migration."""
-    assert old.dtype.names is not None
-    assert fresh.dtype.names is not None
-    for name in fresh.dtype.names:
-        if name in old.dtype.names:
-            fresh[name] = old[name]
-    return fresh
 
 
 def encode_ledger_rows(
