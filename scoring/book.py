@@ -229,6 +229,10 @@ class Book:
             self.account_ids.append(account_id)
         return row
 
+    def annex(self, row: int) -> NDArray[Any] | None:
+        """A copy (1,) of the annex of the account in this row, None if it has none."""
+        return self._annexes.take(np.array([row])).row(0)
+
     def take(self, rows: NDArray[np.int64]) -> Accounts:
         """Copies of these rows, to change and `put` back."""
         return Accounts(

@@ -167,6 +167,12 @@ class Debts:
             self.owe(nanos, 0, max(day, due_day))
 
 
+def owed_nanos(annex: NDArray[Any]) -> NDArray[np.int64]:
+    """All that each of these accounts (n,) owes."""
+    left = annex["debt_nanos"].sum(axis=1) + annex["late_charge_nanos"] + annex["costs_nanos"]
+    return np.asarray(left)
+
+
 ARREARS = np.dtype(
     [
         ("current_nanos", "i8"),  # to be paid in the running month or later (本月欠费)

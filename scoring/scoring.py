@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scoring import balance, decide, forecast, postings, usage
-from scoring.effects import Reason, RefusedReading
+from scoring.effects import DecisionKind, Reason, RefusedReading
 from scoring.events import (
     NoticeDelivered,
     OperatorActed,
@@ -22,8 +22,10 @@ from scoring.events import (
     Source,
     SwitchReported,
 )
+from scoring.situation import decision
 from scoring.terms import enter
 from scoring.turn import Scored, Turn, World, broken_beliefs
+from scoring.units import money_text
 from scoring.validation import REASONS, Outcome, check
 
 if TYPE_CHECKING:
@@ -166,7 +168,7 @@ def _score_turn(book: Book, readings: Readings, world: World, scored: Scored) ->
         accounts, rows, Source.READINGS, readings.source_offset, readings.received_at,
         book, world, scored,
     )  # fmt: skip
-    broken = broken_beliefs(ledger)
+    broken = broken_beliefs(accounts)
     turn.tell_days(days, broken)
     is_learned = np.zeros(len(rows), np.bool_)
     is_learned[learned] = True
@@ -210,9 +212,21 @@ def _score_event_turn(
     for position, event in enumerate(taken):
         if isinstance(event, SwitchReported | OperatorActed | NoticeDelivered):
             turn.take(position, decide.on_event(turn.here(position), event))
-    broken = broken_beliefs(turn.accounts.ledger)
+        elif isinstance(event, PaymentReceived):
+            _tell_if_kept(turn, position, event)
+    broken = broken_beliefs(turn.accounts)
     turn.decide(turn.screen() & ~broken)
     turn.put(broken)
+
+
+def _tell_if_kept(turn: Turn, position: int, paid: PaymentReceived) -> None:
+    """Money for an account whose terms nobody has stated yet is kept for it, and told by name."""
+    here = turn.here(position)
+    if here.settings_version == 0:
+        turn.scored.count("kept_for_unknown_account", 1)
+        detail = f"{paid.kind.value} {paid.payment_id} of {money_text(paid.amount_nanos)} is kept"
+        told = f"{detail} until the account's terms are stated"
+        turn.take(position, decision(here, DecisionKind.PAYMENT_KEPT, told))
 
 
 def _tell_refused(scored: Scored, readings: Readings, checked: Checked) -> None:

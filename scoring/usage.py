@@ -243,6 +243,7 @@ def _count_other(
     corrects = np.flatnonzero((kind == Kind.CORRECTION) & (lead_wh > 0))
     if len(corrects):
         block = ledger[corrects]
+        block["ledger_changed"] = 1  # money comes back: a warning that rested on it may end
         lead_wh[corrects] -= trueup.take_back(block, lead_wh[corrects])
         ledger[corrects] = block
     pieces = spread.pieces_of(ledger, checked, np.maximum(residual, 0))

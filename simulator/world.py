@@ -146,17 +146,23 @@ class World:
         return sent + self._bookkeeping(at)
 
     def _bookkeeping(self, at: int) -> list[Input]:
-        """What an account brings from the books before, and what clerks and banks will add."""
+        """What an account brings from the books before, and what clerks and banks will add.
+
+        Those who settle by plan have books for certain, and more to owe: late charges are theirs.
+        """
         dice, sent = random.Random(f"{self.plan.seed}:books"), []
         span = int(self.plan.horizon_days * DAY_SECONDS)
         for account in self.accounts:
-            if dice.random() >= self.plan.bookkeeping_share:
+            share, most = self.plan.bookkeeping_share, 400
+            if share and account.customer.payment_mode == "plan":
+                share, most = 1.0, 90_000
+            if dice.random() >= share:
                 continue
             account_id, partition = account.customer.account_id, account.partition
             due = datetime.fromtimestamp(at - dice.randrange(1, 120) * DAY_SECONDS, UTC).date()
             opening = messages.posting(
                 account_id, partition, "opening", "opening-balance", at,
-                amount=f"-{dice.randint(1, 400)}.00", dueOn=due.isoformat(),
+                amount=f"-{dice.randint(1, most)}.00", dueOn=due.isoformat(),
             )  # fmt: skip
             sent.append(opening)
             for number in range(dice.randint(1, 4)):
