@@ -76,6 +76,14 @@ class Annexes:
         """Nobody has one."""
         return cls(np.zeros(0, np.int64), empty_annexes(0))
 
+    def joined(self, other: Annexes) -> Annexes:
+        """These and the annexes of other accounts of the same block."""
+        if not len(self.position):
+            return other
+        position = np.concatenate([self.position, other.position])
+        order = np.argsort(position, kind="stable")
+        return Annexes(position[order], np.concatenate([self.rows, other.rows])[order])
+
     def take(self, index: NDArray[Any], size: int) -> Annexes:
         """Copies for the accounts at `index` (places or truths) of a block of `size` accounts."""
         if not len(self.position):
@@ -90,10 +98,8 @@ class Annexes:
         """Give an empty annex to each of these places (each once) that has none yet."""
         new = np.setdiff1d(position, self.position)
         if len(new):
-            every = np.r_[self.position, new]
-            order = np.argsort(every, kind="stable")
-            self.rows = np.concatenate([self.rows, empty_annexes(len(new))])[order]
-            self.position = every[order]
+            both = self.joined(Annexes(new, empty_annexes(len(new))))
+            self.position, self.rows = both.position, both.rows
 
     def row(self, position: int) -> NDArray[Any] | None:
         """A view (1,) of the annex of the account at this place, None if it has none."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scoring.bill import bill, billable_version
+from scoring.book import copied, put_back
 from scoring.units import SECONDS_PER_DAY
 
 if TYPE_CHECKING:
@@ -195,16 +196,15 @@ def _on_copies(
     closed: BillsClosed | None,
 ) -> NDArray[np.bool_]:
     """Take a step with some rows and put back those with which it succeeded."""
-    block = ledger[rows]
+    block = copied(ledger, rows)
     done = step(block, tariffs, index[rows])
     if closed is not None:
-        before, after = ledger[rows], block
-        posted = before["ledger_nanos"] - after["ledger_nanos"]
-        months = before["month"].astype(np.int64) - 1
+        posted = ledger["ledger_nanos"][rows] - block["ledger_nanos"]
+        months = ledger["month"][rows].astype(np.int64) - 1
         few = np.flatnonzero(done & (posted != 0))
         columns = (rows[few].tolist(), months[few].tolist(), posted[few].tolist())
         closed.entries += zip(*columns, strict=True)
-    ledger[rows[done]] = block[done]
+    put_back(ledger, rows[done], block[done])
     return done
 
 

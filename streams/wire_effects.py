@@ -120,8 +120,21 @@ def _tier_named(name: str) -> Tier:
     return Tier[name.upper()]
 
 
-def _write_evidence(evidence: Evidence) -> dict[str, Any]:
-    return _WRITE_EVIDENCE(evidence)
+def _write_evidence(evidence: Evidence) -> msgspec.Raw:
+    """Its JSON, made once for all the effects that stand on it."""
+    kept = _written.get(id(evidence))
+    if kept is not None and kept[0] is evidence:
+        return kept[1]
+    if len(_written) >= MOST_WRITTEN:
+        _written.clear()
+    written = msgspec.Raw(to_json(_WRITE_EVIDENCE(evidence)))
+    _written[id(evidence)] = evidence, written
+    return written
+
+
+_written: dict[int, tuple[Evidence, msgspec.Raw]] = {}
+MOST_WRITTEN = 8_192
+"""Evidence kept for the next effect: that of one part of a fetch."""
 
 
 def _read_evidence(body: dict[str, Any]) -> Evidence:
