@@ -200,11 +200,23 @@ class Decision(Effect):
 
 @dataclass(frozen=True, slots=True)
 class DailyUsage(Effect):
-    """One closed local day of one account."""
+    """One closed local day of one account, for the monitor of days, ten days, weeks and months.
+
+    `charge_nanos` is what the bills have grown by since the day told before; over all days they add
+    up to the bills exactly.  `owed_nanos` is what the account is in arrears with; the groups are
+    those it stands in now.
+    """
 
     local_date: str
     used_wh: int
     estimated_wh: int
+    charge_nanos: int = 0
+    owed_nanos: int = 0
+    payment_mode: str = ""
+    industry: str = ""
+    voltage_level: str = ""
+    collector: str = ""
+    area: str = ""
 
 
 @dataclass(frozen=True, slots=True)

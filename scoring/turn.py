@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scoring import debts, decide
+from scoring.book import GROUP_BYTES
+from scoring.day_charges import charge_days
 from scoring.effects import (
     AccountForecast,
     Cause,
@@ -27,7 +29,7 @@ from scoring.effects import (
 )
 from scoring.late_charge import LateChargeRules
 from scoring.outlook import outlook
-from scoring.situation import evidence_of, finite_hours, situation
+from scoring.situation import PAYMENT_MODES, evidence_of, finite_hours, situation
 from scoring.units import MAX_NANOS
 
 if TYPE_CHECKING:
@@ -172,25 +174,38 @@ class Turn:
         self.tell(position, decision)
 
     def tell_days(self, days: DaysClosed, broken: NDArray[np.bool_]) -> None:
-        """Tell the local days that are finished."""
+        """Tell the local days that are finished, and what each has cost."""
         told = np.flatnonzero(~broken[days.position])
-        positions = days.position[told]
-        for position, offset, now, evidence, day, used_wh, estimated_wh in zip(
+        if not len(told):
+            return
+        days = days.chosen(told)
+        tariffs = self.world.tariffs
+        charges = charge_days(self.book, self.rows, self.accounts, self.look, days, tariffs)
+        positions, ledger = days.position, self.accounts.ledger
+        for (
+            position, offset, now, evidence, day, used_wh, estimated_wh, charge, in_ledger, mode,
+            *groups,
+        ) in zip(
             positions.tolist(),
             self.offsets[positions].tolist(),
             self.now[positions].tolist(),
             self._evidence_of(positions),
-            days.day[told].tolist(),
-            days.used_wh[told].tolist(),
-            days.estimated_wh[told].tolist(),
+            days.day.tolist(),
+            days.used_wh.tolist(),
+            days.estimated_wh.tolist(),
+            charges.tolist(),
+            ledger["ledger_nanos"][positions].tolist(),
+            ledger["payment_mode"][positions].tolist(),
+            *(ledger[name][positions].tolist() for name in GROUP_BYTES),
             strict=True,
-        ):
+        ):  # fmt: skip
             account_id, date = self._account_id(position), decide.date_text(day)
             cause = Cause(self.source, self.world.partition, offset)
-            effect_id = f"{account_id}:day:{date}"
             effect = DailyUsage(
-                effect_id, account_id, now, cause, evidence, date, used_wh, estimated_wh
-            )
+                f"{account_id}:day:{date}", account_id, now, cause, evidence, date, used_wh,
+                estimated_wh, charge, max(0, -in_ledger), PAYMENT_MODES[mode].value,
+                *(group.decode() for group in groups),
+            )  # fmt: skip
             self.tell(position, effect)
 
     def _tell_forecasts(self, positions: NDArray[np.int64]) -> None:
