@@ -167,6 +167,52 @@ class AccountList(_Model):
     next: str | None
 
 
+class SpanBefore(_Model):
+    """As many days of the span before."""
+
+    from_: str = Field(alias="from")
+    to: str
+    used_wh: int
+    charge: str
+
+
+class _SpanShown(_Model):
+    from_: str = Field(alias="from")
+    to: str
+    used_wh: int
+    charge: str = Field(description="exact; what the bills grew by on these days")
+    before: SpanBefore
+
+
+class AccountSpan(_SpanShown):
+    """One account's days of a span so far."""
+
+    account_id: str
+    span: str
+    date: str
+
+
+class GroupSpan(_SpanShown):
+    """One group's days of a span so far, and its money now."""
+
+    group: str = Field(description='its code; "" for accounts in none')
+    currency: str | None
+    accounts: int
+    arrears: str = Field(description="owed by its accounts")
+    open_bills: str = Field(description="charged and not closed yet")
+    paid_in_advance: str = Field(description="of the open bills, what is paid already")
+    advance_share: float | None = Field(description="paidInAdvance of openBills (预收占比)")
+
+
+class GroupSpans(_Model):
+    """All groups of a kind."""
+
+    by: str
+    span: str
+    date: str
+    groups: list[GroupSpan]
+
+
 class ProblemShown(_Model):
     """RFC 9457; `detail` says what to do."""
 

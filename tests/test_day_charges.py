@@ -32,8 +32,8 @@ def test_a_day_that_ends_with_a_reading_costs_exactly_its_own_bill():
     office = Office()
     office.open("home-1")
     office.live("home-1", 2)
-    # the reading at midnight finishes the day before; 12 kWh at 0.5469
-    assert days(office) == [("2026-07-06", 12_000, "6.5628"), ("2026-07-07", 12_000, "6.5628")]
+    # the reading at midnight finishes the day; 12 kWh are 6.5628, but 24 are 13.13 in whole cents
+    assert days(office) == [("2026-07-06", 12_000, "6.56"), ("2026-07-07", 12_000, "6.57")]
 
 
 def test_what_one_reading_brings_over_several_days_is_split_by_energy():
@@ -44,8 +44,8 @@ def test_what_one_reading_brings_over_several_days_is_split_by_energy():
     told = days(office)
     assert [date for date, _, _ in told] == ["2026-07-06", "2026-07-07", "2026-07-08"]
     for _, wh, charge in told:
-        assert abs(nanos(charge) - wh * nanos(FLAT) // 1000) <= 2
-    assert sum(nanos(c) for _, _, c in told) + untold(office) == nanos("26.2512")  # 48 kWh
+        assert abs(nanos(charge) - wh * nanos(FLAT) // 1000) <= nanos("0.01")
+    assert sum(nanos(c) for _, _, c in told) + untold(office) == nanos("26.25")  # 48 kWh
 
 
 def test_a_day_is_told_with_its_groups_its_arrears_and_how_it_is_paid():
