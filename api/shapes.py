@@ -50,6 +50,7 @@ EXAMPLE: dict[str, Any] = {
         "text": "if use goes on as forecast",
     },
     "arrears": None,
+    "plan": None,
     "settingsVersion": 1,
     "source": {"partition": 3, "offsets": {"meter-readings": 181220, "account-settings": 12}},
 }
@@ -113,6 +114,25 @@ class ArrearsShown(_Model):
     overdue_days: dict[str, str] = Field(description="principal by days since the last day to pay")
 
 
+class InstalmentShown(_Model):
+    """All that is to be paid of the month by a day."""
+
+    due_date: str
+    planned: str
+
+
+class PlanShown(_Model):
+    """Where an account stands with its settlement plan this month."""
+
+    instalments: list[InstalmentShown]
+    planned: str = Field(description="to be paid by now")
+    paid: str = Field(description="for this month")
+    used: str = Field(description="exact; the month's bill so far")
+    forecast_month: str
+    shortfall: str = Field(description="to be paid by now and not paid")
+    exposure: str = Field(description="owed with what has been used, less deposit and guarantee")
+
+
 class AccountAnswer(_Model):
     """The live balance forecast of one account, as of its newest counted reading."""
 
@@ -142,6 +162,7 @@ class AccountAnswer(_Model):
     reasons: list[Why]
     next_step: NextStepShown
     arrears: ArrearsShown | None = Field(description="null where nothing is owed")
+    plan: PlanShown | None = Field(description="null without a settlement plan")
     settings_version: int
     source: SourceShown
 

@@ -81,6 +81,14 @@ class DecisionKind(StrEnum):
     PAYMENT_KEPT = "payment-kept"
 
 
+class PlanNoticeKind(StrEnum):
+    """What a customer on a settlement plan is told."""
+
+    INSTALMENT_DUE = "instalment-due"
+    INSTALMENT_MISSED = "instalment-missed"
+    FORECAST_OUTRUNS_PLAN = "forecast-outruns-plan"
+
+
 class Reason(StrEnum):
     """Why an input was refused: the name an operator sees, bounded for metrics labels."""
 
@@ -196,6 +204,21 @@ class Decision(Effect):
 
     kind: str
     detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlanNotice(Effect):
+    """An instalment falls due unpaid, was missed, or the month outruns the plan (`kind`)."""
+
+    kind: str
+    instalment: int
+    due_date: str | None
+    planned_nanos: int
+    paid_nanos: int
+    used_nanos: int
+    forecast_month_nanos: int
+    shortfall_nanos: int
+    exposure_nanos: int
 
 
 @dataclass(frozen=True, slots=True)
