@@ -23,8 +23,29 @@ MAX_DEBTS = 12
 """Claims of an account kept apart: a year of monthly bills.  What is beyond is added to the newest
 one (`scoring.debts`), so no money is lost, only the age of that part is told too young."""
 
+PAYMENTS_MORE = 28
+"""Payment ids remembered beside those in the row, for accounts that pay more than four times in
+`postings.REMEMBERED_DAYS`: together a payment a day."""
+
+MAX_IN_FLIGHT = 8
+"""Payments on their way at one time; one more is refused by name until one of them has landed."""
+
+MAX_INSTALMENTS = 6
+"""Dates of a settlement plan in a month: twice the three that are usual (domain.md 2.5)."""
+
 ANNEX = np.dtype(
     [
+        # settlement plan (scoring.plans)
+        ("plan_month_nanos", "i8"),  # the month's bill as agreed; 0 by forecast
+        ("plan_security_nanos", "i8"),  # deposit and guarantee
+        ("plan_read_nanos", "i8"),  # bill of the month at the first reading after plan_read_day
+        ("plan_read_day", "i4"),  # newest instalment day that has passed in plan_month; 0 none
+        ("plan_month", "i4"),  # month of which plan_told and plan_read speak
+        ("plan_told", "u4"),  # bits of what has been told of that month
+        # payments (scoring.postings)
+        ("payment_hashes", "u8", (PAYMENTS_MORE,)),
+        ("in_flight_hashes", "u8", (MAX_IN_FLIGHT,)),  # 0 none
+        ("in_flight_nanos", "i8", (MAX_IN_FLIGHT,)),  # counted in the ledger until they fail
         # debts, oldest first; what is left of them all is what the ledger lacks (scoring.debts)
         ("debt_nanos", "i8", (MAX_DEBTS,)),  # left of the principal
         ("debt_paid_nanos", "i8", (MAX_DEBTS,)),  # of this principal, to be owed again on reversal
@@ -35,6 +56,11 @@ ANNEX = np.dtype(
         ("debt_month", "i4", (MAX_DEBTS,)),  # billing month as in LEDGER; 0 none
         ("debt_due_day", "i4", (MAX_DEBTS,)),  # last local day to pay in, ordinal; 0 no debt here
         ("debt_until_day", "i4", (MAX_DEBTS,)),  # last local day whose late charge is accrued
+        ("payment_days", "u2", (PAYMENTS_MORE,)),  # as in LEDGER
+        ("plan_shares", "u2", (MAX_INSTALMENTS,)),  # cumulative, in hundredths of a per cent
+        ("plan_days", "u1", (MAX_INSTALMENTS,)),  # of the month, 31 its end; 0 no further one
+        ("plan_mode", "u1"),  # index in PlanMode
+        ("plan_grace_days", "u1"),
     ],
     align=True,
 )

@@ -30,7 +30,12 @@ LEARNED_VERSION = 1
 MAX_ACCOUNT_ID_CHARACTERS = 64
 TARIFF_ID_BYTES = 24
 PAYMENTS_REMEMBERED = 4
-"""Ids of the newest payments are kept to know a repeat; an older repeat is not noticed."""
+"""Payment ids kept in every row to know a repeat; who pays more often keeps the others in an annex
+(`scoring.postings`)."""
+
+GROUP_BYTES = {"industry": 5, "voltage_level": 5, "collector": 8, "area": 12}
+"""The groups by which accounts are watched, and the bytes of a group's code in a row: GB/T 4754
+class, nominal voltage ("220kV"), staff number, area code."""
 
 COUNTED_SLOT_WORDS = 9
 COUNTED_SLOTS = COUNTED_SLOT_WORDS * 64
@@ -48,7 +53,8 @@ LEDGER = np.dtype(
         ("meter_hash", "u8"),
         ("tariff_id", f"S{TARIFF_ID_BYTES}"),
         # ledger
-        ("ledger_nanos", "i8"),  # postings: opening + payments - closed bills
+        ("ledger_nanos", "i8"),  # postings: opening + payments - closed bills - charges
+        ("charged_nanos", "i8"),  # of the open months' bills: what has been told as days' charges
         ("payment_hashes", "u8", (PAYMENTS_REMEMBERED,)),
         # usage; the last index of the pairs: 0 the current billing month, 1 the one before
         ("read_at", "i8"),  # newest fact about energy: the as-of time
@@ -83,6 +89,8 @@ LEDGER = np.dtype(
         ("restore_attempt", "u4"),  # restores sent in this trip episode; `attempt` counts trips
         ("decision_number", "u4"),  # Decisions told about this account so far
         ("warning_hours", "u2", (3,)),  # tier 1, 2, 3
+        ("payment_days", "u2", (PAYMENTS_REMEMBERED,)),  # of each hash: days since 2000-01-01 UTC
+        ("payments_forgotten_day", "u2"),  # newest day of a payment whose id is not kept any more
         ("hour_load", "u2", (24,)),  # load of each local hour in 1/65535 of max_power_w
         ("customer_class", "u1"),  # index in CustomerClass
         ("payment_mode", "u1"),  # index in PaymentMode
@@ -95,6 +103,7 @@ LEDGER = np.dtype(
         ("newest_quality", "u1"),  # Quality of the newest counted reading
         ("attempt", "u1"),
         ("warning_number", "u2"),  # warnings sent in this episode
+        *((name, f"S{size}") for name, size in GROUP_BYTES.items()),
         ("ledger_changed", "u1"),  # a payment or correction came since the last warning
         ("quarantined", "u1"),
     ],
@@ -250,6 +259,10 @@ class Book:
         if len(known) > first:
             self._make_room(first, len(known))
         return np.array(rows, np.int64)
+
+    def annex(self, row: int) -> NDArray[Any] | None:
+        """A copy (1,) of the annex of the account in this row, None if it has none."""
+        return self._annexes.take(np.array([row])).row(0)
 
     def take(self, rows: NDArray[np.int64]) -> Accounts:
         """Copies of these rows, to change and `put` back."""

@@ -8,11 +8,13 @@ in which records are taken, and their facts, are `scoring.scoring`'s.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scoring import decide
+from scoring import debts, decide
+from scoring.book import GROUP_BYTES
+from scoring.day_charges import charge_days
 from scoring.effects import (
     AccountForecast,
     Cause,
@@ -25,8 +27,9 @@ from scoring.effects import (
     RefusedReading,
     Tier,
 )
+from scoring.late_charge import LateChargeRules
 from scoring.outlook import outlook
-from scoring.situation import evidence_of, finite_hours, situation
+from scoring.situation import PAYMENT_MODES, evidence_of, finite_hours, situation
 from scoring.units import MAX_NANOS
 
 if TYPE_CHECKING:
@@ -75,6 +78,7 @@ class World:
     feed: Feed
     rules: SupplyRules
     partition: int
+    late_charges: LateChargeRules = field(default_factory=LateChargeRules)
 
 
 class Turn:
@@ -170,25 +174,38 @@ class Turn:
         self.tell(position, decision)
 
     def tell_days(self, days: DaysClosed, broken: NDArray[np.bool_]) -> None:
-        """Tell the local days that are finished."""
+        """Tell the local days that are finished, and what each has cost."""
         told = np.flatnonzero(~broken[days.position])
-        positions = days.position[told]
-        for position, offset, now, evidence, day, used_wh, estimated_wh in zip(
+        if not len(told):
+            return
+        days = days.chosen(told)
+        tariffs = self.world.tariffs
+        charges = charge_days(self.book, self.rows, self.accounts, self.look, days, tariffs)
+        positions, ledger = days.position, self.accounts.ledger
+        for (
+            position, offset, now, evidence, day, used_wh, estimated_wh, charge, in_ledger, mode,
+            *groups,
+        ) in zip(
             positions.tolist(),
             self.offsets[positions].tolist(),
             self.now[positions].tolist(),
             self._evidence_of(positions),
-            days.day[told].tolist(),
-            days.used_wh[told].tolist(),
-            days.estimated_wh[told].tolist(),
+            days.day.tolist(),
+            days.used_wh.tolist(),
+            days.estimated_wh.tolist(),
+            charges.tolist(),
+            ledger["ledger_nanos"][positions].tolist(),
+            ledger["payment_mode"][positions].tolist(),
+            *(ledger[name][positions].tolist() for name in GROUP_BYTES),
             strict=True,
-        ):
+        ):  # fmt: skip
             account_id, date = self._account_id(position), decide.date_text(day)
             cause = Cause(self.source, self.world.partition, offset)
-            effect_id = f"{account_id}:day:{date}"
             effect = DailyUsage(
-                effect_id, account_id, now, cause, evidence, date, used_wh, estimated_wh
-            )
+                f"{account_id}:day:{date}", account_id, now, cause, evidence, date, used_wh,
+                estimated_wh, charge, max(0, -in_ledger), PAYMENT_MODES[mode].value,
+                *(group.decode() for group in groups),
+            )  # fmt: skip
             self.tell(position, effect)
 
     def _tell_forecasts(self, positions: NDArray[np.int64]) -> None:
@@ -237,11 +254,16 @@ class Turn:
         return self.book.account_ids[int(self.rows[position])]
 
 
-def broken_beliefs(ledger: NDArray[Any]) -> NDArray[np.bool_]:
+def broken_beliefs(accounts: Accounts) -> NDArray[np.bool_]:
     """Accounts of which something is true that cannot be: a belief of this code is wrong."""
+    ledger, annexes = accounts.ledger, accounts.annexes
     used, estimated = ledger["used_wh"], ledger["estimated_wh"]
-    return np.asarray(
+    broken = np.asarray(
         ((used < 0) | (estimated < 0) | (estimated > used)).any(axis=(1, 2))
         | (ledger["day_wh"] < 0)
         | (np.abs(ledger["ledger_nanos"]) > MAX_NANOS)
     )
+    if len(annexes):
+        lack = np.maximum(0, -ledger["ledger_nanos"][annexes.position])
+        broken[annexes.position] |= debts.owed_nanos(annexes.rows) != lack
+    return broken

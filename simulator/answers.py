@@ -25,9 +25,14 @@ class Answer(NamedTuple):
 
     balance_nanos: int
     ledger_nanos: int
+    bill_nanos: int
+    """Of the open months."""
+
     read_at: int
     used_wh: tuple[tuple[int, ...], tuple[int, ...]]
     is_quarantined: bool
+    charged_nanos: int
+    """Of the open months' bills: what has been told as days' charges."""
 
 
 def book_of(records: Sequence[Any]) -> Book:
@@ -57,9 +62,11 @@ def answers(book: Book, tariffs: Tariffs) -> dict[str, Answer]:
         account_id: Answer(
             int(said.balance_nanos[row]),
             int(book.ledger["ledger_nanos"][row]),
+            int(said.bill_nanos[row] + said.previous_bill_nanos[row]),
             int(book.ledger["read_at"][row]),
             tuple(tuple(month.tolist()) for month in book.ledger["used_wh"][row]),  # type: ignore[arg-type]
             bool(book.ledger["quarantined"][row]),
+            int(book.ledger["charged_nanos"][row]),
         )
         for row, account_id in enumerate(book.account_ids)
     }

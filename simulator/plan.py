@@ -61,6 +61,7 @@ class Plan:
     large_credit_days: float = 3.0  # of their use, agreed in the contract
     approved_share: float = 0.7  # of notices to large customers, after which a person approves
     forgetful_share: float = 0.15
+    bookkeeping_share: float = 0.0  # of accounts with old debts, corrections, failing payments
 
 
 @dataclass(slots=True)

@@ -55,7 +55,7 @@ STEP_HOURS = (2, 5, 7, 10, 13, 24)
 """Steps of a day, UTC: several within the trip windows of Shanghai, Johannesburg and London."""
 FIRST_MONDAY = 1_767_571_200  # 2026-01-05T00:00Z
 WEEK = 7 * DAY
-OBSERVED = frozenset(EFFECT_TOPICS) - {"daily-usage", "account-forecasts"}
+OBSERVED = frozenset(EFFECT_TOPICS) - {"daily-usage", "account-forecasts", "plan-notices"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +105,7 @@ def plan_of(seed: int) -> Plan:
         held_share=0.1,
         horizon_days=4.0,
         forgetful_share=0.5,
+        bookkeeping_share=0.4,
         large_share=0.6 if is_works else LARGE_SHARE,
         large_credit_days=0.1,
     )

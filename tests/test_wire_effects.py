@@ -18,6 +18,7 @@ from scoring.effects import (
     Effect,
     Evidence,
     LowBalanceWarning,
+    PlanNotice,
     RestoreCommand,
     Tier,
     TripCommand,
@@ -41,6 +42,19 @@ EFFECTS: list[Effect] = [
     RestoreCommand(f"{HOME}:restore:1:1", *WHO, "3.31.0.5", 0, 1, f"{HOME}:trip:1:1", "paid"),
     Decision(f"{HOME}:held:1", *WHO, "held", "why"),
     DailyUsage(f"{HOME}:day:2026-07-01", *WHO, "2026-07-01", 12_000, 40),
+    PlanNotice(
+        f"{HOME}:plan:2026-07:instalment-due:1",
+        *WHO,
+        "instalment-due",
+        1,
+        "2026-07-10",
+        3 * 10**12,
+        10**12,
+        9 * 10**11,
+        10**13,
+        2 * 10**12,
+        0,
+    ),
     AccountForecast(f"{HOME}:forecast:1234", *WHO, 9_000, 10**10, 10**11, 99.25, Tier.LOWEST),
 ]
 

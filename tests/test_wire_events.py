@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scoring.debts import Pays
 from scoring.effects import Reason
 from scoring.events import (
     AccountSettings,
     Action,
     CustomerClass,
+    Groups,
     MeterSettings,
     NoticeDelivered,
     OperatorActed,
+    PaymentKind,
     PaymentMode,
     PaymentReceived,
+    Plan,
+    PlanMode,
     Protection,
     SettingsChanged,
     Switch,
@@ -49,11 +55,24 @@ SETTINGS = AccountSettings(
     reconnect_min_nanos=-1,
     protections=(Protection.PROTECTED, Protection.LIFE_SUPPORT),
     direct_close_agreed=True,
+    groups=Groups("3110", "10kV", "c-017", "山东06"),
 )
+ON_PLAN = replace(
+    SETTINGS, payment_mode=PaymentMode.PLAN,
+    plan=Plan(PlanMode.READING, ((15, 5_000), (31, 10_000)), 5, 10**13, 10**12, 0),
+)  # fmt: skip
 EVENTS = [
     SettingsChanged(HOME, 7, STAMPED_AT, SETTINGS),
+    SettingsChanged(HOME, 7, STAMPED_AT, ON_PLAN),
     PaymentReceived(HOME, 7, STAMPED_AT, "p-1", 100_000_000_001, 1_782_836_100),
     PaymentReceived(HOME, 7, STAMPED_AT, "p-2", -5, 1_782_836_100),
+    PaymentReceived(HOME, 7, STAMPED_AT, "t-1", 5, 1_782_836_100, PaymentKind.IN_FLIGHT),
+    PaymentReceived(HOME, 7, STAMPED_AT, "t-1", 0, 1_782_836_100, PaymentKind.FAILED),
+    PaymentReceived(HOME, 7, STAMPED_AT, "p-3", 5, 1_782_836_100, pays=2026 * 12 + 4),
+    PaymentReceived(HOME, 7, STAMPED_AT, "p-4", 5, 1_782_836_100, pays=Pays.LATE_CHARGE),
+    PaymentReceived(
+        HOME, 7, STAMPED_AT, "o-1", -5, 1_782_836_100, PaymentKind.OPENING_BALANCE, due_day=739_000
+    ),
     SwitchReported(
         HOME, 7, STAMPED_AT, f"{HOME}:trip:1:1", Switch.DISCONNECTED, True, 1_782_836_100
     ),
@@ -86,8 +105,12 @@ def settings_body(**changes: Any) -> dict[str, Any]:
     return json.loads(wire.encode_event(EVENTS[0]).value) | changes
 
 
+def plan_body(**changes: Any) -> dict[str, Any]:
+    return settings_body(paymentMode="plan", plan=changes)
+
+
 def payment(**changes: Any) -> dict[str, Any]:
-    return json.loads(wire.encode_event(EVENTS[1]).value) | changes
+    return json.loads(wire.encode_event(EVENTS[2]).value) | changes
 
 
 CONTROL_REFUSED = [
@@ -108,6 +131,39 @@ CONTROL_REFUSED = [
      Reason.WRONG_SHAPE),
     ("credit below zero", topics.ACCOUNT_SETTINGS, settings_body(creditLimit="-1.00"),
      Reason.AMOUNT_OUT_OF_RANGE),
+    ("a kind nobody knows", topics.PAYMENTS, payment(kind="gift"), Reason.WRONG_SHAPE),
+    ("a landing with an amount", topics.PAYMENTS, payment(kind="settled"), Reason.WRONG_SHAPE),
+    ("no amount", topics.PAYMENTS, payment(amount=None), Reason.WRONG_SHAPE),
+    ("less than nothing on its way", topics.PAYMENTS, payment(kind="in-flight", amount="-1.00"),
+     Reason.AMOUNT_OUT_OF_RANGE),
+    ("costs of nothing", topics.PAYMENTS, payment(kind="collection-costs", amount="0.00"),
+     Reason.AMOUNT_OUT_OF_RANGE),
+    ("a thirteenth month", topics.PAYMENTS, payment(pays="2026-13"), Reason.WRONG_SHAPE),
+    ("a payment with a day to pay", topics.PAYMENTS, payment(dueOn="2026-05-20"),
+     Reason.WRONG_SHAPE),
+    ("a day that is none", topics.PAYMENTS, payment(kind="adjustment", dueOn="2026-02-30"),
+     Reason.WRONG_SHAPE),
+    ("a day to pay long ago", topics.PAYMENTS, payment(kind="adjustment", dueOn="1999-02-03"),
+     Reason.AMOUNT_OUT_OF_RANGE),
+    ("a long collector", topics.ACCOUNT_SETTINGS,
+     settings_body(groups={"collector": "c" * 9}), Reason.WRONG_SHAPE),
+    ("a long area in Chinese", topics.ACCOUNT_SETTINGS,
+     settings_body(groups={"area": "山东省济南"}), Reason.WRONG_SHAPE),
+    ("a plan for a prepaid account", topics.ACCOUNT_SETTINGS, settings_body(plan={}),
+     Reason.WRONG_SHAPE),
+    ("a plan whose shares fall", topics.ACCOUNT_SETTINGS, plan_body(
+        instalments=[{"day": 10, "share": "0.6"}, {"day": 20, "share": "0.3"}]),
+     Reason.WRONG_SHAPE),
+    ("a plan whose days do not rise", topics.ACCOUNT_SETTINGS, plan_body(
+        instalments=[{"day": 20, "share": "0.3"}, {"day": 20, "share": "0.6"}]),
+     Reason.WRONG_SHAPE),
+    ("more than the whole", topics.ACCOUNT_SETTINGS, plan_body(
+        instalments=[{"day": 20, "share": "1.2"}]), Reason.WRONG_SHAPE),
+    ("no instalment", topics.ACCOUNT_SETTINGS, plan_body(instalments=[]), Reason.WRONG_SHAPE),
+    ("a deposit below zero", topics.ACCOUNT_SETTINGS, plan_body(deposit="-1.00"),
+     Reason.AMOUNT_OUT_OF_RANGE),
+    ("a group nobody knows", topics.ACCOUNT_SETTINGS, settings_body(groups={"mood": "good"}),
+     Reason.WRONG_SHAPE),
     ("no JSON", topics.TICKS, b"now", Reason.NOT_JSON),
 ]  # fmt: skip
 
