@@ -92,7 +92,7 @@ def _today_nanos(
     tariffs: Tariffs, version: NDArray[np.int64], charge: NDArray[np.float64], ahead: Forecast
 ) -> NDArray[np.int64]:
     """Today's whole charge: its energy at the price of its rest, and a day's standing charge."""
-    standing = tariffs.standing_nanos[version]
+    standing = tariffs.daily_nanos[version]
     rest_wh = ahead.ahead_wh[:, 0]
     energy = charge[:, 0] - np.where(ahead.today_is_new, standing, 0)
     whole = energy * (ahead.today_wh / np.maximum(rest_wh, 1))
