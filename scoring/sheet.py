@@ -132,9 +132,10 @@ class TariffSheet:
     notes: str = ""
 
     @property
-    def valid_from_month(self) -> int:
-        """The first billing month of this version, year x 12 + month - 1."""
-        return self.valid_from.year * 12 + self.valid_from.month - 1
+    def first_whole_month(self) -> int:
+        """The first month (year x 12 + month - 1) that lies in this version from its first day."""
+        first = self.valid_from
+        return first.year * 12 + first.month - (first.day == 1)
 
     def label(self, name: str) -> str:
         """How customers and clerks call a rate period, component or line; the name if unknown."""

@@ -114,7 +114,7 @@ class Tariffs(PriceColumns):
             sheet = self._sheets[version]
             self.tariff_of_version[version] = self._number[tariff_id]
             self.next_version_month[version] = later.get(tariff_id, calendar.END_YEAR * 12)
-            later[tariff_id] = sheet.valid_from_month
+            later[tariff_id] = sheet.first_whole_month
 
     def _stack_tariffs(self) -> None:
         rows = len(self._number) + 1
@@ -131,8 +131,7 @@ class Tariffs(PriceColumns):
             dated[number].append((day, sheet))
             self._zone[number] = zones.index(sheet.zone)
             # the version in force on the first day of a month
-            first = sheet.valid_from_month - FIRST_MONTH + (sheet.valid_from.day > 1)
-            self._version_of_month[number, first:] = version
+            self._version_of_month[number, sheet.first_whole_month - FIRST_MONTH :] = version
             if sheet.valid_to is not None:
                 ended = sheet.valid_to.year * 12 + sheet.valid_to.month - FIRST_MONTH
                 self._version_of_month[number, ended:] = -1
