@@ -279,7 +279,7 @@ def _levies(
     for i in range(MAX_LEVIES):
         per_kwh, ppm, of = terms["levy"][:, i], terms["levy_ppm"][:, i], terms["levy_of"][:, i]
         if not (per_kwh.any() or ppm.any()):
-            break
+            continue
         base = sum(np.where(of[:, b], line, 0) for b, line in enumerate(bases))
         base = base + np.where(of[:, len(bases)], levies[:i].sum(axis=0), 0)
         flat = rounded(priced(all_wh, per_kwh[:, 0], per_kwh[:, 1]), quantum)
