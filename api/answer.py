@@ -18,6 +18,7 @@ import numpy as np
 
 from api.words import HOLD_WORDS
 from scoring.book import LEDGER
+from scoring.debts import ARREARS, OVERDUE_DAYS, arrears, owed_nanos
 from scoring.effects import Hold, Stage, Tier
 from scoring.events import PaymentMode, Source, Switch
 from scoring.rules import next_window
@@ -142,6 +143,7 @@ def answer(view: View, row: int, rules: SupplyRules) -> bytes:
             "switch": SWITCH_NAMES[shown.switch],
             "reasons": reasons(shown.holds),
             "nextStep": {"step": step.step, "at": _time(step.at, zone), "text": step.text},
+            "arrears": _arrears(view, row, shown, zone),
             "settingsVersion": shown.settings_version,
             "source": {
                 "partition": partition,
@@ -155,6 +157,34 @@ def answer(view: View, row: int, rules: SupplyRules) -> bytes:
             },
         }
     )
+
+
+def _arrears(view: View, row: int, shown: Shown, zone: tzinfo | None) -> dict[str, Any] | None:
+    """What is owed by age, as of the newest reading; None of an account that owes nothing."""
+    annex = view.book.annex(row)
+    if annex is None:
+        return None
+    as_of = datetime.fromtimestamp(shown.read_at, zone or UTC).date()
+    aged = dict(
+        zip(
+            ARREARS.names or (),
+            arrears(annex, np.array([as_of.toordinal()]))[0].item(),
+            strict=True,
+        )
+    )
+    if not owed_nanos(annex)[0]:
+        return None
+    days = [f"{least}-{most}" if most < 2**31 else f"{least}-" for least, most in OVERDUE_DAYS]
+    overdue = map(decimal_text, aged["overdue_nanos"].tolist())
+    return {
+        "owed": decimal_text(owed_nanos(annex)[0]),
+        "current": decimal_text(aged["current_nanos"]),
+        "earlierMonths": decimal_text(aged["earlier_months_nanos"]),
+        "carriedOver": decimal_text(aged["carried_over_nanos"]),
+        "lateCharge": decimal_text(aged["late_charge_nanos"]),
+        "costs": decimal_text(aged["costs_nanos"]),
+        "overdueDays": dict(zip(days, overdue, strict=True)),
+    }
 
 
 def _about(view: View, row: int) -> tuple[Shown, Looked, Place]:

@@ -49,6 +49,7 @@ EXAMPLE: dict[str, Any] = {
         "at": "2026-07-17T18:00:00+08:00",
         "text": "if use goes on as forecast",
     },
+    "arrears": None,
     "settingsVersion": 1,
     "source": {"partition": 3, "offsets": {"meter-readings": 181220, "account-settings": 12}},
 }
@@ -96,6 +97,22 @@ class SourceShown(_Model):
     offsets: dict[str, int]
 
 
+class ArrearsShown(_Model):
+    """What is owed, by when it was to be paid and by days since, as of the newest reading.
+
+    `current` is to be paid in the running month or later (本月欠费), `earlierMonths` was in this
+    year (本年往月欠费), `carriedOver` in an earlier one (陈欠电费).
+    """
+
+    owed: str
+    current: str
+    earlier_months: str
+    carried_over: str
+    late_charge: str = Field(description="posted and not paid (电费违约金)")
+    costs: str = Field(description="of collection")
+    overdue_days: dict[str, str] = Field(description="principal by days since the last day to pay")
+
+
 class AccountAnswer(_Model):
     """The live balance forecast of one account, as of its newest counted reading."""
 
@@ -124,6 +141,7 @@ class AccountAnswer(_Model):
     switch: SwitchName
     reasons: list[Why]
     next_step: NextStepShown
+    arrears: ArrearsShown | None = Field(description="null where nothing is owed")
     settings_version: int
     source: SourceShown
 

@@ -20,13 +20,8 @@ from scoring.sheet import TariffSheet, TariffSheetInvalid, sheet_from_dict
 from scoring.situation import zone_named
 from scoring.tariff import Tariffs
 from streams import wire
-from streams.rows import (
-    Taken,
-    adopt_learned_rows,
-    adopt_ledger_rows,
-    decode_learned_rows,
-    decode_ledger_rows,
-)
+from streams.rightful import Taken, adopt_learned_rows, adopt_ledger_rows
+from streams.rows import decode_learned_rows, decode_ledger_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -9,14 +9,13 @@ never changes a balance.  What a bill costs is told in `scoring.bill`, what was 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from hashlib import blake2b
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from scoring.bill import bill, billable_version
-from scoring.units import MAX_NANOS, SECONDS_PER_DAY
+from scoring.units import SECONDS_PER_DAY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,8 +28,11 @@ LATE_DATA_HORIZON_SECONDS = 5 * SECONDS_PER_DAY
 """How long after its end a month stays open for late readings: five days (domain.md 5, 6)."""
 
 
-class LedgerOutOfRange(ValueError):  # noqa: N818 - a named refusal, not a program error
-    """A posting would carry a ledger past MAX_NANOS."""
+@dataclass(slots=True)
+class BillsClosed:
+    """Bills that were posted to ledgers, oldest first: (position in the block, month, nanos)."""
+
+    entries: list[tuple[int, int, int]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,11 @@ def _whole_bill(
 
 
 def close_months(
-    ledger: NDArray[Any], tariffs: Tariffs, index: NDArray[np.int64], at: NDArray[np.int64]
+    ledger: NDArray[Any],
+    tariffs: Tariffs,
+    index: NDArray[np.int64],
+    at: NDArray[np.int64],
+    closed: BillsClosed | None = None,
 ) -> NDArray[np.bool_]:
     """Make the month of `at` - 1 s each account's current month, before its energy is counted.
 
@@ -139,7 +145,8 @@ def close_months(
     behind it, and months without a reading in between (their standing charge), is posted to the
     ledger.  The month before is closed once `at` is LATE_DATA_HORIZON_SECONDS into the current
     one, but never in the call that made it the previous month: the very next reading's energy may
-    still belong to it.  A balance as of `at` is the same before and after.
+    still belong to it.  A balance as of `at` is the same before and after.  Posted bills are noted
+    in `closed`.
 
     False, and the account unchanged, where a month to be posted has no tariff version: its bill
     is unknown, and posting nothing would give the energy away.
@@ -155,24 +162,28 @@ def close_months(
     ready = np.ones(len(ledger), np.bool_)
     rows = np.flatnonzero(in_month & (ledger["previous_month_open"] == 1) & (at > late))
     if len(rows):
-        ready[rows] = _on_copies(ledger, tariffs, index, rows, _close_previous)
+        ready[rows] = _on_copies(ledger, tariffs, index, rows, _close_previous, closed)
     rows = np.flatnonzero(goal > month)
     while len(rows):
-        done = _on_copies(ledger, tariffs, index, rows, _next_month)
+        done = _on_copies(ledger, tariffs, index, rows, _next_month, closed)
         ready[rows] = done
         rows = rows[done & (ledger["month"][rows] < goal[rows])]
     return ready
 
 
 def close_previous(
-    ledger: NDArray[Any], tariffs: Tariffs, index: NDArray[np.int64]
+    ledger: NDArray[Any],
+    tariffs: Tariffs,
+    index: NDArray[np.int64],
+    closed: BillsClosed | None = None,
 ) -> NDArray[np.bool_]:
     """Close the month before now, where it is open; to be called before a tariff changes.
 
     The tariff of its time then prices it; the current month is priced by the new one from its
     first day.  False, and the account unchanged, where it has no version (see `close_months`).
     """
-    return _on_copies(ledger, tariffs, index, np.arange(len(ledger)), _close_previous)
+    every = np.arange(len(ledger))
+    return _on_copies(ledger, tariffs, index, every, _close_previous, closed)
 
 
 def _on_copies(
@@ -181,10 +192,18 @@ def _on_copies(
     index: NDArray[np.int64],
     rows: NDArray[np.int64],
     step: Callable[[NDArray[Any], Tariffs, NDArray[np.int64]], NDArray[np.bool_]],
+    closed: BillsClosed | None,
 ) -> NDArray[np.bool_]:
     """Take a step with some rows and put back those with which it succeeded."""
     block = ledger[rows]
     done = step(block, tariffs, index[rows])
+    if closed is not None:
+        before, after = ledger[rows], block
+        posted = before["ledger_nanos"] - after["ledger_nanos"]
+        months = before["month"].astype(np.int64) - 1
+        few = np.flatnonzero(done & (posted != 0))
+        columns = (rows[few].tolist(), months[few].tolist(), posted[few].tolist())
+        closed.entries += zip(*columns, strict=True)
     ledger[rows[done]] = block[done]
     return done
 
@@ -200,6 +219,7 @@ def _close_previous(
     )
     before = _used_before_current(ledger, month)
     ledger["ledger_nanos"] -= np.where(is_open, posted, 0)
+    ledger["charged_nanos"] -= np.where(is_open, posted, 0)
     ledger["year_used_before_wh"] = before
     ledger["used_wh"][:, 1] = 0
     ledger["estimated_wh"][:, 1] = 0
@@ -222,28 +242,3 @@ def _next_month(
     ledger["previous_month_open"] = 1
     ledger["month"] += 1
     return done
-
-
-def payment_hash(payment_id: str) -> int:
-    """The 64 bits by which a payment is known again; never 0, which stands for none."""
-    return int.from_bytes(blake2b(payment_id.encode(), digest_size=8).digest(), "big") or 1
-
-
-def post_payment(ledger: NDArray[Any], payment_id: str, amount_nanos: int) -> bool:
-    """Add a payment to the one account's ledger; False, and nothing changed, if it is a repeat.
-
-    Negative amounts are reversals.  The newest PAYMENTS_REMEMBERED ids are known.  Raises
-    LedgerOutOfRange, and changes nothing, if the ledger could not hold the sum.
-    """
-    known = ledger["payment_hashes"][0]
-    number = np.uint64(payment_hash(payment_id))
-    if number in known:
-        return False
-    after = int(ledger["ledger_nanos"][0]) + int(amount_nanos)
-    if abs(after) > MAX_NANOS:
-        raise LedgerOutOfRange(f"{amount_nanos} nanos more would be {after}")
-    known[1:] = known[:-1].copy()
-    known[0] = number
-    ledger["ledger_nanos"][0] = after
-    ledger["ledger_changed"][0] = 1
-    return True

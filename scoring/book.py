@@ -2,6 +2,7 @@
 
 One Book per partition: account id -> row number, and two arrays of rows with different lives
 (DESIGN D9): *ledger* rows must survive anything, *learned* rows may be lost and learned again.
+What only some accounts need has a row of its own beside the ledger's (`scoring.annex`).
 Columns are read by name; the layout is row by row, because a reading touches most columns of one
 account: taking and putting whole rows cost 0.2 microseconds, ninety separate columns 1.7
 (ARCHITECTURE, "Rows, not columns, in memory").  The bytes of a row are what `streams` makes
@@ -10,11 +11,12 @@ durable; the rules that change a row live in usage, balance, forecast and decide
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scoring.annex import Annexes, AnnexStore
 from scoring.events import MAX_RATE_PERIODS, Source
 
 if TYPE_CHECKING:
@@ -22,13 +24,18 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-LEDGER_VERSION = 1
+LEDGER_VERSION = 2
 LEARNED_VERSION = 1
 
 MAX_ACCOUNT_ID_CHARACTERS = 64
 TARIFF_ID_BYTES = 24
 PAYMENTS_REMEMBERED = 4
-"""Ids of the newest payments are kept to know a repeat; an older repeat is not noticed."""
+"""Payment ids kept in every row to know a repeat; who pays more often keeps the others in an annex
+(`scoring.postings`)."""
+
+GROUP_BYTES = {"industry": 5, "voltage_level": 5, "collector": 8, "area": 12}
+"""The groups by which accounts are watched, and the bytes of a group's code in a row: GB/T 4754
+class, nominal voltage ("220kV"), staff number, area code."""
 
 COUNTED_SLOT_WORDS = 9
 COUNTED_SLOTS = COUNTED_SLOT_WORDS * 64
@@ -46,7 +53,8 @@ LEDGER = np.dtype(
         ("meter_hash", "u8"),
         ("tariff_id", f"S{TARIFF_ID_BYTES}"),
         # ledger
-        ("ledger_nanos", "i8"),  # postings: opening + payments - closed bills
+        ("ledger_nanos", "i8"),  # postings: opening + payments - closed bills - charges
+        ("charged_nanos", "i8"),  # of the open months' bills: what has been told as days' charges
         ("payment_hashes", "u8", (PAYMENTS_REMEMBERED,)),
         # usage; the last index of the pairs: 0 the current billing month, 1 the one before
         ("read_at", "i8"),  # newest fact about energy: the as-of time
@@ -81,6 +89,8 @@ LEDGER = np.dtype(
         ("restore_attempt", "u4"),  # restores sent in this trip episode; `attempt` counts trips
         ("decision_number", "u4"),  # Decisions told about this account so far
         ("warning_hours", "u2", (3,)),  # tier 1, 2, 3
+        ("payment_days", "u2", (PAYMENTS_REMEMBERED,)),  # of each hash: days since 2000-01-01 UTC
+        ("payments_forgotten_day", "u2"),  # newest day of a payment whose id is not kept any more
         ("hour_load", "u2", (24,)),  # load of each local hour in 1/65535 of max_power_w
         ("customer_class", "u1"),  # index in CustomerClass
         ("payment_mode", "u1"),  # index in PaymentMode
@@ -93,6 +103,7 @@ LEDGER = np.dtype(
         ("newest_quality", "u1"),  # Quality of the newest counted reading
         ("attempt", "u1"),
         ("warning_number", "u2"),  # warnings sent in this episode
+        *((name, f"S{size}") for name, size in GROUP_BYTES.items()),
         ("ledger_changed", "u1"),  # a payment or correction came since the last warning
         ("quarantined", "u1"),
     ],
@@ -126,24 +137,37 @@ class Accounts:
     """Copies of some accounts' rows, side by side, to be changed together; length n each.
 
     `tariff_index` is the tariff's number in the `Tariffs` of this process, -1 unknown: never
-    durable, looked up from `ledger["tariff_id"]` again in every process.
+    durable, looked up from `ledger["tariff_id"]` again in every process.  `annexes` are those of
+    the accounts that have one, most often none.
     """
 
     ledger: NDArray[Any]
     learned: NDArray[Any]
     tariff_index: NDArray[np.int64]
+    annexes: Annexes = field(default_factory=Annexes.none)
 
     def __len__(self) -> int:
         return len(self.ledger)
 
     def take(self, index: NDArray[Any]) -> Accounts:
         """Copies of these accounts."""
-        return Accounts(self.ledger[index], self.learned[index], self.tariff_index[index])
+        annexes = self.annexes.take(index, len(self)) if len(self.annexes) else Annexes.none()
+        return Accounts(self.ledger[index], self.learned[index], self.tariff_index[index], annexes)
 
-    def put(self, index: NDArray[Any], part: Accounts) -> None:
-        """Write a changed part back."""
-        self.ledger[index] = part.ledger
-        self.learned[index] = part.learned
+    def one(self, position: int) -> Accounts:
+        """A view of the one account at this position: what is changed in it is changed here.
+
+        Only an annex that it had not before must be kept by `keep_annex`.
+        """
+        here = slice(position, position + 1)
+        annex = self.annexes.row(position) if len(self.annexes) else None
+        annexes = Annexes.none() if annex is None else Annexes(np.zeros(1, np.int64), annex)
+        return Accounts(self.ledger[here], self.learned[here], self.tariff_index[here], annexes)
+
+    def keep_annex(self, position: int, one: Accounts) -> None:
+        """Take up the annex that the `one` account at this position has been given."""
+        if len(one.annexes):
+            self.annexes.make(position)[:] = one.annexes.rows
 
 
 class Book:
@@ -165,6 +189,7 @@ class Book:
         self._ledger = empty_ledger(self.FIRST_CAPACITY)
         self._learned = np.zeros(self.FIRST_CAPACITY, LEARNED)
         self._tariff_index = np.full(self.FIRST_CAPACITY, -1, np.int64)
+        self._annexes = AnnexStore(self.FIRST_CAPACITY)
 
     def __len__(self) -> int:
         return len(self.account_ids)
@@ -204,12 +229,17 @@ class Book:
             self.account_ids.append(account_id)
         return row
 
+    def annex(self, row: int) -> NDArray[Any] | None:
+        """A copy (1,) of the annex of the account in this row, None if it has none."""
+        return self._annexes.take(np.array([row])).row(0)
+
     def take(self, rows: NDArray[np.int64]) -> Accounts:
         """Copies of these rows, to change and `put` back."""
         return Accounts(
             self._words(self._ledger)[rows].view(LEDGER).reshape(-1),
             self._words(self._learned)[rows].view(LEARNED).reshape(-1),
             self._tariff_index[rows],
+            self._annexes.take(rows),
         )
 
     def put(self, rows: NDArray[np.int64], accounts: Accounts) -> None:
@@ -217,6 +247,18 @@ class Book:
         self._words(self._ledger)[rows] = self._words(accounts.ledger)
         self._words(self._learned)[rows] = self._words(accounts.learned)
         self._tariff_index[rows] = accounts.tariff_index
+        self._annexes.put(rows, accounts.annexes)
+
+    def adopt(
+        self,
+        rows: NDArray[np.int64],
+        ledger: NDArray[Any],
+        place: NDArray[np.int64],
+        annexes: Annexes,
+    ) -> None:
+        """Let these rows be what a log has at these places, annexes too; each row at most once."""
+        self._words(self._ledger)[rows] = self._words(ledger)[place]
+        self._annexes.put(rows, annexes.take(place, len(ledger)))
 
     @staticmethod
     def _words(rows: NDArray[Any]) -> NDArray[np.uint64]:
@@ -232,3 +274,4 @@ class Book:
         ):
             fresh[:size] = getattr(self, name)[:size]
             setattr(self, name, fresh)
+        self._annexes.grow(capacity)

@@ -78,6 +78,7 @@ class DecisionKind(StrEnum):
     FIELD_ORDER_WITHDRAWN = "field-order-withdrawn"
     CONNECTED_BY_OTHERS = "connected-by-others"
     APPROVAL_NOT_NEEDED = "approval-not-needed"
+    PAYMENT_KEPT = "payment-kept"
 
 
 class Reason(StrEnum):
@@ -107,6 +108,9 @@ class Reason(StrEnum):
     TARIFF_SHEET_INVALID = "tariff_sheet_invalid"
     ACCOUNT_QUARANTINED = "account_quarantined"
     LIMIT_REACHED = "limit_reached"
+    PAID_IN_FUTURE = "paid_in_future"
+    PAYMENT_TOO_OLD = "payment_too_old"
+    UNKNOWN_PAYMENT = "unknown_payment"
 
 
 @dataclass(frozen=True, slots=True)

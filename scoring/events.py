@@ -56,6 +56,22 @@ class PaymentMode(StrEnum):
     PLAN = "plan"
 
 
+class PaymentKind(StrEnum):
+    """What a record of `payments` says; all but the landings carry an amount and an id of its own.
+
+    A negative payment is a reversal.  One on its way counts for the customer until it fails.
+    Corrections and opening balances are in the customer's favour if positive.
+    """
+
+    PAYMENT = "payment"
+    IN_FLIGHT = "in-flight"
+    SETTLED = "settled"
+    FAILED = "failed"
+    ADJUSTMENT = "adjustment"
+    OPENING_BALANCE = "opening-balance"
+    COLLECTION_COSTS = "collection-costs"
+
+
 class CustomerClass(StrEnum):
     """Who the customer is, as far as rules differ (domain.md 6)."""
 
@@ -131,6 +147,19 @@ class MeterSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Groups:
+    """The groups in which an account's usage and money are watched; "" where it is in none."""
+
+    industry: str = ""
+    voltage_level: str = ""
+    collector: str = ""
+    area: str = ""
+
+
+NO_GROUPS = Groups()
+
+
+@dataclass(frozen=True, slots=True)
 class AccountSettings:
     """The terms of one account, whole each time (the newest replaces all)."""
 
@@ -146,6 +175,7 @@ class AccountSettings:
     reconnect_min_nanos: int = 0
     protections: tuple[Protection, ...] = ()
     direct_close_agreed: bool = False
+    groups: Groups = NO_GROUPS
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,11 +196,18 @@ class SettingsChanged(Event):
 
 @dataclass(frozen=True, slots=True)
 class PaymentReceived(Event):
-    """Money for the account; negative for a reversal."""
+    """Money for the account, or a posting that is no bill (see `PaymentKind`).
+
+    `pays` says what the customer pays with it: a `debts.Pays`, or a billing month; of a correction
+    it is the month corrected.  `due_day` is the last day to pay a claim it makes (0: by the rules).
+    """
 
     payment_id: str
     amount_nanos: int
     paid_at: int
+    kind: PaymentKind = PaymentKind.PAYMENT
+    pays: int = 0
+    due_day: int = 0
 
 
 @dataclass(frozen=True, slots=True)

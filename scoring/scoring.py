@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scoring import balance, decide, forecast, usage
-from scoring.book import Accounts
-from scoring.effects import Reason, RefusedReading
+from scoring import balance, decide, forecast, postings, usage
+from scoring.effects import DecisionKind, Reason, RefusedReading
 from scoring.events import (
     NoticeDelivered,
     OperatorActed,
@@ -23,8 +22,10 @@ from scoring.events import (
     Source,
     SwitchReported,
 )
+from scoring.situation import decision
 from scoring.terms import enter
 from scoring.turn import Scored, Turn, World, broken_beliefs
+from scoring.units import money_text
 from scoring.validation import REASONS, Outcome, check
 
 if TYPE_CHECKING:
@@ -142,9 +143,12 @@ def _score_turn(book: Book, readings: Readings, world: World, scored: Scored) ->
     if not accepted.all():
         _tell_refused(scored, readings, checked)
         accounts, checked = accounts.take(accepted), checked.take(accepted)
+    closed, read_at = balance.BillsClosed(), checked.readings.read_at
     ready = balance.close_months(
-        accounts.ledger, world.tariffs, accounts.tariff_index, checked.readings.read_at
+        accounts.ledger, world.tariffs, accounts.tariff_index, read_at, closed
     )
+    if closed.entries:
+        postings.post_bills(accounts, closed, read_at, world.tariffs, world.late_charges)
     if not ready.all():
         _refuse(scored, checked.readings.take(~ready), Reason.UNKNOWN_TARIFF)
         accounts, checked = accounts.take(ready), checked.take(ready)
@@ -164,7 +168,7 @@ def _score_turn(book: Book, readings: Readings, world: World, scored: Scored) ->
         accounts, rows, Source.READINGS, readings.source_offset, readings.received_at,
         book, world, scored,
     )  # fmt: skip
-    broken = broken_beliefs(ledger)
+    broken = broken_beliefs(accounts)
     turn.tell_days(days, broken)
     is_learned = np.zeros(len(rows), np.bool_)
     is_learned[learned] = True
@@ -184,18 +188,16 @@ def _score_event_turn(
     accounts, source = book.take(rows), SOURCE_OF[type(events[0])]
     entered, days = np.zeros(len(events), np.bool_), []
     for i, event in enumerate(events):
-        one = Accounts(
-            accounts.ledger[i : i + 1],
-            accounts.learned[i : i + 1],
-            accounts.tariff_index[i : i + 1],
-        )
+        one = accounts.one(i)
         if event.source_offset <= one.ledger["source_offset"][0, source]:
             scored.count("already_counted", 1)
             continue
-        done = enter(one, event, world.tariffs)
+        done = enter(one, event, world.tariffs, world.late_charges)
         for reason in filter(None, (done.refused, done.final_refused)):
             scored.refusals.append(RefusedReading(event.source_offset, int(rows[i]), reason))
+        scored.count("repeated", int(done.is_repeat))
         if done.refused is None:
+            accounts.keep_annex(i, one)
             one.ledger["source_offset"][0, source] = event.source_offset
             entered[i] = True
             days.append(done.days.of(np.array([int(entered[:i].sum())])))
@@ -210,9 +212,21 @@ def _score_event_turn(
     for position, event in enumerate(taken):
         if isinstance(event, SwitchReported | OperatorActed | NoticeDelivered):
             turn.take(position, decide.on_event(turn.here(position), event))
-    broken = broken_beliefs(turn.accounts.ledger)
+        elif isinstance(event, PaymentReceived):
+            _tell_if_kept(turn, position, event)
+    broken = broken_beliefs(turn.accounts)
     turn.decide(turn.screen() & ~broken)
     turn.put(broken)
+
+
+def _tell_if_kept(turn: Turn, position: int, paid: PaymentReceived) -> None:
+    """Money for an account whose terms nobody has stated yet is kept for it, and told by name."""
+    here = turn.here(position)
+    if here.settings_version == 0:
+        turn.scored.count("kept_for_unknown_account", 1)
+        detail = f"{paid.kind.value} {paid.payment_id} of {money_text(paid.amount_nanos)} is kept"
+        told = f"{detail} until the account's terms are stated"
+        turn.take(position, decision(here, DecisionKind.PAYMENT_KEPT, told))
 
 
 def _tell_refused(scored: Scored, readings: Readings, checked: Checked) -> None:

@@ -8,11 +8,11 @@ in which records are taken, and their facts, are `scoring.scoring`'s.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scoring import decide
+from scoring import debts, decide
 from scoring.effects import (
     AccountForecast,
     Cause,
@@ -24,6 +24,7 @@ from scoring.effects import (
     RefusedReading,
     Tier,
 )
+from scoring.late_charge import LateChargeRules
 from scoring.outlook import outlook
 from scoring.situation import situation
 from scoring.units import MAX_NANOS
@@ -74,6 +75,7 @@ class World:
     feed: Feed
     rules: SupplyRules
     partition: int
+    late_charges: LateChargeRules = field(default_factory=LateChargeRules)
 
 
 class Turn:
@@ -194,14 +196,19 @@ class Turn:
             self.tell(position, effect)
 
 
-def broken_beliefs(ledger: NDArray[Any]) -> NDArray[np.bool_]:
+def broken_beliefs(accounts: Accounts) -> NDArray[np.bool_]:
     """Accounts of which something is true that cannot be: a belief of this code is wrong."""
+    ledger, annexes = accounts.ledger, accounts.annexes
     used, estimated = ledger["used_wh"], ledger["estimated_wh"]
-    return np.asarray(
+    broken = np.asarray(
         ((used < 0) | (estimated < 0) | (estimated > used)).any(axis=(1, 2))
         | (ledger["day_wh"] < 0)
         | (np.abs(ledger["ledger_nanos"]) > MAX_NANOS)
     )
+    if len(annexes):
+        lack = np.maximum(0, -ledger["ledger_nanos"][annexes.position])
+        broken[annexes.position] |= debts.owed_nanos(annexes.rows) != lack
+    return broken
 
 
 def _forecast_told(here: Situation) -> AccountForecast:

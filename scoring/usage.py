@@ -243,6 +243,7 @@ def _count_other(
     corrects = np.flatnonzero((kind == Kind.CORRECTION) & (lead_wh > 0))
     if len(corrects):
         block = ledger[corrects]
+        block["ledger_changed"] = 1  # money comes back: a warning that rested on it may end
         lead_wh[corrects] -= trueup.take_back(block, lead_wh[corrects])
         ledger[corrects] = block
     pieces = spread.pieces_of(ledger, checked, np.maximum(residual, 0))
@@ -323,7 +324,11 @@ class MeterChanged:
 
 
 def change_meter(
-    ledger: NDArray[Any], meter: MeterSettings, tariffs: Tariffs, index: NDArray[np.int64]
+    ledger: NDArray[Any],
+    meter: MeterSettings,
+    tariffs: Tariffs,
+    index: NDArray[np.int64],
+    closed: balance.BillsClosed | None = None,
 ) -> MeterChanged:
     """Put the stated meter in force for the one account in `ledger`.
 
@@ -338,7 +343,7 @@ def change_meter(
     if int(ledger["meter_hash"][0]) != new_hash:
         if meter.previous_final_register_wh is not None and ledger["register_wh"][0] >= 0:
             final = _final_reading(ledger, meter)
-            changed = _count_final(ledger, final, tariffs, index)
+            changed = _count_final(ledger, final, tariffs, index, closed)
         _open_meter(ledger, meter)
     ledger["meter_hash"] = new_hash
     ledger["multiplier"] = meter.multiplier
@@ -365,12 +370,16 @@ def _final_reading(ledger: NDArray[Any], meter: MeterSettings) -> Readings:
 
 
 def _count_final(
-    ledger: NDArray[Any], final: Readings, tariffs: Tariffs, index: NDArray[np.int64]
+    ledger: NDArray[Any],
+    final: Readings,
+    tariffs: Tariffs,
+    index: NDArray[np.int64],
+    closed: balance.BillsClosed | None,
 ) -> MeterChanged:
     checked = check(ledger, final, tariffs, index)
     outcome = Outcome(int(checked.outcome[0]))
     if outcome is Outcome.ACCEPTED:
-        if not balance.close_months(ledger, tariffs, index, final.read_at)[0]:
+        if not balance.close_months(ledger, tariffs, index, final.read_at, closed)[0]:
             return MeterChanged(Outcome.REFUSED, Reason.UNKNOWN_TARIFF, DaysClosed.none())
         return MeterChanged(outcome, None, count(ledger, checked, tariffs, index))
     reason = REASONS[int(checked.reason[0])] if outcome is Outcome.REFUSED else None

@@ -101,6 +101,18 @@ def payment(account_id: str, partition: int, number: int, amount: int, at: int) 
     return Input(topics.PAYMENTS, partition, account_id, compact(body), at)
 
 
+def posting(account_id: str, partition: int, name: str, kind: str, at: int, **said: str) -> Input:
+    """A record of `payments` of another kind: its amount, what it pays or its day in `said`."""
+    body = {
+        "version": 1,
+        "accountId": account_id,
+        "paymentId": f"{name}-{account_id}",
+        "kind": kind,
+        "paidAt": instant_text(at),
+    }
+    return Input(topics.PAYMENTS, partition, account_id, compact(body | said), at)
+
+
 def heartbeat(partition: int, at: int) -> Input:
     """The payments system has written everything up to `at` to this partition."""
     body = {"version": 1, "heartbeatAt": instant_text(at)}

@@ -58,6 +58,7 @@ class Plan:
     horizon_days: float = 30.0  # within which exchanges and holds fall
     direct_close_share: float = 0.3
     forgetful_share: float = 0.15
+    bookkeeping_share: float = 0.0  # of accounts with old debts, corrections, failing payments
 
 
 @dataclass(slots=True)

@@ -143,6 +143,40 @@ class World:
         for account in self.accounts:
             amount = account.payer.opening_amount(dice.uniform(*self.plan.opening_days))
             sent.append(self._payment(account, at, amount))
+        return sent + self._bookkeeping(at)
+
+    def _bookkeeping(self, at: int) -> list[Input]:
+        """What an account brings from the books before, and what clerks and banks will add.
+
+        Those who settle by plan have books for certain, and more to owe: late charges are theirs.
+        """
+        dice, sent = random.Random(f"{self.plan.seed}:books"), []
+        span = int(self.plan.horizon_days * DAY_SECONDS)
+        for account in self.accounts:
+            share, most = self.plan.bookkeeping_share, 400
+            if share and account.customer.payment_mode == "plan":
+                share, most = 1.0, 90_000
+            if dice.random() >= share:
+                continue
+            account_id, partition = account.customer.account_id, account.partition
+            due = datetime.fromtimestamp(at - dice.randrange(1, 120) * DAY_SECONDS, UTC).date()
+            opening = messages.posting(
+                account_id, partition, "opening", "opening-balance", at,
+                amount=f"-{dice.randint(1, most)}.00", dueOn=due.isoformat(),
+            )  # fmt: skip
+            sent.append(opening)
+            for number in range(dice.randint(1, 4)):
+                then = at + dice.randrange(span)
+                lands = then + dice.randrange(HOUR_SECONDS, DAY_SECONDS)
+                amount, kind = f"{dice.randint(1, 300)}.00", dice.choice(("settled", "failed"))
+                name = f"transfer-{number}"
+                said = (account_id, partition, name)
+                self._queue(messages.posting(*said, "in-flight", then, amount=amount))
+                self._queue(messages.posting(*said, kind, lands))
+            for kind, least in (("adjustment", -90), ("collection-costs", 1)):
+                then, amount = at + dice.randrange(span), f"{dice.randint(least, 90)}.00"
+                said = (account_id, partition, kind)
+                self._queue(messages.posting(*said, kind, then, amount=amount))
         return sent
 
     def step(self, until: int) -> list[Input]:

@@ -11,18 +11,13 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from scoring.effects import Reason, RefusedReading
-from streams.rows import (
-    KeptEffect,
-    adopt_learned_rows,
-    decode_learned_rows,
-    decode_ledger_rows,
-    progress,
-)
+from streams.rightful import adopt_learned_rows, progress
+from streams.rows import KeptEffect, decode_learned_rows, decode_ledger_rows
 from streams.topics import REFUSALS
 from streams.wire import Encoded
 
@@ -114,7 +109,7 @@ class Recall:
         self._grow()
         won = self._winners(rows, decoded)
         winners = rows[won]
-        _words(self._book.ledger)[winners] = _words(decoded.rows)[won]
+        self._book.adopt(winners, decoded.rows, won, decoded.annexes)
         self._epoch[winners] = decoded.epoch[won]
         for place, row in zip(won.tolist(), winners.tolist(), strict=True):
             if place in decoded.effects:
@@ -179,8 +174,3 @@ class Recall:
             more = np.full(len(self._book) + len(self._book) // 4, _NO_EPOCH, np.int64)
             more[: len(self._epoch)] = self._epoch
             self._epoch = more
-
-
-def _words(rows: NDArray[Any]) -> NDArray[np.uint64]:
-    """Rows as plain 64-bit words, which numpy copies faster than records."""
-    return rows.view(np.uint64).reshape(len(rows), -1)

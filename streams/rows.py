@@ -1,9 +1,11 @@
 """How is an account's row made durable, and read back by the hundred thousand?
 
-A row goes to its compacted topic as its own bytes behind a short head, and the effects it caused go
-with it: what was remembered can then always be told (ARCHITECTURE, "D4 changed").  Rows are read
+A row goes to its compacted topic as its own bytes behind a short head, then its annex if it has
+one, then the effects it caused: what was remembered can then always be told (ARCHITECTURE, "D4
+changed").  Rows are read
 back in columns, because a million of them must be back in seconds.
-What may be written when is told in `partition`; what a row's columns mean in `scoring.book`.
+What may be written when is told in `partition`; what a row's columns mean in `scoring.book`; which
+of several rows of an account holds in `rightful`.
 """
 
 from __future__ import annotations
@@ -15,8 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scoring.annex import ANNEX_VERSION, Annexes
 from scoring.book import LEARNED, LEARNED_VERSION, LEDGER, LEDGER_VERSION, empty_ledger
 from scoring.events import Source
+from streams.layouts import ANNEX_LAYOUTS, LEARNED_LAYOUTS, LEDGER_LAYOUTS
 from streams.wire_base import Encoded
 
 if TYPE_CHECKING:
@@ -24,7 +28,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from scoring.book import Book
     from streams.wire_base import Record
 
 MAGIC = b"KW"
@@ -39,7 +42,8 @@ HEAD = np.dtype(
         ("magic", "S2"),
         ("format", "u1"),
         ("kind", "u1"),
-        ("row_version", "<u2"),  # LEDGER_VERSION or LEARNED_VERSION of the writer
+        ("row_version", "u1"),  # LEDGER_VERSION or LEARNED_VERSION of the writer
+        ("annex_version", "u1"),  # ANNEX_VERSION of the annex behind the row; 0: none there
         ("effects", "<u2"),  # how many follow the row
         ("epoch", "<i8"),  # offset of the writer's claim in its partition's ledger-rows, else -1
     ]
@@ -68,13 +72,15 @@ class KeptEffect:
 class DecodedRows:
     """Rows read back, length n, in the order of the log.
 
-    `effects` holds, by position, the effects inside those rows that carry any; `claims` the
+    `annexes` are those of the rows that have one; `effects` holds, by position, the effects inside
+    those rows that carry any; `claims` the
     (offset, epoch written in it) of claim records; `removed` the ids of tombstones; `unreadable`
     the (offset, why) of records that are no row of any version known here.
     """
 
     account_ids: list[str]
     rows: NDArray[Any]
+    annexes: Annexes
     epoch: NDArray[np.int64]
     log_offset: NDArray[np.int64]
     effects: dict[int, list[KeptEffect]]
@@ -83,39 +89,17 @@ class DecodedRows:
     unreadable: list[tuple[int, str]]
 
 
-def ledger_rows_of_version_1(rows: NDArray[Any]) -> NDArray[Any]:
-    """Version 1 is today's."""
-    return rows
-
-
-LEDGER_LAYOUTS: dict[int, tuple[np.dtype[Any], Callable[[NDArray[Any]], NDArray[Any]]]] = {
-    1: (LEDGER, ledger_rows_of_version_1),
-}
-"""Every version ever shipped: its layout, and how its rows become today's (see `carry_over`)."""
-
-LEARNED_LAYOUTS: dict[int, tuple[np.dtype[Any], Callable[[NDArray[Any]], NDArray[Any]]]] = {
-    1: (LEARNED, lambda rows: rows),
-}
-
-assert LEDGER_VERSION in LEDGER_LAYOUTS
-assert LEARNED_VERSION in LEARNED_LAYOUTS
-
-
-def carry_over(old: NDArray[Any], fresh: NDArray[Any]) -> NDArray[Any]:
-    """`fresh` rows with every column that `old` rows also have: the usual start of a migration."""
-    assert old.dtype.names is not None
-    assert fresh.dtype.names is not None
-    for name in fresh.dtype.names:
-        if name in old.dtype.names:
-            fresh[name] = old[name]
-    return fresh
-
-
 def encode_ledger_rows(
-    ledger: NDArray[Any], epoch: int, effects: Mapping[int, Sequence[KeptEffect]] | None = None
+    ledger: NDArray[Any],
+    epoch: int,
+    effects: Mapping[int, Sequence[KeptEffect]] | None = None,
+    annexes: Annexes | None = None,
 ) -> list[bytes]:
-    """The record values of ledger rows (n,); `effects` by position in `ledger`."""
-    values = _encode(ledger, LEDGER, LEDGER_KIND, LEDGER_VERSION, epoch, effects or {})
+    """The record values of ledger rows (n,); `effects` and `annexes` by position in `ledger`."""
+    annexes = annexes or Annexes.none()
+    values = _encode(ledger, LEDGER, LEDGER_KIND, LEDGER_VERSION, epoch, effects or {}, annexes)
+    for position, annex in zip(annexes.position.tolist(), annexes.rows, strict=True):
+        values[position] += annex.tobytes()
     for position, kept in (effects or {}).items():
         values[position] += b"".join(map(_effect_bytes, kept))
     return values
@@ -123,12 +107,13 @@ def encode_ledger_rows(
 
 def encode_learned_rows(learned: NDArray[Any], epoch: int) -> list[bytes]:
     """The record values of learned rows (n,)."""
-    return _encode(learned, LEARNED, LEARNED_KIND, LEARNED_VERSION, epoch, {})
+    none = Annexes.none()
+    return _encode(learned, LEARNED, LEARNED_KIND, LEARNED_VERSION, epoch, {}, none)
 
 
 def encode_claim(epoch: int) -> bytes:
     """The value of a claim; `epoch` is the claimant's last known epoch, -1 if none."""
-    return np.array((MAGIC, FORMAT, CLAIM_KIND, 0, 0, epoch), HEAD).tobytes()
+    return np.array((MAGIC, FORMAT, CLAIM_KIND, 0, 0, 0, epoch), HEAD).tobytes()
 
 
 def _encode(
@@ -138,10 +123,12 @@ def _encode(
     version: int,
     epoch: int,
     effects: Mapping[int, Sequence[KeptEffect]],
+    annexes: Annexes,
 ) -> list[bytes]:
     head = np.zeros(len(rows), HEAD)
     head["magic"], head["format"], head["kind"] = MAGIC, FORMAT, kind
     head["row_version"], head["epoch"] = version, epoch
+    head["annex_version"][annexes.position] = ANNEX_VERSION
     for position, kept in effects.items():
         assert len(kept) <= MAX_EFFECTS_PER_ROW, "one change of one row said too much"
         head["effects"][position] = len(kept)
@@ -260,25 +247,73 @@ def _gather(
         order = np.argsort(position, kind="stable")
         position, rows = position[order], rows[order]
     kept = [found[each] for each in position.tolist()]
+    heads = heads[position]
+    whole = np.ones(len(kept), np.bool_)
+    end = _row_ends(heads)
+    annexes = _annexes_of(kept, heads, end, whole, unreadable)
     effects: dict[int, list[KeptEffect]] = {}
-    readable = np.ones(len(kept), np.bool_)
-    account_ids = [_account_id(record.key) for record in kept]
-    for each in np.flatnonzero(heads["effects"][position]).tolist():
-        first = (
-            HEAD.itemsize + LEDGER_LAYOUTS[int(heads["row_version"][position[each]])][0].itemsize
-        )
-        count = int(heads["effects"][position[each]])
+    for each in np.flatnonzero((heads["effects"] > 0) & whole).tolist():
+        count, first = int(heads["effects"][each]), int(end[each])
         try:
             effects[each] = _effects_of(kept[each].value or b"", first, count)
         except (ValueError, UnicodeDecodeError) as error:
             unreadable.append((kept[each].offset, f"effects: {error}"))
-            readable[each] = False
-    log_offset = np.array([record.offset for record in kept], np.int64)
-    epoch = heads["epoch"][position].astype(np.int64)
+            whole[each] = False
     decoded = DecodedRows(
-        account_ids, rows, epoch, log_offset, effects, claims, removed, unreadable
+        [_account_id(record.key) for record in kept],
+        rows,
+        annexes,
+        heads["epoch"].astype(np.int64),
+        np.array([record.offset for record in kept], np.int64),
+        effects,
+        claims,
+        removed,
+        unreadable,
     )
-    return decoded if readable.all() else _without(decoded, readable)
+    return decoded if whole.all() else _without(decoded, whole)
+
+
+def _row_ends(heads: NDArray[Any]) -> NDArray[np.int64]:
+    """Where each ledger row ends in its record and its annex, or its effects, begin; (n,)."""
+    end = np.full(len(heads), HEAD.itemsize, np.int64)
+    for version, (layout, _) in LEDGER_LAYOUTS.items():
+        end[heads["row_version"] == version] += layout.itemsize
+    return end
+
+
+def _annexes_of(
+    kept: list[Record],
+    heads: NDArray[Any],
+    end: NDArray[np.int64],
+    whole: NDArray[np.bool_],
+    unreadable: list[tuple[int, str]],
+) -> Annexes:
+    """The annexes of those rows (n,) that have one; moves `end` on behind them.
+
+    A row whose annex cannot be read is not `whole`: half an account is none.
+    """
+    position = np.flatnonzero(heads["annex_version"])
+    if not len(position):
+        return Annexes.none()
+    annexes = Annexes.none()
+    annexes.ensure(position)
+    for place, each in enumerate(position.tolist()):
+        version, first = int(heads["annex_version"][each]), int(end[each])
+        if version not in ANNEX_LAYOUTS:
+            why = f"annex version {version}; this program knows {sorted(ANNEX_LAYOUTS)}"
+            unreadable.append((kept[each].offset, why))
+            whole[each] = False
+            continue
+        layout, upgrade = ANNEX_LAYOUTS[version]
+        annex = (kept[each].value or b"")[first : first + layout.itemsize]
+        if len(annex) < layout.itemsize:
+            why = f"annex is shorter than {layout.itemsize} bytes"
+            unreadable.append((kept[each].offset, why))
+            whole[each] = False
+            continue
+        end[each] += layout.itemsize
+        annexes.rows[place] = upgrade(np.frombuffer(annex, layout))[0]
+    return annexes
 
 
 def _account_id(key: bytes | None) -> str:
@@ -290,6 +325,7 @@ def _without(decoded: DecodedRows, readable: NDArray[np.bool_]) -> DecodedRows:
     return DecodedRows(
         [each for each, good in zip(decoded.account_ids, readable, strict=True) if good],
         decoded.rows[readable],
+        decoded.annexes.take(readable, len(decoded.rows)),
         decoded.epoch[readable],
         decoded.log_offset[readable],
         {int(new_position[old]): kept for old, kept in decoded.effects.items()},
@@ -314,83 +350,3 @@ def _effects_of(value: bytes, first: int, count: int) -> list[KeptEffect]:
         effect = Encoded(topic.decode(), key or None, body)
         kept.append(KeptEffect(effect, Source(source), offset))
     return kept
-
-
-def progress(ledger: NDArray[Any]) -> NDArray[np.int64]:
-    """How far each row (n,) has come: the sum of its source offsets, which only ever grows."""
-    return np.asarray(ledger["source_offset"].sum(axis=1))
-
-
-@dataclass(slots=True)
-class Taken:
-    """Under which claim each row of a book was written: what `adopt_ledger_rows` remembers."""
-
-    epoch: NDArray[np.int64]
-
-    @classmethod
-    def nothing(cls) -> Taken:
-        """Of an empty book."""
-        return cls(np.empty(0, np.int64))
-
-    def grow(self, count: int) -> None:
-        """Make room for the rows of a book of this size."""
-        if count > len(self.epoch):
-            more = np.full(count + count // 4, NO_CLAIM, np.int64)
-            more[: len(self.epoch)] = self.epoch
-            self.epoch = more
-
-
-NO_CLAIM = -2
-"""Below the epoch of every row ever written."""
-
-
-def adopt_ledger_rows(book: Book, taken: Taken, decoded: DecodedRows) -> NDArray[np.int64]:
-    """Take up the rightful rows; the book's rows that were changed, each once.
-
-    Rightful is the row of the latest claim, among these the one that has come furthest, among these
-    the last in the log.  So a worker that had already lost its partition changes nothing that its
-    successor has written (platform.md 1.3 L10).
-    """
-    if not len(decoded.rows):
-        return np.empty(0, np.int64)
-    rows = np.array([book.add(account_id) for account_id in decoded.account_ids], np.int64)
-    taken.grow(len(book))
-    far = progress(decoded.rows)
-    best = _last_of_each(rows, decoded.epoch, far)
-    epoch, ours = decoded.epoch[best], taken.epoch[rows[best]]
-    is_further = far[best] >= progress(book.ledger[rows[best]])
-    best = best[(epoch > ours) | ((epoch == ours) & is_further)]
-    rows = rows[best]
-    _words(book.ledger)[rows] = _words(decoded.rows)[best]
-    taken.epoch[rows] = decoded.epoch[best]
-    return np.asarray(rows)
-
-
-def adopt_learned_rows(book: Book, decoded: DecodedRows) -> NDArray[np.int64]:
-    """Take up learned rows of accounts the book knows, if they learned at least as much.
-
-    The book's rows that were changed, each once.
-    """
-    if not len(decoded.rows):
-        return np.empty(0, np.int64)
-    rows = book.rows_of(decoded.account_ids)
-    known = np.flatnonzero(rows >= 0)
-    rows, learned = rows[known], decoded.rows[known]
-    best = _last_of_each(rows, learned["source_offset"])
-    rows, learned = rows[best], learned[best]
-    new = learned["source_offset"] >= book.learned["source_offset"][rows]
-    rows = rows[new]
-    _words(book.learned)[rows] = _words(learned)[new]
-    return np.asarray(rows)
-
-
-def _words(rows: NDArray[Any]) -> NDArray[np.uint64]:
-    """Rows as plain 64-bit words, which numpy copies faster than records."""
-    return rows.view(np.uint64).reshape(len(rows), -1)
-
-
-def _last_of_each(rows: NDArray[np.int64], *rank: NDArray[np.int64]) -> NDArray[np.int64]:
-    """For each row once: the position of the highest rank, the last one where several are equal."""
-    order = np.lexsort((*reversed(rank), rows))  # stable: log order is kept among equals
-    last = np.r_[rows[order][1:] != rows[order][:-1], True]
-    return np.asarray(order[last])

@@ -7,12 +7,14 @@ its own ticks.  What is accepted is told in `wire_readings` and `wire_events`.
 
 from __future__ import annotations
 
-from datetime import UTC, tzinfo
+from datetime import UTC, date, tzinfo
 from typing import TYPE_CHECKING, Any
 
+from scoring.debts import Pays
 from scoring.events import (
     NoticeDelivered,
     OperatorActed,
+    PaymentKind,
     PaymentReceived,
     SettingsChanged,
     SwitchReported,
@@ -73,11 +75,7 @@ def _body_of(event: AccountEvent) -> tuple[str, dict[str, Any]]:
         case SettingsChanged(settings=settings):
             return topics.ACCOUNT_SETTINGS, _settings_body(settings)
         case PaymentReceived():
-            return topics.PAYMENTS, {
-                "paymentId": event.payment_id,
-                "amount": decimal_text(event.amount_nanos),
-                "paidAt": instant_text(event.paid_at),
-            }
+            return topics.PAYMENTS, _payment_body(event)
         case SwitchReported():
             return topics.SWITCH_REPORTS, {
                 "commandId": event.command_id,
@@ -97,6 +95,24 @@ def _body_of(event: AccountEvent) -> tuple[str, dict[str, Any]]:
                 "noticeId": event.notice_id,
                 "deliveredAt": instant_text(event.delivered_at),
             }
+
+
+def _payment_body(event: PaymentReceived) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "paymentId": event.payment_id,
+        "kind": event.kind.value,
+        "paidAt": instant_text(event.paid_at),
+    }
+    if event.kind not in (PaymentKind.SETTLED, PaymentKind.FAILED):
+        body["amount"] = decimal_text(event.amount_nanos)
+    named = {Pays.COSTS: "costs", Pays.LATE_CHARGE: "late-charge"}
+    if event.pays > 0:
+        body["pays"] = f"{event.pays // 12:04d}-{event.pays % 12 + 1:02d}"
+    elif event.pays:
+        body["pays"] = named[Pays(event.pays)]
+    if event.due_day:
+        body["dueOn"] = date.fromordinal(event.due_day).isoformat()
+    return body
 
 
 def _settings_body(settings: AccountSettings) -> dict[str, Any]:
@@ -121,6 +137,12 @@ def _settings_body(settings: AccountSettings) -> dict[str, Any]:
         "reconnectMin": decimal_text(settings.reconnect_min_nanos),
         "protections": [protection.name.lower() for protection in settings.protections],
         "directCloseAgreed": settings.direct_close_agreed,
+        "groups": {
+            "industry": settings.groups.industry,
+            "voltageLevel": settings.groups.voltage_level,
+            "collector": settings.groups.collector,
+            "area": settings.groups.area,
+        },
     }
 
 

@@ -101,6 +101,7 @@ def plan_of(seed: int) -> Plan:
         held_share=0.1,
         horizon_days=4.0,
         forgetful_share=0.5,
+        bookkeeping_share=0.4,
     )
 
 

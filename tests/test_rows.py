@@ -11,10 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scoring.annex import ANNEX, ANNEX_VERSION, Annexes
 from scoring.book import LEARNED, LEARNED_VERSION, LEDGER, LEDGER_VERSION, Book, empty_ledger
 from scoring.events import Source
+from streams import rightful
 from streams import rows as state
-from streams.rows import KeptEffect, Taken
+from streams.rightful import Taken
+from streams.rows import KeptEffect
 from streams.wire import Encoded
 
 SHIPPED = Path(__file__).parent / "fixtures" / "rows.json"
@@ -132,7 +135,7 @@ def adopted(*chunks: tuple[str, int, int, int]) -> Book:
         rows["ledger_nanos"] = money
         values = state.encode_ledger_rows(rows, epoch)
         decoded = state.decode_ledger_rows(records_of(values, place, [account_id]))
-        state.adopt_ledger_rows(book, taken, decoded)
+        rightful.adopt_ledger_rows(book, taken, decoded)
     return book
 
 
@@ -157,7 +160,7 @@ def test_the_rightful_row_wins(chunks, money):
     rows["ledger_nanos"] = [money for _, _, money in chunks]
     values = [state.encode_ledger_rows(rows[at : at + 1], c[0])[0] for at, c in enumerate(chunks)]
     decoded = state.decode_ledger_rows(records_of(values, 0, ["home-1"] * len(chunks)))
-    state.adopt_ledger_rows(together, Taken.nothing(), decoded)
+    rightful.adopt_ledger_rows(together, Taken.nothing(), decoded)
     assert together.ledger["ledger_nanos"].tolist() == [money], "in one chunk as well"
 
 
@@ -168,7 +171,7 @@ def test_learned_rows_are_taken_up_if_they_learned_more():
         rows["source_offset"], rows["days"] = offset, days
         values = state.encode_learned_rows(rows, 0)
         decoded = state.decode_learned_rows(records_of(values, 0, ["home-1", "nobody"]))
-        state.adopt_learned_rows(book, decoded)
+        rightful.adopt_learned_rows(book, decoded)
         assert book.learned["days"].tolist() == [kept]
     assert len(book) == 1, "nobody is not an account"
 
@@ -177,15 +180,18 @@ def test_every_version_ever_shipped_still_loads():
     shipped = json.loads(SHIPPED.read_text())
     assert max(each["row_version"] for each in shipped["ledger"]) == LEDGER_VERSION
     assert max(each["row_version"] for each in shipped["learned"]) == LEARNED_VERSION
+    assert max(each["row_version"] for each in shipped["annex"]) == ANNEX_VERSION
     for kind, decode in (
         ("ledger", state.decode_ledger_rows),
         ("learned", state.decode_learned_rows),
+        ("annex", state.decode_ledger_rows),
     ):
         for each in shipped[kind]:
             decoded = decode([Record(0, b"home-1", bytes.fromhex(each["value"]))])
             assert decoded.unreadable == []
+            rows = decoded.annexes.rows if kind == "annex" else decoded.rows
             for column, figure in each["figures"].items():
-                assert decoded.rows[column][0].tolist() == figure, (kind, column)
+                assert rows[column][0].tolist() == figure, (kind, column)
 
 
 def test_a_changed_layout_is_a_new_version():
@@ -194,6 +200,7 @@ def test_a_changed_layout_is_a_new_version():
     for kind, layout, version in (
         ("ledger", LEDGER, LEDGER_VERSION),
         ("learned", LEARNED, LEARNED_VERSION),
+        ("annex", ANNEX, ANNEX_VERSION),
     ):
         (newest,) = [each for each in shipped[kind] if each["row_version"] == version]
         assert newest["layout"] == layout_of(layout), f"raise {kind.upper()}_VERSION (scoring.book)"
@@ -211,13 +218,17 @@ def shipped_now() -> dict[str, list[dict[str, object]]]:
     """What to add to the fixture when a version is raised."""
     ledger, learned = some_rows(1), np.zeros(1, LEARNED)
     ledger["ledger_nanos"], learned["source_offset"], learned["days"] = -123_456_789, 17, 30
+    ledger["collector"], ledger["payment_days"] = b"c-017", 9_000
+    annexes = Annexes.none()
+    annexes.make(0)["costs_nanos"] = 7
     described = {}
     for kind, row, values, version in (
         ("ledger", ledger, state.encode_ledger_rows(ledger, 3, {0: EFFECTS}), LEDGER_VERSION),
         ("learned", learned, state.encode_learned_rows(learned, 3), LEARNED_VERSION),
+        ("annex", annexes.rows, state.encode_ledger_rows(ledger, 3, {}, annexes), ANNEX_VERSION),
     ):
-        names = {"ledger": ["ledger_nanos", "used_wh", "source_offset", "multiplier"],
-                 "learned": ["source_offset", "days"]}[kind]  # fmt: skip
+        names = {"ledger": ["ledger_nanos", "used_wh", "source_offset", "payment_days"],
+                 "learned": ["source_offset", "days"], "annex": ["costs_nanos"]}[kind]  # fmt: skip
         described[kind] = [
             {
                 "row_version": version,

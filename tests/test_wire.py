@@ -11,6 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from scoring.book import Book
+from scoring.debts import Pays
 from scoring.effects import (
     AccountForecast,
     Cause,
@@ -30,9 +31,11 @@ from scoring.events import (
     AccountSettings,
     Action,
     CustomerClass,
+    Groups,
     MeterSettings,
     NoticeDelivered,
     OperatorActed,
+    PaymentKind,
     PaymentMode,
     PaymentReceived,
     Protection,
@@ -342,11 +345,19 @@ SETTINGS = AccountSettings(
     reconnect_min_nanos=-1,
     protections=(Protection.PROTECTED, Protection.LIFE_SUPPORT),
     direct_close_agreed=True,
+    groups=Groups("3110", "10kV", "c-017", "山东06"),
 )
 EVENTS = [
     SettingsChanged(HOME, 7, STAMPED_AT, SETTINGS),
     PaymentReceived(HOME, 7, STAMPED_AT, "p-1", 100_000_000_001, 1_782_836_100),
     PaymentReceived(HOME, 7, STAMPED_AT, "p-2", -5, 1_782_836_100),
+    PaymentReceived(HOME, 7, STAMPED_AT, "t-1", 5, 1_782_836_100, PaymentKind.IN_FLIGHT),
+    PaymentReceived(HOME, 7, STAMPED_AT, "t-1", 0, 1_782_836_100, PaymentKind.FAILED),
+    PaymentReceived(HOME, 7, STAMPED_AT, "p-3", 5, 1_782_836_100, pays=2026 * 12 + 4),
+    PaymentReceived(HOME, 7, STAMPED_AT, "p-4", 5, 1_782_836_100, pays=Pays.LATE_CHARGE),
+    PaymentReceived(
+        HOME, 7, STAMPED_AT, "o-1", -5, 1_782_836_100, PaymentKind.OPENING_BALANCE, due_day=739_000
+    ),
     SwitchReported(
         HOME, 7, STAMPED_AT, f"{HOME}:trip:1:1", Switch.DISCONNECTED, True, 1_782_836_100
     ),
@@ -401,6 +412,26 @@ CONTROL_REFUSED = [
      Reason.WRONG_SHAPE),
     ("credit below zero", topics.ACCOUNT_SETTINGS, settings_body(creditLimit="-1.00"),
      Reason.AMOUNT_OUT_OF_RANGE),
+    ("a kind nobody knows", topics.PAYMENTS, payment(kind="gift"), Reason.WRONG_SHAPE),
+    ("a landing with an amount", topics.PAYMENTS, payment(kind="settled"), Reason.WRONG_SHAPE),
+    ("no amount", topics.PAYMENTS, payment(amount=None), Reason.WRONG_SHAPE),
+    ("less than nothing on its way", topics.PAYMENTS, payment(kind="in-flight", amount="-1.00"),
+     Reason.AMOUNT_OUT_OF_RANGE),
+    ("costs of nothing", topics.PAYMENTS, payment(kind="collection-costs", amount="0.00"),
+     Reason.AMOUNT_OUT_OF_RANGE),
+    ("a thirteenth month", topics.PAYMENTS, payment(pays="2026-13"), Reason.WRONG_SHAPE),
+    ("a payment with a day to pay", topics.PAYMENTS, payment(dueOn="2026-05-20"),
+     Reason.WRONG_SHAPE),
+    ("a day that is none", topics.PAYMENTS, payment(kind="adjustment", dueOn="2026-02-30"),
+     Reason.WRONG_SHAPE),
+    ("a day to pay long ago", topics.PAYMENTS, payment(kind="adjustment", dueOn="1999-02-03"),
+     Reason.AMOUNT_OUT_OF_RANGE),
+    ("a long collector", topics.ACCOUNT_SETTINGS,
+     settings_body(groups={"collector": "c" * 9}), Reason.WRONG_SHAPE),
+    ("a long area in Chinese", topics.ACCOUNT_SETTINGS,
+     settings_body(groups={"area": "山东省济南"}), Reason.WRONG_SHAPE),
+    ("a group nobody knows", topics.ACCOUNT_SETTINGS, settings_body(groups={"mood": "good"}),
+     Reason.WRONG_SHAPE),
     ("no JSON", topics.TICKS, b"now", Reason.NOT_JSON),
 ]  # fmt: skip
 
