@@ -17,7 +17,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-ANNEX_VERSION = 1
+ANNEX_VERSION = 2
 
 MAX_DEBTS = 12
 """Claims of an account kept apart: a year of monthly bills.  What is beyond is added to the newest
@@ -43,10 +43,22 @@ ANNEX = np.dtype(
         ("debt_charged_nanos", "i8", (MAX_DEBTS,)),  # late charge posted so far
         ("late_charge_nanos", "i8"),  # posted and not paid
         ("costs_nanos", "i8"),  # of collection, posted and not paid
+        # what large customers are billed on (scoring.large); the last index as in used_wh
+        ("capacity_va", "i8"),
+        ("suspended_va", "i8"),
+        ("contract_w", "i8"),
+        ("adjust_micros", "i8"),  # per kWh, on top of the sheet's price
+        ("max_demand_w", "i8", (2,)),
+        ("max_demand_at", "i8", (2,)),  # end of the quarter-hour
+        ("reactive_varh", "i8", (2,)),
+        ("reactive_register_varh", "i8"),  # as last read, meter units
+        ("reactive_read_at", "i8"),  # 0 none yet
         ("debt_month", "i4", (MAX_DEBTS,)),  # billing month as in LEDGER; 0 none
         ("debt_due_day", "i4", (MAX_DEBTS,)),  # last local day to pay in, ordinal; 0 no debt here
         ("debt_until_day", "i4", (MAX_DEBTS,)),  # last local day whose late charge is accrued
         ("payment_days", "u2", (PAYMENTS_MORE,)),  # as in LEDGER
+        ("has_reactive", "u1", (2,)),
+        ("basis", "u1"),  # index in large.BASES
     ],
     align=True,
 )

@@ -19,6 +19,7 @@ from scoring.charges import FACTS, Charges, charges
 from scoring.curve import bill_curve
 from scoring.exact import priced, rounded
 from scoring.sheet import MAX_TIERS
+from scoring.units import MAX_NANOS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -89,6 +90,9 @@ def bill(
     over = _out_of_range(tariffs, version, used)
     if over is not None:
         raise UsageOutOfRange(f"usage out of range at positions {np.flatnonzero(over)[:5]}")
+    beyond = _more_out_of_range(tariffs, version, used_wh, more)
+    if beyond is not None:
+        raise UsageOutOfRange(f"power or adjustment out of range at positions {beyond[:5]}")
     energy = used * tariffs.price_micros.take(version, axis=1)
     used_in_all = used.sum(axis=0)
     before = np.where(tariffs.resets_yearly.take(version), year_used_before_wh, 0)
@@ -187,14 +191,38 @@ def _filled(
 
 
 def billable_version(
-    tariffs: Tariffs, version: NDArray[np.int64], used_wh: NDArray[np.int64]
+    tariffs: Tariffs,
+    version: NDArray[np.int64],
+    used_wh: NDArray[np.int64],
+    more: More | None = None,
 ) -> NDArray[np.int64]:
-    """The version, or -1 where a usage (n, R) is beyond what `bill` can bill exactly.
+    """The version, or -1 where a usage (n, R), power or adjustment is beyond what `bill` can bill.
 
     Then there is no bill, as without a tariff: the figures must not decide, and nothing is posted.
     """
     over = _out_of_range(tariffs, version, used_wh.T)
-    return version if over is None else np.where(over, -1, version)
+    if over is not None:
+        version = np.where(over, -1, version)
+    beyond = _more_out_of_range(tariffs, version, used_wh, more)
+    if beyond is not None:
+        version = version.copy()
+        version[beyond] = -1
+    return version
+
+
+def _more_out_of_range(
+    tariffs: Tariffs, version: NDArray[np.int64], used_wh: NDArray[np.int64], more: More | None
+) -> NDArray[np.int64] | None:
+    """Which bills' capacity, demand or adjustment could carry a line past 64 bits; None if none."""
+    if more is None or not len(more.row):
+        return None
+    facts, most = more.facts, tariffs.terms["max_units"][version[more.row]].min(axis=1)
+    units = np.maximum(facts["capacity_va"], facts["contract_w"])
+    units = np.maximum(units, 4 * facts["max_demand_w"])  # what lies above costs four fold at most
+    adjusted = np.abs(facts["adjust_micros"]) * used_wh[more.row].sum(axis=1).astype(np.float64)
+    beyond = (units > most) | (np.abs(adjusted) > MAX_NANOS // 64)
+    beyond &= version[more.row] >= 0
+    return more.row[beyond] if beyond.any() else None
 
 
 def _out_of_range(

@@ -32,6 +32,9 @@ NO_EDGE_WH = 2**62
 DAYS_OF_A_MONTH = 30
 """A month's charge by days, where none is known better (forecasts; domain.md 3.1: days / 30)."""
 
+MAX_UNITS = 10**10
+"""VA or W of one customer: ten gigawatts."""
+
 NO_BASIS, CAPACITY, DEMAND = range(3)
 """What the basic charge rests on; in an account's own facts NO_BASIS leaves it to the sheet."""
 
@@ -181,11 +184,12 @@ def _terms(sheet: TariffSheet) -> np.void:
 def _large_terms(terms: np.ndarray, sheet: TariffSheet) -> None:  # type: ignore[type-arg]
     """What only larger customers are charged."""
     basic, loss, factor = sheet.basic, sheet.transformer_loss, sheet.power_factor
+    terms["max_units"] = MAX_UNITS
     if basic is not None:
         terms["basis"] = 1 + BASES.index(basic.choices[0])
         micros = (0, basic.capacity_micros_per_kva, basic.demand_micros_per_kw)
         terms["unit_micros"] = micros
-        terms["max_units"] = [MAX_NANOS // 64 // max(m, 1) for m in micros]
+        terms["max_units"] = [min(MAX_UNITS, MAX_NANOS // 64 // max(m, 1)) for m in micros]
         terms["over_above_ppm"] = basic.over_above_ppm
         terms["over_factor_ppm"] = basic.over_factor_ppm
         terms["floor_ppm"] = basic.floor_ppm

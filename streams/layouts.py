@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scoring.annex import ANNEX, ANNEX_VERSION
+from scoring.annex import ANNEX, ANNEX_VERSION, empty_annexes
 from scoring.book import LEARNED, LEARNED_VERSION, LEDGER, LEDGER_VERSION, empty_ledger
 
 if TYPE_CHECKING:
@@ -45,6 +45,26 @@ def ledger_rows_of_version_1(rows: NDArray[Any]) -> NDArray[Any]:
     return carry_over(rows, empty_ledger(len(rows)))
 
 
+NEW_IN_ANNEX_2 = (
+    *("capacity_va", "suspended_va", "contract_w", "adjust_micros", "basis", "max_demand_w"),
+    *("max_demand_at", "reactive_varh", "reactive_register_varh", "reactive_read_at"),
+    "has_reactive",
+)
+ANNEX_1 = np.dtype(
+    [
+        (name, ANNEX[name].base, ANNEX[name].shape)
+        for name in ANNEX.names or ()
+        if name not in NEW_IN_ANNEX_2
+    ],
+    align=True,
+)
+
+
+def annexes_of_version_1(rows: NDArray[Any]) -> NDArray[Any]:
+    """Version 1 knew nothing of capacity, demand and reactive energy."""
+    return carry_over(rows, empty_annexes(len(rows)))
+
+
 LEDGER_LAYOUTS: Layouts = {
     1: (LEDGER_1, ledger_rows_of_version_1),
     2: (LEDGER, lambda rows: rows),
@@ -56,7 +76,8 @@ LEARNED_LAYOUTS: Layouts = {
 }
 
 ANNEX_LAYOUTS: Layouts = {
-    1: (ANNEX, lambda rows: rows),
+    1: (ANNEX_1, annexes_of_version_1),
+    2: (ANNEX, lambda rows: rows),
 }
 
 assert LEDGER_VERSION in LEDGER_LAYOUTS
