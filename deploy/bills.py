@@ -53,14 +53,18 @@ def main(arguments: list[str]) -> int:
     try:
         tariffs, tariff_id = tariffs_from(options.tariff, options.tariff_id)
         months = months_in(options.usage, tariffs, _wanted(options, tariffs, tariff_id))
-        chosen = [m for m in months if options.month in {None, name_of(m)}]
-        if not chosen:
-            raise FileWrong(f"{options.usage} has no usage in {options.month}")
-        _show(tariffs, chosen, options.json)
+        _show(tariffs, _chosen(months, options), options.json)
     except (FileWrong, NoVersion, PricesMissing, UsageOutOfRange, NotExact) as error:
         print(f"kilowatch bill: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _chosen(months: list[BillingMonth], options: argparse.Namespace) -> list[BillingMonth]:
+    chosen = [month for month in months if options.month in {None, name_of(month)}]
+    if not chosen:
+        raise FileWrong(f"{options.usage} has no usage in {options.month}")
+    return chosen
 
 
 def _show(tariffs: Tariffs, months: list[BillingMonth], as_json: bool) -> None:

@@ -131,9 +131,7 @@ def _sentence(error: Exception) -> str | None:
     from streams.settings import SettingsWrong, settings_from
     from streams.topics import TopicsWrong
 
-    if isinstance(
-        error, (SettingsWrong, TopicsWrong, BrokerMissing, ProcessFailed, LinkBroken)
-    ):
+    if isinstance(error, (SettingsWrong, TopicsWrong, BrokerMissing, ProcessFailed, LinkBroken)):
         return str(error)
     if isinstance(error, FileNotFoundError) and error.filename:
         return f"there is no file {error.filename}"

@@ -1,9 +1,9 @@
 """Which tariff sheets lie in these files?
 
 Reads dated sheets from YAML or JSON (several in one file if need be) and names the file, line and
-column of every mistake.  It stands apart from `scoring.sheet`, which knows what a sheet must say but
-not where it is written.  Numbers are taken as they are written, never through a float: 0.02716875
-is exactly that.
+column of every mistake.  It stands apart from `scoring.sheet`, which knows what a sheet must say
+but not where it is written.  Numbers are taken as they are written, never through a float:
+0.02716875 is exactly that.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Are these tariff sheets right, and are they what the workers go by?
 
-`kilowatch tariffs check DIR` names every mistake by file, line and field; `kilowatch tariffs publish
-DIR` writes the sheets to the compacted `tariffs` topic.  A published version is not changed silently:
-a sheet is what was announced to customers, so another price is another version with its own day.
+`kilowatch tariffs check DIR` names every mistake by file, line and field; `kilowatch tariffs
+publish DIR` writes the sheets to the compacted `tariffs` topic.  A published version is not changed
+silently: a sheet is what was announced to customers, so another price is another version.
 What sheets say is told in `scoring.sheet`.
 """
 
@@ -23,6 +23,8 @@ from scoring.sheet import TariffSheetInvalid, sheet_from_dict, sheet_to_dict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from streams.wire_base import Encoded
 
 EXAMPLES = """examples:
   kilowatch tariffs check                    the samples that come with Kilowatch
@@ -76,7 +78,8 @@ def _publish(found: Sequence[SheetInFile], replace: bool) -> int:
     reader = Reader(bootstrap, [TARIFFS])
     published = {record.key: record.value for record in reader.read_to_end()}
     reader.close()
-    new, changed = [], []
+    new: list[tuple[SheetInFile, Encoded]] = []
+    changed: list[tuple[SheetInFile, Encoded]] = []
     for one in found:
         encoded = encode_tariff(sheet_to_dict(one.sheet))
         before = _plain(published.get(encoded.key))
@@ -94,7 +97,9 @@ def _publish(found: Sequence[SheetInFile], replace: bool) -> int:
         writer.write(Input(encoded.topic, THE_PARTITION, key, encoded.value, now))
     writer.flush()
     writer.close()
-    print(f"{len(new)} new, {len(changed)} replaced, {len(found) - len(new) - len(changed)} as before")
+    print(
+        f"{len(new)} new, {len(changed)} replaced, {len(found) - len(new) - len(changed)} as before"
+    )
     return 0
 
 

@@ -23,7 +23,6 @@ from scoring.billing_month import (
     stretches,
 )
 from scoring.sheet_fields import PICOS_PER_UNIT
-from scoring.statement import BillingMonth, Stretch
 from scoring.units import MICROS_PER_UNIT, WH_PER_KWH, NotExact, whole
 from simulator.table import FileWrong, load, read_table, times, zone_of
 
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from scoring.statement import BillingMonth, Stretch
     from scoring.tariff import Tariffs
 
 PER_THOUSAND = 1_000
@@ -168,7 +168,9 @@ def _months_of_readings(path: Path, tariffs: Tariffs, wanted: Wanted) -> list[Bi
     name = wanted.customer or names[0]
     if name not in names or (len(names) > 1 and not wanted.customer):
         some = ", ".join(names[:5])
-        raise FileWrong(f"{path} holds {len(names)} customers; choose one by --customer: {some} ...")
+        raise FileWrong(
+            f"{path} holds {len(names)} customers; choose one by --customer: {some} ..."
+        )
     wh = table.interval_wh
     of = wh[:, table.customers.index(name)]
     missing = int((of < 0).sum())

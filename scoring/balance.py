@@ -76,8 +76,9 @@ def balance(
 ) -> Balance:
     """The balance of each account as of its `read_at`; changes nothing.
 
-    `ledger` (n,) rows, `index` (n,) their tariffs, `annexes` of those who have one.  The standing charge of the current month runs
-    to the local day of read_at - 1 s, so a reading at midnight has paid for the day that ended.
+    `ledger` (n,) rows, `index` (n,) their tariffs, `annexes` of those who have one.  The standing
+    charge of the current month runs to the local day of read_at - 1 s, so a reading at midnight has
+    paid for the day that ended.
     """
     month = ledger["month"].astype(np.int64)
     used_wh = ledger["used_wh"]

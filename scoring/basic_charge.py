@@ -1,9 +1,9 @@
 """For how many kVA or kW, and for how much of a month, is a basic charge due?
 
 The second part of a two-part tariff charges what a customer could draw or did draw at most, not
-energy.  It stands apart because its rules are about days and contracts: suspended capacity, contract
-demand and what lies above it, and a month in which any of them changes.  What a unit costs, and the
-rounding, is in `scoring.charges`.
+energy.  It stands apart because its rules are about days and contracts: suspended capacity,
+contract demand and what lies above it, and a month in which any of them changes.  What a unit
+costs, and the rounding, is in `scoring.charges`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MILLI = 1_000
 
 
 def basis_of(terms: NDArray[Any], facts: NDArray[Any]) -> Ints:
-    """CAPACITY or DEMAND as the customer chose, else the sheet's first choice; NO_BASIS for none."""
+    """CAPACITY or DEMAND as the customer chose, else the sheet's first choice, or NO_BASIS."""
     chosen = facts["basis"].astype(np.int64)
     first = terms["basis"].astype(np.int64)
     offered = np.take_along_axis(terms["unit_micros"], chosen[:, None], axis=1)[:, 0] > 0

@@ -2,10 +2,10 @@
 
 One function for every bill there is: of the month so far, of the month before, of a forecast month
 (DESIGN D1); it stands apart because it is the only place where energy becomes money that decides:
-exact whole nanos, rounded only line by line and only as the tariff says.  What homes pay is computed
-here in a few columns; a bill with more on it gets its lines from `scoring.charges`.  Which usage
-belongs to which month is `scoring.usage`'s and `scoring.balance`'s work, what the days to come will
-cost is `scoring.curve`'s, how a bill is shown to people `scoring.statement`'s.
+exact whole nanos, rounded only line by line and only as the tariff says.  What homes pay is
+computed here in a few columns; a bill with more on it gets its lines from `scoring.charges`.  Which
+usage belongs to which month is `scoring.usage`'s and `scoring.balance`'s work, what the days to
+come will cost is `scoring.curve`'s, how a bill is shown to people `scoring.statement`'s.
 """
 
 from __future__ import annotations

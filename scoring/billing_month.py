@@ -1,9 +1,10 @@
 """Into which stretches does a billing month fall, and what was used in each?
 
-A new version of the sheet, another tariff, capacity or contract begins a new stretch of days; energy
-is laid on stretches and rate periods from interval readings, or by days where only a total is known.
-It stands apart from `scoring.statement`, which tells a month that is already laid out, and from
-`scoring.usage`, which does the same for the stream reading by reading and never looks back.
+A new version of the sheet, another tariff, capacity or contract begins a new stretch of days;
+energy is laid on stretches and rate periods from interval readings, or by days where only a total
+is known. It stands apart from `scoring.statement`, which tells a month that is already laid out,
+and from `scoring.usage`, which does the same for the stream reading by reading and never looks
+back.
 """
 
 from __future__ import annotations
@@ -236,9 +237,7 @@ def by_days(empty: Sequence[Stretch], whole: Stretch) -> list[Stretch]:
 
         varh = None if whole.reactive_varh is None else share(whole.reactive_varh)
         used = tuple(share(wh) for wh in whole.used_wh)
-        laid.append(
-            replace(one, used_wh=used, reactive_varh=varh, max_demand_w=whole.max_demand_w)
-        )
+        laid.append(replace(one, used_wh=used, reactive_varh=varh, max_demand_w=whole.max_demand_w))
         gone += one.days
     return laid
 

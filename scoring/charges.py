@@ -1,10 +1,10 @@
 """What is on a bill that has more than energy, tiers and a day's charge?
 
-The lines of customers with a two-part tariff, power factor, losses, levies, taxes or prices of their
-own, computed for many at once in the order in which each line rests on those before it.  It stands
-apart from `scoring.bill`, which is for every home at every reading, because only some accounts have
-any of this.  Which kVA and kW are charged is in `scoring.basic_charge`; what the lines are called
-for people, in `scoring.statement`.
+The lines of customers with a two-part tariff, power factor, losses, levies, taxes or prices of
+their own, computed for many at once in the order in which each line rests on those before it.  It
+stands apart from `scoring.bill`, which is for every home at every reading, because only some
+accounts have any of this.  Which kVA and kW are charged is in `scoring.basic_charge`; what the
+lines are called for people, in `scoring.statement`.
 """
 
 from __future__ import annotations
@@ -89,11 +89,11 @@ def charges(
 ) -> Charges:
     """Every line of m bills; `terms` (m,) records of their versions.
 
-    `tiers` are the lower edges and widths (K, m); `used_wh` (R, m); `before_wh` (m,) what has filled
-    the tiers already; `facts` (m,); `continues` (m,) a part of the month of the part before it.
-    Order: energy (with losses), dynamic energy, tiers, price adjustment, basic charge, power factor
-    on these without what it excludes, standing charge, levies, minimum, tax on all.
-    Rules: domain.md 3.1 to 3.4.
+    `tiers` are the lower edges and widths (K, m); `used_wh` (R, m); `before_wh` (m,) what has
+    filled the tiers already; `facts` (m,); `continues` (m,) a part of the month of the part before
+    it. Order: energy (with losses), dynamic energy, tiers, price adjustment, basic charge, power
+    factor on these without what it excludes, standing charge, levies, minimum, tax on all. Rules:
+    domain.md 3.1 to 3.4.
     """
     quantum = terms["rounding_nanos"]
     month_days = np.where(facts["month_days"] > 0, facts["month_days"], np.maximum(days, 1))

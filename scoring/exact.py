@@ -60,7 +60,8 @@ def share(nanos: Ints, ppm: Ints | int) -> Amount:
     >>> share(np.array([7_824_000_000_000]), 30_000).nanos.tolist()
     [234720000000]
     """
-    whole, part = np.divmod(nanos, PPM)
+    whole: Ints = nanos // PPM
+    part = nanos - whole * PPM
     small = part * ppm
     carry = small // PPM
     return Amount(whole * ppm + carry, small - carry * PPM, PPM)
@@ -98,7 +99,8 @@ def part_of(amount: Ints, part: Ints, whole: Ints) -> Ints:
         rest = (rest << 20) + left * digit
         quotient = (quotient << 20) + rest // whole
         rest %= whole
-    return amount // whole * part + quotient
+    floor: Ints = amount // whole * part + quotient
+    return floor
 
 
 def rounded(amount: Amount, quantum: Ints) -> Ints:
@@ -117,4 +119,5 @@ def rounded(amount: Amount, quantum: Ints) -> Ints:
     rest = np.where(below & parted, per - rest, rest)
     size = size + ((quantum & 1) & (2 * rest >= per))
     size = (size + quantum // 2) // quantum * quantum
-    return np.where(below, -size, size)
+    found: Ints = np.where(below, -size, size)
+    return found

@@ -1,7 +1,7 @@
 """What is kept of a large customer besides energy, and what of it does a bill rest on?
 
-Capacity, contract demand, the month's highest quarter-hour with its instant, reactive energy, and an
-agreed price adjustment: columns of the annex, which ordinary homes do not have.  It stands apart
+Capacity, contract demand, the month's highest quarter-hour with its instant, reactive energy, and
+an agreed price adjustment: columns of the annex, which ordinary homes do not have.  It stands apart
 from `scoring.usage` so that counting a home's reading knows nothing of it.  What it comes to in
 money is told in `scoring.charges`.
 """
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 LONGEST_DEMAND_SECONDS = SECONDS_PER_HOUR
-"""Mean power over a longer time says little about the highest quarter-hour; over up to an hour it is
-a lower bound, taken where a meter tells nothing finer."""
+"""Mean power over a longer time says little about the highest quarter-hour; over up to an hour it
+is a lower bound, taken where a meter tells nothing finer."""
 
 MONTHLY = ("max_demand_w", "max_demand_at", "reactive_varh", "has_reactive")
 """Annex columns with a figure for each open month: 0 the current one, 1 the one before."""
@@ -40,7 +40,7 @@ BASES = ("", "capacity", "demand")
 
 
 def enter_terms(accounts: Accounts, terms: BasicTerms) -> None:
-    """Write the agreed capacity, contract and prices of the one account; makes an annex if needed."""
+    """Write what was agreed with the one account; makes an annex if it needs one."""
     if not terms.any and not len(accounts.annexes):
         return
     annex = accounts.annexes.make(0)
@@ -79,8 +79,8 @@ def mean_power_w(ledger: NDArray[Any], checked: Checked) -> Ints:
     """The mean power (n,) that each accepted reading shows, 0 where it shows none.
 
     Of an interval, or of a register's gap that no interval lies in, between a quarter-hour and an
-    hour long and measured; to be asked before the reading is counted.  Shorter gaps would show peaks
-    that the quarter-hour's mean does not have (domain.md 3.1: 15 minutes).
+    hour long and measured; to be asked before the reading is counted.  Shorter gaps would show
+    peaks that the quarter-hour's mean does not have (domain.md 3.1: 15 minutes).
     """
     readings = checked.readings
     is_interval = checked.kind == Kind.INTERVAL

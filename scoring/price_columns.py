@@ -10,7 +10,7 @@ do.  What the numbers mean is told in `scoring.sheet`, what they come to in `sco
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -69,7 +69,7 @@ TERMS = np.dtype(
     ],
     align=True,
 )
-"""One version's terms in whole, for the bills that are more than energy, tiers and a day's charge."""
+"""One version's terms in whole, for bills of more than energy, tiers and a day's charge."""
 
 
 class PriceColumns:
@@ -152,7 +152,7 @@ def _limbs(picos: int) -> tuple[int, int]:
     return divmod(picos, PICOS_PER_MICRO)
 
 
-def _terms(sheet: TariffSheet) -> np.void:
+def _terms(sheet: TariffSheet) -> Any:
     """One version's record."""
     terms = np.zeros((), TERMS)
     known = len(sheet.rate_periods)
@@ -181,7 +181,7 @@ def _terms(sheet: TariffSheet) -> np.void:
     return terms[()]
 
 
-def _large_terms(terms: np.ndarray, sheet: TariffSheet) -> None:  # type: ignore[type-arg]
+def _large_terms(terms: Any, sheet: TariffSheet) -> None:
     """What only larger customers are charged."""
     basic, loss, factor = sheet.basic, sheet.transformer_loss, sheet.power_factor
     terms["max_units"] = MAX_UNITS

@@ -92,7 +92,9 @@ def read_basic(value: Any) -> Basic | None:
         return None
     fields = {"choice", "capacityPerKva", "demandPerKw", "demandOver", "demandFloor"}
     only(value, fields | {"suspendedShare"}, "basic.")
-    offered = [b for b, f in zip(BASES, ("capacityPerKva", "demandPerKw"), strict=True) if f in value]
+    offered = [
+        b for b, f in zip(BASES, ("capacityPerKva", "demandPerKw"), strict=True) if f in value
+    ]
     choices = tuple(items(value.get("choice", offered), "basic.choice", 2))
     if sorted(choices) != offered:
         why = "must name what is priced: capacity (capacityPerKva), demand (demandPerKw)"

@@ -1,15 +1,14 @@
 """How is a bill told to the person who has to pay it?
 
-Line by line: what was used, at which price, what it came to, in the order in which the lines rest on
-each other.  The amounts are those of `scoring.bill`, computed by the very same call as the stream's;
-nothing is computed here, only named.  How a statement looks on paper or a screen is
+Line by line: what was used, at which price, what it came to, in the order in which the lines rest
+on each other.  The amounts are those of `scoring.bill`, computed by the very same call as the
+stream's; nothing is computed here, only named.  How a statement looks on paper or a screen is
 `deploy.statements`'s.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +22,7 @@ from scoring.units import MICROS_PER_UNIT, NANOS_PER_UNIT, kwh_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import date
 
     from scoring.sheet import TariffSheet
     from scoring.tariff import Tariffs
@@ -198,9 +198,7 @@ def _label(sheet: TariffSheet, kind: str) -> str:
     return WORDS.get(kind, kind) if known == kind else known
 
 
-def _energy_lines(
-    sheet: TariffSheet, stretch: Stretch, found: Charges, i: int
-) -> Iterator[Line]:
+def _energy_lines(sheet: TariffSheet, stretch: Stretch, found: Charges, i: int) -> Iterator[Line]:
     used = found.used_wh[:, i].tolist()
     for p, name in enumerate(sheet.rate_periods):
         price = decimal_text(sheet.price_picos_per_kwh[p], PICOS_PER_UNIT)
@@ -232,7 +230,8 @@ def _basic_lines(sheet: TariffSheet, found: Charges, i: int) -> Iterator[Line]:
     basis = int(found.basis[i])
     if basis and sheet.basic:
         by_capacity = basis == CAPACITY
-        micros = (sheet.basic.demand_micros_per_kw, sheet.basic.capacity_micros_per_kva)[by_capacity]
+        prices = (sheet.basic.demand_micros_per_kw, sheet.basic.capacity_micros_per_kva)
+        micros = prices[by_capacity]
         numerator, denominator = (int(column[i]) for column in found.unit_months)
         months = numerator * 1_000_000 // denominator  # of VA or W; the line itself is exact
         quantity = decimal_text(months // 1_000, 1_000_000)
@@ -279,5 +278,3 @@ def _other_lines(
 
 def _percent(ppm: int) -> str:
     return decimal_text(ppm * 100, PPM_PER_ONE) + " %"
-
-

@@ -14,6 +14,7 @@ callers to mask.  An instant, day or month after calendar.END_AT raises OutsideC
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -44,11 +45,18 @@ from scoring.sheet import (
 from scoring.units import SLOT_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from numpy.typing import NDArray
 
-__all__ = ["TariffSheet", "TariffSheetInvalid", "Tariffs", "sheet_from_dict", "sheet_to_dict"]
+__all__ = [
+    "TariffSheet",
+    "TariffSheetInvalid",
+    "Tariffs",
+    "sheet_from_dict",
+    "sheet_to_dict",
+    "streamed_sheet",
+]
 
 MAX_TARIFFS = 10_000
 """Tariffs in one process; each costs 3 kB, and 88 kB more if no other has its calendar."""
@@ -57,6 +65,22 @@ Ints = Any
 """Whole numbers, one or an array; arguments of one call broadcast against each other."""
 
 _FIRST_LOCAL_SLOT = (FIRST_DAY - EPOCH_DAY) * SLOTS_PER_DAY
+
+
+def streamed_sheet(plain: Mapping[str, Any]) -> TariffSheet:
+    """A sheet that can be billed as readings come in; raises TariffSheetInvalid.
+
+    The stream counts usage by calendar month and rate period and nothing finer, so a version must
+    begin (and end) with a month, and prices of single hours are left to `kilowatch bill`.
+    """
+    sheet = sheet_from_dict(plain)
+    if sheet.valid_from.day != 1:
+        raise TariffSheetInvalid("validFrom", "the stream bills months: the first of one is wanted")
+    if sheet.valid_to is not None and (sheet.valid_to + timedelta(days=1)).day != 1:
+        raise TariffSheetInvalid("validTo", "the stream bills months: the last of one is wanted")
+    if sheet.dynamic:
+        raise TariffSheetInvalid("dynamic", "the stream has no market prices; `kilowatch bill` has")
+    return sheet
 
 
 class Tariffs(PriceColumns):

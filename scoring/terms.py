@@ -74,9 +74,7 @@ def _enter_settings(
     before = ledger[list(CALM_A_WARNING)].copy()
     is_open = bool(ledger["previous_month_open"][0])
     if is_open and settings.tariff_id.encode() != ledger["tariff_id"][0]:
-        balance.close_previous(
-            ledger, tariffs, accounts.tariff_index, closed, accounts.annexes
-        )
+        balance.close_previous(ledger, tariffs, accounts.tariff_index, closed, accounts.annexes)
     ledger["settings_version"] = settings.version
     ledger["customer_class"] = CUSTOMER_CLASSES.index(settings.customer_class)
     ledger["payment_mode"] = PAYMENT_MODES.index(settings.payment_mode)

@@ -390,11 +390,10 @@ def _count_final(
 
 def _open_meter(ledger: NDArray[Any], meter: MeterSettings) -> None:
     start = -1 if meter.start_register_wh is None else meter.start_register_wh
-    ledger["register_wh"] = start
+    ledger["register_wh"], ledger["rate_register_wh"] = start, -1
     ledger["register_read_at"] = meter.installed_at
-    ledger["rate_register_wh"] = -1
-    for name in ("since_rate_wh", "interval_since_register_wh", "unproven_wh"):
-        ledger[name] = 0
+    ledger["since_rate_wh"] = 0
+    ledger["interval_since_register_wh"] = ledger["unproven_wh"] = 0
     if start >= 0 and meter.installed_at % SLOT_SECONDS:
         cut = np.array([meter.installed_at // SLOT_SECONDS])
         slots.mark(ledger, cut, cut + 1)

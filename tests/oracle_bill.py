@@ -41,7 +41,9 @@ def price(plain: dict[str, Any], period: int, only: list[str] | None = None) -> 
     """A period's price per kWh, or the part that these components make of it."""
     parts = plain.get("components")
     if parts is None:
-        return Fraction(plain["ratePeriods"][period]["pricePerKwh"]) if only is None else Fraction(0)
+        return (
+            Fraction(plain["ratePeriods"][period]["pricePerKwh"]) if only is None else Fraction(0)
+        )
 
     def total(kind: str) -> Fraction:
         named = parts.get(kind, {}).items()
@@ -73,7 +75,9 @@ def charged_units(plain: dict[str, Any], facts: dict[str, Any]) -> Fraction:
     return charged_kw(basic, facts)
 
 
-def bill(plain: dict[str, Any], parts: list[dict[str, Any]], month_days: int, before: Fraction) -> Fraction:
+def bill(
+    plain: dict[str, Any], parts: list[dict[str, Any]], month_days: int, before: Fraction
+) -> Fraction:
     """The bill of a month in parts under one sheet, in units of currency.
 
     A part: `kwh` by period, `kvarh` or None, `days`, `kva`, `suspended`, `contract`, `drawn`,

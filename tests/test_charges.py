@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 from hypothesis import given, settings
@@ -65,9 +66,7 @@ def test_a_share_of_money_is_exact(nanos, ppm, quantum):
     )
 
 
-@given(
-    units=st.integers(0, 10**15), per=st.integers(1, 10**6), micros=st.integers(0, 10**9)
-)
+@given(units=st.integers(0, 10**15), per=st.integers(1, 10**6), micros=st.integers(0, 10**9))
 def test_a_fraction_of_unit_months_is_exact(units, per, micros):
     micros = min(micros, 10**18 // max(units // per, 1))
     found = unit_days(*column(micros, units, per))
@@ -122,7 +121,10 @@ def sheets(draw, **fixed):
         "validFrom": "2020-01-01",
         "rounding": draw(st.sampled_from(["0.01", "0.001", "0.05"])),
         "timeOfUse": [
-            *({"ratePeriod": n, "hours": [f"{i:02d}:00-{i + 1:02d}:00"]} for i, n in enumerate(names)),
+            *(
+                {"ratePeriod": n, "hours": [f"{i:02d}:00-{i + 1:02d}:00"]}
+                for i, n in enumerate(names)
+            ),
             {"ratePeriod": "p0"},
         ],
     }
@@ -215,10 +217,7 @@ def months(draw, plain):
     cuts = sorted(draw(st.lists(st.integers(1, month_days - 1), max_size=2, unique=True)))
     basis = draw(st.sampled_from(["capacity", "demand"]))
     edges = [0, *cuts, month_days]
-    found = [
-        draw(parts(len(plain["ratePeriods"]), end - start))
-        for start, end in zip(edges, edges[1:], strict=False)
-    ]
+    found = [draw(parts(len(plain["ratePeriods"]), end - start)) for start, end in pairwise(edges)]
     return [part | {"basis": basis} for part in found], month_days, draw(st.integers(0, 6_000))
 
 
@@ -295,9 +294,7 @@ def test_usage_in_two_halves_costs_the_same_within_a_period_and_tier(case, data)
     first = [Fraction(data.draw(st.integers(0, int(k * 1000))), 1000) for k in part["kwh"]]
     rest = [k - f for k, f in zip(part["kwh"], first, strict=True)]
     whole, *halves = (
-        statement(
-            tariffs, month_of(0, ([part | {"kwh": kwh, "days": days}], 30, 0))
-        ).total_nanos
+        statement(tariffs, month_of(0, ([part | {"kwh": kwh, "days": days}], 30, 0))).total_nanos
         for kwh, days in ((part["kwh"], 30), (first, 10), (rest, 20))
     )
     # each of up to five lines and the adjustment may be cut to a whole nano

@@ -1,8 +1,8 @@
 """Do a year's bills agree with those of NREL's Utilityrate5, to a cent a month?
 
-200 generated tariffs (time of use by season, weekday and weekend; tiers by month; a demand charge on
-the month's maximum; monthly fixed and minimum charges), each with a generated year of hourly load.
-SAM's year has 365 days and begins on a Monday, as 2018 did.
+200 generated tariffs (time of use by season, weekday and weekend; tiers by month; a demand charge
+on the month's maximum; monthly fixed and minimum charges), each with a generated year of hourly
+load. SAM's year has 365 days and begins on a Monday, as 2018 did.
 
 Differences, and why:
 - SAM computes in floating point and rounds nothing, so sheets here round nothing either; a cent a
@@ -18,8 +18,8 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 
 import numpy as np
-import PySAM.Utilityrate5 as utility_rate
 import pytest
+from PySAM import Utilityrate5
 
 from scoring.billing_month import CustomerTerms, Intervals, months_of_intervals
 from scoring.sheet import sheet_from_dict
@@ -94,7 +94,7 @@ def schedule(plain, weekend):
 
 def sam_bills(plain, load_wh):
     """The twelve bills by SAM."""
-    model = utility_rate.new()
+    model = Utilityrate5.new()
     rates = model.ElectricityRates
     model.Lifetime.analysis_period = 1
     model.Lifetime.inflation_rate = 0

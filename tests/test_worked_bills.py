@@ -18,9 +18,7 @@ def test_c1_a_works_reduced_from_320_to_160_kva_on_the_sixth_day():
     # Read on the 24th: 24 July to 30 July two-part, then single-part; 31 days in all.  The power
     # factor is of the whole month (0.84), each part has its own standard.
     month = month_of(
-        stretch(
-            "c1-large-industry", 6, ["20000"], "2026-07-24", capacity_kva="320", kvarh="32000"
-        ),
+        stretch("c1-large-industry", 6, ["20000"], "2026-07-24", capacity_kva="320", kvarh="32000"),
         stretch("c1-ordinary-industry", 25, ["30000"], "2026-07-30", capacity_kva="160"),
         month_days=31,
     )
@@ -146,7 +144,9 @@ def test_the_capacity_charge_of_a_month_in_which_capacity_changes(parts, month_d
     days, first, whole = 0, "2026-03-{:02d}", []
     for length, kva in parts:
         whole.append(
-            stretch(SD, length, ["0"] * 5, first.format(days + 1), capacity_kva=kva, basis="capacity")
+            stretch(
+                SD, length, ["0"] * 5, first.format(days + 1), capacity_kva=kva, basis="capacity"
+            )
         )
         days += length
     assert amounts(month_of(*whole, month_days=month_days))[1] == charged
