@@ -89,6 +89,9 @@ def balance(
     days, days_left = _days_of_month(ledger["read_at"], month, tariffs, index)
     length = tariffs.days_in_month(index, month)
     current = bill(tariffs, version, used_wh[:, 0], days, before, length, more)
+    if more is not None and annexes is not None:
+        parts = large.split_months(annexes, month, days, CURRENT)
+        _bill_in_parts(tariffs, version, used_wh[:, 0], before, length, parts, current)
     previous = np.zeros(len(ledger), np.int64)
     rows = np.flatnonzero(ledger["previous_month_open"])
     if len(rows):
@@ -129,6 +132,35 @@ def _more(
     rows = annexes.position[asked]
     known = large.facts(annexes, open_month)[asked]
     return More(rows, known, np.zeros(len(rows), np.bool_))
+
+
+def _bill_in_parts(
+    tariffs: Tariffs,
+    version: NDArray[np.int64],
+    used_wh: NDArray[np.int64],
+    before: NDArray[np.int64],
+    length: NDArray[np.int64],
+    parts: large.SplitMonths | None,
+    found: Bill,
+) -> None:
+    """Where terms changed inside a month, let the total be that of its parts; in place.
+
+    The energy lies whole in the newest part: only what is charged by days is split by days.
+    """
+    if parts is None:
+        return
+    row = parts.row
+    split = bill(
+        tariffs,
+        version[row],
+        np.where(parts.is_last[:, None], used_wh[row], 0),
+        parts.days,
+        before[row],
+        length[row],
+        More(np.arange(len(row)), parts.facts, parts.continues),
+    )
+    starts = np.flatnonzero(~parts.continues)
+    found.total_nanos[row[starts]] = np.add.reduceat(split.total_nanos, starts)
 
 
 def _basic_of_a_day(current: Bill, days: NDArray[np.int64]) -> NDArray[np.float64] | None:
@@ -179,6 +211,9 @@ def _whole_bill(
     version = billable_version(tariffs, version, used_wh, more)
     days = tariffs.days_in_month(index, month)
     found = bill(tariffs, version, used_wh, days, year_used_before_wh, days, more)
+    if more is not None and annexes is not None:
+        parts = large.split_months(annexes, month, days, PREVIOUS)
+        _bill_in_parts(tariffs, version, used_wh, year_used_before_wh, days, parts, found)
     return found.total_nanos, version >= 0
 
 

@@ -54,7 +54,7 @@ def enter(
     """
     if isinstance(event, SettingsChanged):
         closed = BillsClosed()
-        done = _enter_settings(accounts, event.settings, tariffs, closed)
+        done = _enter_settings(accounts, event.settings, event.received_at, tariffs, closed)
         if closed.entries:
             postings.post_bills(accounts, closed, accounts.ledger["read_at"], tariffs, rules)
         return done
@@ -65,7 +65,7 @@ def enter(
 
 
 def _enter_settings(
-    accounts: Accounts, settings: AccountSettings, tariffs: Tariffs, closed: BillsClosed
+    accounts: Accounts, settings: AccountSettings, at: int, tariffs: Tariffs, closed: BillsClosed
 ) -> Entered:
     """The newest terms replace all older ones, but never what a person has set."""
     ledger = accounts.ledger
@@ -92,7 +92,7 @@ def _enter_settings(
     if (ledger[list(CALM_A_WARNING)] != before).any():
         ledger["ledger_changed"] = 1
     accounts.tariff_index[:] = tariffs.index_of(ledger["tariff_id"])
-    large.enter_terms(accounts, settings.basic)
+    large.enter_terms(accounts, settings.basic, at, tariffs)
     if len(accounts.annexes) and int(ledger["meter_hash"][0]) != text_hash(settings.meter.meter_id):
         large.new_meter(accounts.annexes)
     changed = usage.change_meter(

@@ -48,7 +48,9 @@ def ledger_rows_of_version_1(rows: NDArray[Any]) -> NDArray[Any]:
 NEW_IN_ANNEX_2 = (
     *("capacity_va", "suspended_va", "contract_w", "adjust_micros", "basis", "max_demand_w"),
     *("max_demand_at", "reactive_varh", "reactive_register_varh", "reactive_read_at"),
-    "has_reactive",
+    *("has_reactive", "earlier_capacity_va", "earlier_suspended_va", "earlier_contract_w"),
+    *("earlier_adjust_micros", "earlier_max_demand_w", "earlier_month", "earlier_days"),
+    "earlier_basis",
 )
 ANNEX_1 = np.dtype(
     [
