@@ -50,6 +50,7 @@ EXAMPLE: dict[str, Any] = {
         "text": "if use goes on as forecast",
     },
     "arrears": None,
+    "plan": None,
     "settingsVersion": 1,
     "source": {"partition": 3, "offsets": {"meter-readings": 181220, "account-settings": 12}},
 }
@@ -113,6 +114,25 @@ class ArrearsShown(_Model):
     overdue_days: dict[str, str] = Field(description="principal by days since the last day to pay")
 
 
+class InstalmentShown(_Model):
+    """All that is to be paid of the month by a day."""
+
+    due_date: str
+    planned: str
+
+
+class PlanShown(_Model):
+    """Where an account stands with its settlement plan this month."""
+
+    instalments: list[InstalmentShown]
+    planned: str = Field(description="to be paid by now")
+    paid: str = Field(description="for this month")
+    used: str = Field(description="exact; the month's bill so far")
+    forecast_month: str
+    shortfall: str = Field(description="to be paid by now and not paid")
+    exposure: str = Field(description="owed with what has been used, less deposit and guarantee")
+
+
 class AccountAnswer(_Model):
     """The live balance forecast of one account, as of its newest counted reading."""
 
@@ -142,6 +162,7 @@ class AccountAnswer(_Model):
     reasons: list[Why]
     next_step: NextStepShown
     arrears: ArrearsShown | None = Field(description="null where nothing is owed")
+    plan: PlanShown | None = Field(description="null without a settlement plan")
     settings_version: int
     source: SourceShown
 
@@ -165,6 +186,52 @@ class AccountList(_Model):
 
     accounts: list[AccountLine]
     next: str | None
+
+
+class SpanBefore(_Model):
+    """As many days of the span before."""
+
+    from_: str = Field(alias="from")
+    to: str
+    used_wh: int
+    charge: str
+
+
+class _SpanShown(_Model):
+    from_: str = Field(alias="from")
+    to: str
+    used_wh: int
+    charge: str = Field(description="exact; what the bills grew by on these days")
+    before: SpanBefore
+
+
+class AccountSpan(_SpanShown):
+    """One account's days of a span so far."""
+
+    account_id: str
+    span: str
+    date: str
+
+
+class GroupSpan(_SpanShown):
+    """One group's days of a span so far, and its money now."""
+
+    group: str = Field(description='its code; "" for accounts in none')
+    currency: str | None
+    accounts: int
+    arrears: str = Field(description="owed by its accounts")
+    open_bills: str = Field(description="charged and not closed yet")
+    paid_in_advance: str = Field(description="of the open bills, what is paid already")
+    advance_share: float | None = Field(description="paidInAdvance of openBills (预收占比)")
+
+
+class GroupSpans(_Model):
+    """All groups of a kind."""
+
+    by: str
+    span: str
+    date: str
+    groups: list[GroupSpan]
 
 
 class ProblemShown(_Model):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from api.monitor import Monitor
 from scoring.book import Book
 from scoring.ids import text_hashes
 from scoring.outlook import OUTLOOK, outlook
@@ -53,6 +54,8 @@ GROWING = ("_look", "_partition", "_id_hash", "_runway_hours", "_balance_nanos",
 class View:
     """All accounts of all partitions, as of what has been read.
 
+    The `monitor` knows the finished days.
+
     While `is_loading`, rows are only taken up; `looks` then computes every outlook, and from there
     on each change computes its own.  `places` are the tariffs' places by number.  `look` (n,) is
     OUTLOOK, `partition` (n,) where a row was read, `id_hash` (n,) a stable number that orders
@@ -64,13 +67,14 @@ class View:
     def __init__(self) -> None:
         self.book = Book()
         self.tariffs = Tariffs()
+        self.monitor = Monitor(self)
         self.places = places_of(self.tariffs)
         self.is_loading = True
         self.rows_taken = 0
         self.unreadable = 0
         self.ids_in_order: list[str] = []
         self._sheets: dict[str, TariffSheet] = {}
-        self._taken = Taken.nothing()
+        self._taken = Taken(self.book)
         self._look = np.zeros(0, OUTLOOK)
         self._partition = np.zeros(0, np.int32)
         self._id_hash = np.zeros(0, np.uint64)
@@ -118,7 +122,7 @@ class View:
         decoded = decode_ledger_rows(records)
         self._note(decoded, "ledger-rows", partition)
         before = len(self)
-        rows = adopt_ledger_rows(self.book, self._taken, decoded)
+        rows = adopt_ledger_rows(self.book, self._taken, decoded).changed
         if len(self) > before:
             self._welcome(before)
         self._partition[rows] = partition

@@ -17,7 +17,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-ANNEX_VERSION = 2
+ANNEX_VERSION = 1
 
 MAX_DEBTS = 12
 """Claims of an account kept apart: a year of monthly bills.  What is beyond is added to the newest
@@ -33,9 +33,18 @@ MAX_IN_FLIGHT = 8
 MAX_EARLIER_TERMS = 4
 """Changes of capacity, contract or adjustment kept of the open months; the days of one more are
 added to the newest kept."""
+MAX_INSTALMENTS = 6
+"""Dates of a settlement plan in a month: twice the three that are usual (domain.md 2.5)."""
 
 ANNEX = np.dtype(
     [
+        # settlement plan (scoring.plans)
+        ("plan_month_nanos", "i8"),  # the month's bill as agreed; 0 by forecast
+        ("plan_security_nanos", "i8"),  # deposit and guarantee
+        ("plan_read_nanos", "i8"),  # bill of the month at the first reading after plan_read_day
+        ("plan_read_day", "i4"),  # newest instalment day that has passed in plan_month; 0 none
+        ("plan_month", "i4"),  # month of which plan_told and plan_read speak
+        ("plan_told", "u4"),  # bits of what has been told of that month
         # payments (scoring.postings)
         ("payment_hashes", "u8", (PAYMENTS_MORE,)),
         ("in_flight_hashes", "u8", (MAX_IN_FLIGHT,)),  # 0 none
@@ -72,6 +81,10 @@ ANNEX = np.dtype(
         ("has_reactive", "u1", (2,)),
         ("basis", "u1"),  # index in large.BASES
         ("earlier_basis", "u1", (MAX_EARLIER_TERMS,)),
+        ("plan_shares", "u2", (MAX_INSTALMENTS,)),  # cumulative, in hundredths of a per cent
+        ("plan_days", "u1", (MAX_INSTALMENTS,)),  # of the month, 31 its end; 0 no further one
+        ("plan_mode", "u1"),  # index in PlanMode
+        ("plan_grace_days", "u1"),
     ],
     align=True,
 )
@@ -101,6 +114,14 @@ class Annexes:
         """Nobody has one."""
         return cls(np.zeros(0, np.int64), empty_annexes(0))
 
+    def joined(self, other: Annexes) -> Annexes:
+        """These and the annexes of other accounts of the same block."""
+        if not len(self.position):
+            return other
+        position = np.concatenate([self.position, other.position])
+        order = np.argsort(position, kind="stable")
+        return Annexes(position[order], np.concatenate([self.rows, other.rows])[order])
+
     def take(self, index: NDArray[Any], size: int) -> Annexes:
         """Copies for the accounts at `index` (places or truths) of a block of `size` accounts."""
         if not len(self.position):
@@ -115,10 +136,8 @@ class Annexes:
         """Give an empty annex to each of these places (each once) that has none yet."""
         new = np.setdiff1d(position, self.position)
         if len(new):
-            every = np.r_[self.position, new]
-            order = np.argsort(every, kind="stable")
-            self.rows = np.concatenate([self.rows, empty_annexes(len(new))])[order]
-            self.position = every[order]
+            both = self.joined(Annexes(new, empty_annexes(len(new))))
+            self.position, self.rows = both.position, both.rows
 
     def row(self, position: int) -> NDArray[Any] | None:
         """A view (1,) of the annex of the account at this place, None if it has none."""

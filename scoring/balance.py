@@ -17,6 +17,7 @@ import numpy as np
 from scoring import large
 from scoring.annex import Annexes
 from scoring.bill import More, bill, billable_version
+from scoring.book import copied, put_back
 from scoring.units import SECONDS_PER_DAY
 
 if TYPE_CHECKING:
@@ -284,7 +285,7 @@ def _on_copies(
     annexes: Annexes | None,
 ) -> NDArray[np.bool_]:
     """Take a step with some rows and put back those with which it succeeded."""
-    block = ledger[rows]
+    block = copied(ledger, rows)
     beside = Annexes.none() if annexes is None else annexes.take(rows, len(ledger))
     done = step(block, tariffs, index[rows], beside)
     if annexes is not None and len(beside):
@@ -292,13 +293,12 @@ def _on_copies(
         place = np.searchsorted(annexes.position, rows[beside.position[good]])
         annexes.rows[place] = beside.rows[good]
     if closed is not None:
-        before, after = ledger[rows], block
-        posted = before["ledger_nanos"] - after["ledger_nanos"]
-        months = before["month"].astype(np.int64) - 1
+        posted = ledger["ledger_nanos"][rows] - block["ledger_nanos"]
+        months = ledger["month"][rows].astype(np.int64) - 1
         few = np.flatnonzero(done & (posted != 0))
         columns = (rows[few].tolist(), months[few].tolist(), posted[few].tolist())
         closed.entries += zip(*columns, strict=True)
-    ledger[rows[done]] = block[done]
+    put_back(ledger, rows[done], block[done])
     return done
 
 

@@ -20,11 +20,11 @@ from scoring.annex import Annexes, AnnexStore
 from scoring.events import MAX_RATE_PERIODS, Source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
-LEDGER_VERSION = 2
+LEDGER_VERSION = 1
 LEARNED_VERSION = 1
 
 MAX_ACCOUNT_ID_CHARACTERS = 64
@@ -132,6 +132,22 @@ def empty_ledger(count: int) -> NDArray[Any]:
     return rows
 
 
+def words_of(rows: NDArray[Any]) -> NDArray[np.uint64]:
+    """Rows (n,) seen as plain 64-bit words: numpy copies those six times faster than records."""
+    return rows.view(np.uint64).reshape(len(rows), rows.dtype.itemsize // 8)
+
+
+def copied(rows: NDArray[Any], index: NDArray[Any]) -> NDArray[Any]:
+    """Copies of the rows at `index`, places or truths."""
+    found: NDArray[Any] = words_of(rows)[index].view(rows.dtype).reshape(-1)
+    return found
+
+
+def put_back(rows: NDArray[Any], index: NDArray[Any], block: NDArray[Any]) -> None:
+    """Write changed copies back; each row at most once in `index`."""
+    words_of(rows)[index] = words_of(block)
+
+
 @dataclass(slots=True)
 class Accounts:
     """Copies of some accounts' rows, side by side, to be changed together; length n each.
@@ -152,7 +168,12 @@ class Accounts:
     def take(self, index: NDArray[Any]) -> Accounts:
         """Copies of these accounts."""
         annexes = self.annexes.take(index, len(self)) if len(self.annexes) else Annexes.none()
-        return Accounts(self.ledger[index], self.learned[index], self.tariff_index[index], annexes)
+        return Accounts(
+            copied(self.ledger, index),
+            copied(self.learned, index),
+            self.tariff_index[index],
+            annexes,
+        )
 
     def one(self, position: int) -> Accounts:
         """A view of the one account at this position: what is changed in it is changed here.
@@ -180,15 +201,17 @@ class Book:
     array([ 1, -1])
     """
 
-    GROWTH = 1.25
+    GROWTH = 2
+    """Room beyond the accounts there are costs address space and no memory until it is used."""
+
     FIRST_CAPACITY = 1024
 
     def __init__(self) -> None:
         self.account_ids: list[str] = []
         self._row_of: dict[str, int] = {}
-        self._ledger = empty_ledger(self.FIRST_CAPACITY)
+        self._ledger = np.zeros(self.FIRST_CAPACITY, LEDGER)
         self._learned = np.zeros(self.FIRST_CAPACITY, LEARNED)
-        self._tariff_index = np.full(self.FIRST_CAPACITY, -1, np.int64)
+        self._tariff_index = np.zeros(self.FIRST_CAPACITY, np.int64)
         self._annexes = AnnexStore(self.FIRST_CAPACITY)
 
     def __len__(self) -> int:
@@ -221,13 +244,21 @@ class Book:
     def add(self, account_id: str) -> int:
         """The account's row, made empty if it is new."""
         row = self._row_of.get(account_id)
-        if row is None:
-            row = len(self.account_ids)
-            if row == len(self._ledger):
-                self._grow(int(row * self.GROWTH) + 1)
-            self._row_of[account_id] = row
-            self.account_ids.append(account_id)
-        return row
+        return int(self.add_all([account_id])[0]) if row is None else row
+
+    def add_all(self, account_ids: Sequence[str]) -> NDArray[np.int64]:
+        """The accounts' rows (n,), made empty where they are new."""
+        first, row_of, known = len(self), self._row_of, self.account_ids
+        rows = []
+        for account_id in account_ids:
+            row = row_of.get(account_id)
+            if row is None:
+                row = row_of[account_id] = len(known)
+                known.append(account_id)
+            rows.append(row)
+        if len(known) > first:
+            self._make_room(first, len(known))
+        return np.array(rows, np.int64)
 
     def annex(self, row: int) -> NDArray[Any] | None:
         """A copy (1,) of the annex of the account in this row, None if it has none."""
@@ -236,16 +267,20 @@ class Book:
     def take(self, rows: NDArray[np.int64]) -> Accounts:
         """Copies of these rows, to change and `put` back."""
         return Accounts(
-            self._words(self._ledger)[rows].view(LEDGER).reshape(-1),
-            self._words(self._learned)[rows].view(LEARNED).reshape(-1),
+            copied(self._ledger, rows),
+            copied(self._learned, rows),
             self._tariff_index[rows],
             self._annexes.take(rows),
         )
 
+    def take_ledger(self, rows: NDArray[np.int64]) -> tuple[NDArray[Any], Annexes]:
+        """Copies of the ledger rows and annexes of these rows."""
+        return copied(self._ledger, rows), self._annexes.take(rows)
+
     def put(self, rows: NDArray[np.int64], accounts: Accounts) -> None:
         """Remember changed rows; each row at most once in `rows`."""
-        self._words(self._ledger)[rows] = self._words(accounts.ledger)
-        self._words(self._learned)[rows] = self._words(accounts.learned)
+        put_back(self._ledger, rows, accounts.ledger)
+        put_back(self._learned, rows, accounts.learned)
         self._tariff_index[rows] = accounts.tariff_index
         self._annexes.put(rows, accounts.annexes)
 
@@ -257,21 +292,19 @@ class Book:
         annexes: Annexes,
     ) -> None:
         """Let these rows be what a log has at these places, annexes too; each row at most once."""
-        self._words(self._ledger)[rows] = self._words(ledger)[place]
+        words_of(self._ledger)[rows] = words_of(ledger)[place]
         self._annexes.put(rows, annexes.take(place, len(ledger)))
 
-    @staticmethod
-    def _words(rows: NDArray[Any]) -> NDArray[np.uint64]:
-        """Rows seen as plain 64-bit words: numpy copies those six times faster than records."""
-        return rows.view(np.uint64).reshape(len(rows), rows.dtype.itemsize // 8)
-
-    def _grow(self, capacity: int) -> None:
-        size = len(self.account_ids)
-        for name, fresh in (
-            ("_ledger", empty_ledger(capacity)),
-            ("_learned", np.zeros(capacity, LEARNED)),
-            ("_tariff_index", np.full(capacity, -1, np.int64)),
-        ):
-            fresh[:size] = getattr(self, name)[:size]
-            setattr(self, name, fresh)
-        self._annexes.grow(capacity)
+    def _make_room(self, first: int, end: int) -> None:
+        """Empty rows from `first` to before `end`."""
+        if end > len(self._ledger):
+            for name in ("_ledger", "_learned", "_tariff_index"):
+                old = getattr(self, name)
+                more = np.zeros(max(end, int(first * self.GROWTH)), old.dtype)
+                more.view(np.uint8)[: first * old.itemsize] = old.view(np.uint8)[
+                    : first * old.itemsize
+                ]
+                setattr(self, name, more)
+            self._annexes.grow(len(self._ledger))
+        words_of(self._ledger)[first:end] = words_of(empty_ledger(1))
+        self._tariff_index[first:end] = -1

@@ -72,6 +72,13 @@ class PaymentKind(StrEnum):
     COLLECTION_COSTS = "collection-costs"
 
 
+class PlanMode(StrEnum):
+    """How an instalment is reckoned: by shares of an estimate, or by what has been read."""
+
+    ESTIMATE = "estimate"
+    READING = "reading"
+
+
 class CustomerClass(StrEnum):
     """Who the customer is, as far as rules differ (domain.md 6)."""
 
@@ -189,6 +196,22 @@ NO_BASIC_TERMS = BasicTerms()
 
 
 @dataclass(frozen=True, slots=True)
+class Plan:
+    """A settlement plan: dates and cumulative shares of the month, in hundredths of a per cent.
+
+    Day 31 is the month's end.  The defaults are those of domain.md 2.5; `month_nanos` is the
+    month's bill as agreed, 0 where the forecast is to stand for it.
+    """
+
+    mode: PlanMode = PlanMode.ESTIMATE
+    instalments: tuple[tuple[int, int], ...] = ((10, 3_000), (20, 6_000), (31, 10_000))
+    grace_days: int = 3
+    month_nanos: int = 0
+    deposit_nanos: int = 0
+    guarantee_nanos: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class AccountSettings:
     """The terms of one account, whole each time (the newest replaces all)."""
 
@@ -206,6 +229,7 @@ class AccountSettings:
     direct_close_agreed: bool = False
     groups: Groups = NO_GROUPS
     basic: BasicTerms = NO_BASIC_TERMS
+    plan: Plan | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from scoring.events import (
     Source,
     SwitchReported,
 )
+from scoring.plans import tell_plans
 from scoring.situation import decision
 from scoring.terms import enter
 from scoring.turn import Scored, Turn, World, broken_beliefs
@@ -176,6 +177,8 @@ def _score_turn(book: Book, readings: Readings, world: World, scored: Scored) ->
     )  # fmt: skip
     broken = broken_beliefs(accounts)
     turn.tell_days(days, broken)
+    if len(accounts.annexes):
+        tell_plans(turn, np.flatnonzero(~broken))
     is_learned = np.zeros(len(rows), np.bool_)
     is_learned[learned] = True
     turn.decide(turn.screen() & ~broken, is_learned & ~broken)

@@ -18,6 +18,7 @@ from scoring.decide import SET_BY_OPERATOR
 from scoring.effects import Reason
 from scoring.events import PaymentReceived, SettingsChanged
 from scoring.ids import text_hash
+from scoring.plans import enter_plan
 from scoring.situation import CUSTOMER_CLASSES, PAYMENT_MODES
 
 if TYPE_CHECKING:
@@ -87,6 +88,10 @@ def _enter_settings(
     held = int(ledger["protections"][0]) & SET_BY_OPERATOR
     ledger["protections"] = held | sum(settings.protections)
     ledger["direct_close_agreed"] = settings.direct_close_agreed
+    if settings.plan is not None:
+        enter_plan(accounts.annexes.make(0), settings.plan)
+    elif len(accounts.annexes):
+        accounts.annexes.make(0)["plan_days"] = 0
     for name in GROUP_BYTES:
         ledger[name] = getattr(settings.groups, name).encode()
     if (ledger[list(CALM_A_WARNING)] != before).any():

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scoring import balance, slots, spread, trueup, validation
-from scoring.book import LEDGER
+from scoring.book import LEDGER, copied, put_back
 from scoring.days import DaysClosed, settle_days
 from scoring.effects import Reason
 from scoring.events import MAX_RATE_PERIODS, Quality, Readings
@@ -243,10 +243,10 @@ def _count_other(
     lead_wh = np.maximum(-residual, 0)
     corrects = np.flatnonzero((kind == Kind.CORRECTION) & (lead_wh > 0))
     if len(corrects):
-        block = ledger[corrects]
+        block = copied(ledger, corrects)
         block["ledger_changed"] = 1  # money comes back: a warning that rested on it may end
         lead_wh[corrects] -= trueup.take_back(block, lead_wh[corrects])
-        ledger[corrects] = block
+        put_back(ledger, corrects, block)
     pieces = spread.pieces_of(ledger, checked, np.maximum(residual, 0))
     parts = spread.split(ledger, pieces, tariffs, index)
     ledger["used_wh"] += parts.used_wh
@@ -278,18 +278,18 @@ def _mark_counted(
     for of_register in (True, False):
         which = np.flatnonzero(known & (pieces.is_residual == of_register))
         if len(which):
-            block = ledger[pieces.row[which]]
+            block = copied(ledger, pieces.row[which])
             first, end = pieces.start[which], pieces.end[which]
             slots.mark(block, first // SLOT_SECONDS, -(-end // SLOT_SECONDS))
-            ledger[pieces.row[which]] = block
+            put_back(ledger, pieces.row[which], block)
     moves = (kind == Kind.REGISTER) | (kind == Kind.CORRECTION) | (kind == Kind.BASELINE)
     rows = np.flatnonzero(moves)
     if len(rows):
-        block, at = ledger[rows], read_at[rows]
+        block, at = copied(ledger, rows), read_at[rows]
         slots.advance(block, -(-at // SLOT_SECONDS))
         cut = np.where(at % SLOT_SECONDS > 0, 1, 0)
         slots.mark(block, at // SLOT_SECONDS, at // SLOT_SECONDS + cut)
-        ledger[rows] = block
+        put_back(ledger, rows, block)
 
 
 def _remember(ledger: NDArray[Any], checked: Checked, lead_wh: NDArray[np.int64]) -> None:

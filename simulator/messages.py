@@ -86,6 +86,8 @@ def settings(
         "protections": [customer.protection] if customer.protection else [],
         "directCloseAgreed": terms.direct_close_agreed,
     }
+    if customer.payment_mode == "plan":
+        body["plan"] = {}  # the usual one
     return Input(topics.ACCOUNT_SETTINGS, partition, customer.account_id, compact(body), at)
 
 

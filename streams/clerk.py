@@ -182,11 +182,10 @@ class Clerk:
         """These rows as records, with what they owe inside."""
         if not rows:
             return []
-        effects = (
-            {place: kept[row] for place, row in enumerate(rows) if row in kept} if kept else {}
-        )
-        taken = self.book.take(np.array(rows))  # eight times faster than indexing records
-        values = encode_ledger_rows(taken.ledger, self.epoch, effects, taken.annexes)
+        ledger, annexes = self.book.take_ledger(np.array(rows))
+        effects = {bisect_left(rows, row): some for row, some in kept.items()}
+        assert all(rows[place] == row for place, row in zip(effects, kept, strict=True))
+        values = encode_ledger_rows(ledger, self.epoch, effects, annexes)
         return list(zip(self._keys(rows), values, strict=True))
 
     def _learned_rows(self, rows: list[int]) -> list[Message]:

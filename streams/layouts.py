@@ -1,97 +1,114 @@
-"""How was each version of a durable row laid out, and how does an old row become today's?
+"""How do the columns of a row become few bytes, and columns again?
 
-A log keeps rows for years, so every layout that was ever shipped stays here, with the way from it
-to the newest.  Apart from `rows`, which reads and writes them, because this list only ever grows.
-What a column means is told in `scoring.book` and `scoring.annex`.
+A home's row is 752 bytes of which most say what an empty row says too.  So a row is kept as the
+64-bit words in which it differs from the empty row, behind a bit for each word of the layout: a
+third of the bytes to append, send, compact and read back, and a column that an account does not
+need costs a bit (measured in ARCHITECTURE, "A row's bytes are its difference").  Both ways work on
+thousands of rows at once.  What stands around a row, head and effects, is told in `streams.rows`.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scoring.annex import ANNEX, ANNEX_VERSION, empty_annexes
-from scoring.book import LEARNED, LEARNED_VERSION, LEDGER, LEDGER_VERSION, empty_ledger
+from scoring.book import words_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-    Upgrade = Callable[[NDArray[Any]], NDArray[Any]]
-    Layouts = dict[int, tuple[np.dtype[Any], Upgrade]]
-
-NEW_IN_LEDGER_2 = (
-    *("charged_nanos", "payment_days", "payments_forgotten_day"),
-    *("industry", "voltage_level", "collector", "area"),
-)
-LEDGER_1 = np.dtype(
-    [
-        (name, LEDGER[name].base, LEDGER[name].shape)
-        for name in LEDGER.names or ()
-        if name not in NEW_IN_LEDGER_2
-    ],
-    align=True,
-)
+WORD_BYTES = 8
+MASK_WORD_BITS = 64
 
 
-def ledger_rows_of_version_1(rows: NDArray[Any]) -> NDArray[Any]:
-    """Version 1 had no days of payments and no groups, and told no day's charge.
+def as_it_is(rows: NDArray[Any]) -> NDArray[Any]:
+    """The newest version's rows need no change."""
+    return rows
 
-    Its payment ids are kept as old as can be, so the next ones take their places first, and the
-    first day told afterwards carries what the open months have cost before it.
+
+@dataclass(frozen=True)
+class Layout:
+    """One version of a row: its columns, what they hold when nothing is known, how to go on.
+
+    `empty` (1,) is the row of an account about which nothing is known; `upgrade` makes this
+    version's rows today's.
     """
-    return carry_over(rows, empty_ledger(len(rows)))
 
+    empty: NDArray[Any]
+    upgrade: Callable[[NDArray[Any]], NDArray[Any]] = as_it_is
+    words: int = field(init=False)
+    mask_words: int = field(init=False)
 
-NEW_IN_ANNEX_2 = (
-    *("capacity_va", "suspended_va", "contract_w", "adjust_micros", "basis", "max_demand_w"),
-    *("max_demand_at", "reactive_varh", "reactive_register_varh", "reactive_read_at"),
-    *("has_reactive", "earlier_capacity_va", "earlier_suspended_va", "earlier_contract_w"),
-    *("earlier_adjust_micros", "earlier_max_demand_w", "earlier_month", "earlier_days"),
-    "earlier_basis",
-)
-ANNEX_1 = np.dtype(
-    [
-        (name, ANNEX[name].base, ANNEX[name].shape)
-        for name in ANNEX.names or ()
-        if name not in NEW_IN_ANNEX_2
-    ],
-    align=True,
-)
+    def __post_init__(self) -> None:
+        words = words_of(self.empty).shape[1]
+        object.__setattr__(self, "words", words)
+        object.__setattr__(self, "mask_words", -(-words // MASK_WORD_BITS))
 
+    def pack(self, heads: NDArray[Any], rows: NDArray[Any]) -> list[bytes]:
+        """The bytes of each row (n,) behind its head (n,), whose bytes are whole words.
 
-def annexes_of_version_1(rows: NDArray[Any]) -> NDArray[Any]:
-    """Version 1 knew nothing of capacity, demand and reactive energy."""
-    return carry_over(rows, empty_annexes(len(rows)))
+        Mask bit i, least significant first, says that word i differs; the words that do follow.
+        """
+        return self._pack(words_of(heads), rows)
 
+    def pack_bare(self, rows: NDArray[Any]) -> list[bytes]:
+        """The bytes of each row (n,) without a head."""
+        return self._pack(np.empty((len(rows), 0), np.uint64), rows)
 
-LEDGER_LAYOUTS: Layouts = {
-    1: (LEDGER_1, ledger_rows_of_version_1),
-    2: (LEDGER, lambda rows: rows),
-}
-"""Every version ever shipped: its layout, and how its rows become today's (see `carry_over`)."""
+    def _pack(self, head: NDArray[np.uint64], rows: NDArray[Any]) -> list[bytes]:
+        first = head.shape[1] + self.mask_words
+        whole = np.empty((len(rows), first + self.words), np.uint64)
+        differs = np.ones(whole.shape, np.bool_)
+        whole[:, : head.shape[1]] = head
+        np.bitwise_xor(
+            words_of(np.ascontiguousarray(rows)), words_of(self.empty), out=whole[:, first:]
+        )
+        np.not_equal(whole[:, first:], 0, out=differs[:, first:])
+        mask = np.zeros((len(rows), self.mask_words * WORD_BYTES), np.uint8)
+        bits = np.packbits(differs[:, first:], axis=1, bitorder="little")
+        mask[:, : bits.shape[1]] = bits
+        whole[:, head.shape[1] : first] = mask.view(np.uint64)
+        block = whole[differs].tobytes()
+        ends = np.cumsum(np.count_nonzero(differs, axis=1)) * WORD_BYTES
+        last = ends.tolist()
+        return [block[start:end] for start, end in zip([0, *last[:-1]], last, strict=True)]
 
-LEARNED_LAYOUTS: Layouts = {
-    1: (LEARNED, lambda rows: rows),
-}
+    def lengths(self, values: list[bytes], first: int) -> NDArray[np.int64]:
+        """How many bytes each value holds up to its row's end, its mask at `first`; -1: no row.
 
-ANNEX_LAYOUTS: Layouts = {
-    1: (ANNEX_1, annexes_of_version_1),
-    2: (ANNEX, lambda rows: rows),
-}
+        No row is what is too short, or has bits for words that this layout does not have.
+        """
+        size = self.mask_words * WORD_BYTES
+        masks = [value[first : first + size] for value in values]
+        is_whole = np.array([len(mask) == size for mask in masks], np.bool_)
+        if not is_whole.all():
+            masks = [mask if len(mask) == size else b"\xff" * size for mask in masks]
+        mask = np.frombuffer(b"".join(masks), "<u8").reshape(-1, self.mask_words)
+        count = np.bitwise_count(mask).sum(axis=1, dtype=np.int64)
+        lengths = first + size + count * WORD_BYTES
+        spare_bits = self.words % MASK_WORD_BITS
+        if spare_bits:
+            is_whole &= mask[:, -1] >> np.uint64(spare_bits) == 0
+        is_whole &= lengths <= np.array([len(value) for value in values], np.int64)
+        return np.where(is_whole, lengths, -1)
 
-assert LEDGER_VERSION in LEDGER_LAYOUTS
-assert LEARNED_VERSION in LEARNED_LAYOUTS
-assert ANNEX_VERSION in ANNEX_LAYOUTS
-
-
-def carry_over(old: NDArray[Any], fresh: NDArray[Any]) -> NDArray[Any]:
-    """`fresh` rows with every column that `old` rows also have: the usual start of a migration."""
-    assert old.dtype.names is not None
-    assert fresh.dtype.names is not None
-    for name in fresh.dtype.names:
-        if name in old.dtype.names:
-            fresh[name] = old[name]
-    return fresh
+    def unpack(self, packed: list[bytes], first: int) -> NDArray[Any]:
+        """The rows (n,) of values that end where `lengths` says, masks at `first`."""
+        flat = np.frombuffer(b"".join(packed), np.uint64)
+        lengths = np.array([len(value) for value in packed], np.int64) // WORD_BYTES
+        head = first // WORD_BYTES
+        start = np.cumsum(lengths) - lengths
+        places = (start + head)[:, None] + np.arange(self.mask_words)
+        mask = np.ascontiguousarray(flat[places]).view(np.uint8)
+        differs = np.unpackbits(mask, axis=1, count=self.words, bitorder="little").view(np.bool_)
+        is_row = np.ones(len(flat), np.bool_)
+        for word in range(head + self.mask_words):
+            is_row[start + word] = False
+        words = np.zeros((len(packed), self.words), np.uint64)
+        words[differs] = flat[is_row]
+        words ^= words_of(self.empty)
+        return words.reshape(-1).view(self.empty.dtype)

@@ -47,6 +47,7 @@ LOW_BALANCE_WARNINGS = "low-balance-warnings"
 DISCONNECTION_NOTICES = "disconnection-notices"
 TRIP_COMMANDS = "trip-commands"
 RESTORE_COMMANDS = "restore-commands"
+PLAN_NOTICES = "plan-notices"
 DECISIONS = "decisions"
 DAILY_USAGE = "daily-usage"
 ACCOUNT_FORECASTS = "account-forecasts"
@@ -132,6 +133,7 @@ TOPICS: dict[str, Topic] = {
         Topic(DISCONNECTION_NOTICES, "supply stops unless paid", None, False, 730),
         Topic(TRIP_COMMANDS, "disconnect, until an expiry", None, False, 730),
         Topic(RESTORE_COMMANDS, "connect again", None, False, 730),
+        Topic(PLAN_NOTICES, "an instalment fails, or a plan is outrun", None, False, 730),
         Topic(DECISIONS, "what was decided and why, also to do nothing", None, False, 730),
         Topic(DAILY_USAGE, "one closed local day of one account", None, False, 730),
         Topic(ACCOUNT_FORECASTS, "the newest outlook of each account", None, True),

@@ -20,7 +20,14 @@ from streams.wire_base import (
     refusal_id,
     refusal_of,
 )
-from streams.wire_effects import TOPIC_OF_EFFECT, EffectUnreadable, decode_effect, encode_effect
+from streams.wire_effects import (
+    TOPIC_OF_EFFECT,
+    DayTold,
+    EffectUnreadable,
+    decode_day,
+    decode_effect,
+    encode_effect,
+)
 from streams.wire_events import TariffRecord, Tick, decode_event, decode_tariff
 from streams.wire_inputs import (
     encode_event,
@@ -44,6 +51,7 @@ __all__ = [
     "MAX_RECORD_BYTES",
     "TOPIC_OF_EFFECT",
     "VERSION",
+    "DayTold",
     "DecodedReadings",
     "EffectUnreadable",
     "Encoded",
@@ -54,6 +62,7 @@ __all__ = [
     "TariffRecord",
     "Tick",
     "decimal_text",
+    "decode_day",
     "decode_effect",
     "decode_event",
     "decode_readings",

@@ -9,10 +9,13 @@ one; payments, which have kinds, are read in `wire_payments`.  How they are writ
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
+from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 
+from scoring.annex import MAX_INSTALMENTS
 from scoring.book import GROUP_BYTES, TARIFF_ID_BYTES
 from scoring.effects import Reason
 from scoring.events import (
@@ -26,6 +29,8 @@ from scoring.events import (
     NoticeDelivered,
     OperatorActed,
     PaymentMode,
+    Plan,
+    PlanMode,
     Protection,
     SettingsChanged,
     Switch,
@@ -100,6 +105,28 @@ class GroupsBody(
     area: Group = ""
 
 
+class InstalmentBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True, frozen=True):
+    """One date of a settlement plan; `share` is the part of the month to be paid by then."""
+
+    day: Annotated[int, msgspec.Meta(ge=1, le=31)]
+    share: Annotated[str, msgspec.Meta(pattern=r"^(0\.[0-9]{1,4}|1(\.0{1,4})?)$")]
+
+
+class PlanBody(
+    msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True, frozen=True
+):
+    """The settlement plan in account-settings; what is left out is the usual plan."""
+
+    mode: PlanMode = PlanMode.ESTIMATE
+    instalments: Annotated[
+        tuple[InstalmentBody, ...], msgspec.Meta(min_length=1, max_length=MAX_INSTALMENTS)
+    ] = tuple(InstalmentBody(day, f"{share / 10_000}") for day, share in Plan().instalments)
+    grace_days: Annotated[int, msgspec.Meta(ge=0, le=60)] = Plan().grace_days
+    month_bill: Money = "0.00"
+    deposit: Money = "0.00"
+    guarantee: Money = "0.00"
+
+
 Days = Annotated[float, msgspec.Meta(ge=0, le=MAX_WARNING_DAYS)]
 
 
@@ -133,6 +160,7 @@ class SettingsBody(Body, kw_only=True):
     direct_close_agreed: bool = False
     groups: GroupsBody = GroupsBody()
     basic: BasicBody = BasicBody()
+    plan: PlanBody | None = None
 
 
 class SwitchBody(Body, kw_only=True):
@@ -237,6 +265,7 @@ def _decode_settings(record: Record, partitions: int) -> SettingsChanged:
         # a protection named twice is one protection: the row keeps bits
         protections=tuple(sorted({Protection[name.upper()] for name in body.protections})),
         direct_close_agreed=body.direct_close_agreed,
+        plan=_plan_of(body),
         groups=Groups(**{name: getattr(body.groups, name) for name in GROUP_BYTES}),
         basic=_basic_terms(body.basic),
     )
@@ -270,6 +299,22 @@ def _small(
     if not least <= found <= most:
         raise Refused(Reason.AMOUNT_OUT_OF_RANGE, f"{field}: {written} is out of range")
     return found
+
+
+def _plan_of(body: SettingsBody) -> Plan | None:
+    """The plan, None without one; Refused where it contradicts itself or the payment mode."""
+    if body.plan is None:
+        return None
+    if body.payment_mode is not PaymentMode.PLAN:
+        raise Refused(Reason.WRONG_SHAPE, "plan: the payment mode is prepaid")
+    plan = body.plan
+    agreed = tuple((each.day, int(Decimal(each.share) * 10_000)) for each in plan.instalments)
+    if any(a[0] >= b[0] or a[1] > b[1] for a, b in pairwise(agreed)):
+        raise Refused(Reason.WRONG_SHAPE, "plan: days must rise and cumulative shares not fall")
+    money = [nanos_of(getattr(plan, name), name) for name in ("month_bill", "deposit", "guarantee")]
+    if min(money) < 0:
+        raise Refused(Reason.AMOUNT_OUT_OF_RANGE, "plan: an amount is below zero")
+    return Plan(plan.mode, agreed, plan.grace_days, *money)
 
 
 def _decode_switch(record: Record, partitions: int) -> SwitchReported:

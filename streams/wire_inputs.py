@@ -8,6 +8,7 @@ its own ticks.  What is accepted is told in `wire_readings` and `wire_events`.
 from __future__ import annotations
 
 from datetime import UTC, date, tzinfo
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from scoring.debts import Pays
@@ -27,7 +28,7 @@ from streams.wire_readings import DemandRegisters, Reading
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from scoring.events import AccountEvent, AccountSettings
+    from scoring.events import AccountEvent, AccountSettings, Plan
 
 
 def encode_reading(
@@ -148,12 +149,27 @@ def _settings_body(settings: AccountSettings) -> dict[str, Any]:
                 settings.basic.price_adjustment_micros * (NANOS_PER_UNIT // MICROS_PER_UNIT)
             ),
         },
+        "plan": None if settings.plan is None else _plan_body(settings.plan),
         "groups": {
             "industry": settings.groups.industry,
             "voltageLevel": settings.groups.voltage_level,
             "collector": settings.groups.collector,
             "area": settings.groups.area,
         },
+    }
+
+
+def _plan_body(plan: Plan) -> dict[str, Any]:
+    return {
+        "mode": plan.mode.value,
+        "instalments": [
+            {"day": day, "share": f"{Decimal(share) / 10_000:.4f}"}
+            for day, share in plan.instalments
+        ],
+        "graceDays": plan.grace_days,
+        "monthBill": decimal_text(plan.month_nanos),
+        "deposit": decimal_text(plan.deposit_nanos),
+        "guarantee": decimal_text(plan.guarantee_nanos),
     }
 
 

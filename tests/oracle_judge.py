@@ -33,7 +33,16 @@ RESTORE_WITHIN_SECONDS = 2 * HOUR
 
 WARNINGS, NOTICES = "low-balance-warnings", "disconnection-notices"
 TRIPS, RESTORES, DAYS = "trip-commands", "restore-commands", "daily-usage"
-EFFECT_TOPICS = (WARNINGS, NOTICES, TRIPS, RESTORES, DAYS, "decisions", "account-forecasts")
+EFFECT_TOPICS = (
+    WARNINGS,
+    NOTICES,
+    TRIPS,
+    RESTORES,
+    DAYS,
+    "decisions",
+    "account-forecasts",
+    "plan-notices",
+)
 
 
 @dataclass

@@ -52,7 +52,7 @@ STEP_HOURS = (2, 5, 7, 10, 13, 24)
 """Steps of a day, UTC: several within the trip windows of Shanghai, Johannesburg and London."""
 FIRST_MONDAY = 1_767_571_200  # 2026-01-05T00:00Z
 WEEK = 7 * DAY
-OBSERVED = frozenset(EFFECT_TOPICS) - {"daily-usage", "account-forecasts"}
+OBSERVED = frozenset(EFFECT_TOPICS) - {"daily-usage", "account-forecasts", "plan-notices"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,6 +22,7 @@ from scoring.effects import (
     Effect,
     Evidence,
     LowBalanceWarning,
+    PlanNotice,
     Reason,
     RefusedReading,
     RestoreCommand,
@@ -38,6 +40,8 @@ from scoring.events import (
     PaymentKind,
     PaymentMode,
     PaymentReceived,
+    Plan,
+    PlanMode,
     Protection,
     Quality,
     SettingsChanged,
@@ -347,8 +351,13 @@ SETTINGS = AccountSettings(
     direct_close_agreed=True,
     groups=Groups("3110", "10kV", "c-017", "山东06"),
 )
+ON_PLAN = replace(
+    SETTINGS, payment_mode=PaymentMode.PLAN,
+    plan=Plan(PlanMode.READING, ((15, 5_000), (31, 10_000)), 5, 10**13, 10**12, 0),
+)  # fmt: skip
 EVENTS = [
     SettingsChanged(HOME, 7, STAMPED_AT, SETTINGS),
+    SettingsChanged(HOME, 7, STAMPED_AT, ON_PLAN),
     PaymentReceived(HOME, 7, STAMPED_AT, "p-1", 100_000_000_001, 1_782_836_100),
     PaymentReceived(HOME, 7, STAMPED_AT, "p-2", -5, 1_782_836_100),
     PaymentReceived(HOME, 7, STAMPED_AT, "t-1", 5, 1_782_836_100, PaymentKind.IN_FLIGHT),
@@ -390,8 +399,12 @@ def settings_body(**changes: Any) -> dict[str, Any]:
     return json.loads(wire.encode_event(EVENTS[0]).value) | changes
 
 
+def plan_body(**changes: Any) -> dict[str, Any]:
+    return settings_body(paymentMode="plan", plan=changes)
+
+
 def payment(**changes: Any) -> dict[str, Any]:
-    return json.loads(wire.encode_event(EVENTS[1]).value) | changes
+    return json.loads(wire.encode_event(EVENTS[2]).value) | changes
 
 
 CONTROL_REFUSED = [
@@ -430,6 +443,19 @@ CONTROL_REFUSED = [
      settings_body(groups={"collector": "c" * 9}), Reason.WRONG_SHAPE),
     ("a long area in Chinese", topics.ACCOUNT_SETTINGS,
      settings_body(groups={"area": "山东省济南"}), Reason.WRONG_SHAPE),
+    ("a plan for a prepaid account", topics.ACCOUNT_SETTINGS, settings_body(plan={}),
+     Reason.WRONG_SHAPE),
+    ("a plan whose shares fall", topics.ACCOUNT_SETTINGS, plan_body(
+        instalments=[{"day": 10, "share": "0.6"}, {"day": 20, "share": "0.3"}]),
+     Reason.WRONG_SHAPE),
+    ("a plan whose days do not rise", topics.ACCOUNT_SETTINGS, plan_body(
+        instalments=[{"day": 20, "share": "0.3"}, {"day": 20, "share": "0.6"}]),
+     Reason.WRONG_SHAPE),
+    ("more than the whole", topics.ACCOUNT_SETTINGS, plan_body(
+        instalments=[{"day": 20, "share": "1.2"}]), Reason.WRONG_SHAPE),
+    ("no instalment", topics.ACCOUNT_SETTINGS, plan_body(instalments=[]), Reason.WRONG_SHAPE),
+    ("a deposit below zero", topics.ACCOUNT_SETTINGS, plan_body(deposit="-1.00"),
+     Reason.AMOUNT_OUT_OF_RANGE),
     ("a group nobody knows", topics.ACCOUNT_SETTINGS, settings_body(groups={"mood": "good"}),
      Reason.WRONG_SHAPE),
     ("no JSON", topics.TICKS, b"now", Reason.NOT_JSON),
@@ -498,6 +524,19 @@ EFFECTS: list[Effect] = [
     RestoreCommand(f"{HOME}:restore:1:1", *WHO, "3.31.0.5", 0, 1, f"{HOME}:trip:1:1", "paid"),
     Decision(f"{HOME}:held:1", *WHO, "held", "why"),
     DailyUsage(f"{HOME}:day:2026-07-01", *WHO, "2026-07-01", 12_000, 40),
+    PlanNotice(
+        f"{HOME}:plan:2026-07:instalment-due:1",
+        *WHO,
+        "instalment-due",
+        1,
+        "2026-07-10",
+        3 * 10**12,
+        10**12,
+        9 * 10**11,
+        10**13,
+        2 * 10**12,
+        0,
+    ),
     AccountForecast(f"{HOME}:forecast:1234", *WHO, 9_000, 10**10, 10**11, 99.25, Tier.LOWEST),
 ]
 
