@@ -124,7 +124,21 @@ def stretches(
         cuts.add(int(tariffs.month_first_day(month)))
         month += 1
     inside = sorted(cut for cut in cuts if first.toordinal() <= cut <= end.toordinal())
-    return [_stretch(tariffs, terms, start, stop) for start, stop in pairwise(inside)]
+    found: list[Stretch] = []
+    for start, stop in pairwise(inside):
+        one = _stretch(tariffs, terms, start, stop)
+        last = found[-1] if found else None
+        if last is not None and _goes_on(last, one):
+            found[-1] = replace(last, days=last.days + one.days)
+        else:
+            found.append(one)
+    return found
+
+
+def _goes_on(last: Stretch, one: Stretch) -> bool:
+    """Nothing has changed between two stretches of one month."""
+    same_month = last.first_day.replace(day=1) == one.first_day.replace(day=1)
+    return same_month and replace(one, first_day=last.first_day, days=last.days) == last
 
 
 def _stretch(tariffs: Tariffs, terms: Sequence[CustomerTerms], start: int, stop: int) -> Stretch:

@@ -157,7 +157,7 @@ def test_a_process_that_starts_from_the_rows_says_the_same():
     works = Works(BY_DEMAND)
     works.intervals(load_of(20))
     fresh = Book()
-    adopt_ledger_rows(fresh, Taken.nothing(), decode_ledger_rows(works.kept["ledger-rows", 0]))
+    adopt_ledger_rows(fresh, Taken(fresh), decode_ledger_rows(works.kept["ledger-rows", 0]))
     find_tariffs(fresh, TARIFFS)
     assert works.left(fresh) == works.left()
 
