@@ -62,7 +62,8 @@ def story(terms: dict, paid: list[tuple[int, str]], noticed_at: int | None) -> l
         LogRecord("account-settings", 0, 0, TUESDAY - HOUR, "home-1", json.dumps(terms).encode()),
     ]
     for number, (at, amount) in enumerate(paid):
-        body = {"accountId": "home-1", "paymentId": f"p{number}", "amount": amount}
+        body = {"accountId": "home-1", "paymentId": f"p{number}", "amount": amount,
+                "paidAt": instant_text(at)}  # fmt: skip
         records.append(LogRecord("payments", 0, number, at, "home-1", json.dumps(body).encode()))
     for hour in range(10):
         at = TUESDAY + hour * HOUR
