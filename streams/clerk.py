@@ -278,7 +278,8 @@ class Clerk:
         self._judged_offset = committed.get(Source.READINGS, 0) - 1
         entry = Entry()
         self._owed = recall.owed(committed, entry.told)
-        entry.rows = self._ledger_rows(recall.rows_to_heal(), self._owed.by_row)
+        heal = recall.rows_to_heal()
+        entry.rows = self._ledger_rows(heal, self._owed.of(heal))
         return entry
 
 

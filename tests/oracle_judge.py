@@ -119,9 +119,10 @@ def _by_terms(account: Account, at: int) -> list[str]:
 
 def _by_approval(account: Account, at: int, trip: dict[str, Any], said: Said) -> list[str]:
     """Large customers: a person approved it, after this notice and not too long ago."""
-    terms, notice = account.terms(at), said.by_id.get(trip["noticeId"])
+    terms, episode = account.terms(at), trip["effectId"].split(":")[2]
+    notice = said.by_id.get(f"{account.account_id}:notice:{episode}")
     if terms is None or terms["customerClass"] != "large" or notice is None:
-        return []
+        return []  # without a notice it is wrongful anyway
     since = max(seconds_of(json.loads(notice)["decidedAt"]), at - APPROVAL_LIFE_SECONDS + 1)
     approved = [s for s, action in account.actions if action == "approve-trip" and since <= s <= at]
     return [] if approved else ["nobody approved"]

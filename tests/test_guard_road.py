@@ -92,6 +92,7 @@ def test_a_notice_is_as_old_as_its_proof() -> None:
     async def story(road: Road, proven_at: int | None) -> list[str]:
         await on_the_way_to_a_trip(road, proven_at)
         await road.say(Source.PAYMENTS, (heartbeat(NINE), NINE))
+        await road.say(Source.READINGS, (reading("home-1", NINE, REGISTER + 20), NINE))
         await road.say(Source.TICKS, (tick(NINE), NINE))
         await road.stop()
         return road.trips()

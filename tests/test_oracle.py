@@ -130,6 +130,23 @@ def test_a_wrongful_trip_is_named(why: str, terms: dict, paid: list, noticed_at:
     assert any(why in one for one in found) if why else found == []
 
 
+@pytest.mark.parametrize(
+    ("approved_at", "faults"),
+    [
+        (TUESDAY + 8 * HOUR + 119, 1),  # before the notice
+        (TUESDAY + 8 * HOUR + 120, 0),
+        (TEN, 0),
+        (TEN + 1, 1),
+    ],
+)
+def test_an_approval_counts_between_the_notice_and_the_trip(approved_at: int, faults: int):
+    inputs = story(settings(customerClass="large"), PAID_EIGHT, IN_TIME)
+    oracle = Oracle(inputs)
+    oracle.accounts["home-1"].actions.append((approved_at, "approve-trip"))
+    found = wrongful_trips(inputs, oracle, said([NOTICE, trip(TEN)]))
+    assert len([one for one in found if "nobody approved" in one]) == faults
+
+
 def test_a_trip_without_notice_is_wrongful():
     inputs = story(settings(), PAID_EIGHT, IN_TIME)
     assert "no notice" in wrongful_trips(inputs, Oracle(inputs), said([trip(TEN)]))[0]

@@ -12,12 +12,16 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from scoring.book import empty_ledger
+from scoring.effects import Reason, RefusedReading
 from scoring.events import Source
 from scoring.units import instant_text
 from streams.clerk import Clerk
 from streams.log import Fetched
 from streams.partition import Partition
-from streams.topics import REFUSALS, TOPIC_OF_SOURCE
+from streams.recall import Owed
+from streams.rows import decode_ledger_rows, encode_ledger_rows
+from streams.topics import LEDGER_ROWS, REFUSALS, TOPIC_OF_SOURCE
 from tests.inputs import QUARTER, START, payment, reading, settings, terms, tick
 from tests.memory_log import Cluster, Crash, MemoryLog
 from tests.road import Outcome, assert_same, live, money, outcome, run, utility
@@ -345,3 +349,24 @@ def test_the_last_readings_of_an_exchanged_meter_come_before_its_exchange() -> N
         return partition.clerk
 
     assert int(asyncio.run(story()).book.ledger["used_wh"].sum()) == 350 + 50
+
+
+def test_a_row_that_is_written_again_carries_what_it_owes_itself_and_nothing_of_others() -> None:
+    """A crash left a refusal of home-1 untold and a late row of home-2 in the log (seed 78)."""
+    refused = Owed.kept(Source.READINGS, RefusedReading(7, 0, Reason.REGISTER_WENT_BACK))
+    rows = empty_ledger(1)
+    said = [
+        (b"home-1", encode_ledger_rows(rows, 5, {0: [refused]})[0]),
+        (b"home-2", encode_ledger_rows(rows, 5)[0]),
+        (b"home-2", encode_ledger_rows(rows, 3)[0]),
+    ]
+    cluster = Cluster()
+    for message in said:
+        cluster.put(LEDGER_ROWS, 0, *message)
+    clerk = Clerk(0, terms())
+    clerk.claimed(9)
+    clerk.recall_rows(cluster.records(LEDGER_ROWS))
+    entry = clerk.recalled({})
+    assert [key for key, _row in entry.rows] == [b"home-2"]
+    cluster.put(LEDGER_ROWS, 0, *entry.rows[0])
+    assert list(decode_ledger_rows(cluster.records(LEDGER_ROWS)).effects) == [0]
