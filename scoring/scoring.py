@@ -43,6 +43,7 @@ __all__ = [
     "SOURCE_OF",
     "Scored",
     "World",
+    "due_at_tick",
     "find_tariffs",
     "score_events",
     "score_readings",
@@ -87,14 +88,23 @@ def score_events(book: Book, events: Sequence[AccountEvent], world: World) -> Sc
     return scored
 
 
-def score_tick(book: Book, at: int, source_offset: int, world: World) -> Scored:
-    """What the passing of time alone brings: deadlines reached, windows opened, notices aged.
+def due_at_tick(book: Book, at: int, source_offset: int, world: World) -> NDArray[np.int64]:
+    """The rows (k,) that a tick at `at` may say something to.
 
     A tick that comes again after a crash says nothing to rows that have answered a later one.
     """
-    scored = Scored()
     unseen = book.ledger["source_offset"][:, Source.TICKS] < source_offset
-    rows = np.flatnonzero(decide.due(book.ledger, at, world.rules) & unseen)
+    return np.flatnonzero(decide.due(book.ledger, at, world.rules) & unseen)
+
+
+def score_tick(
+    book: Book, rows: NDArray[np.int64], at: int, source_offset: int, world: World
+) -> Scored:
+    """What the passing of time alone brings: deadlines reached, windows opened, notices aged.
+
+    `rows` (k,) are those that are due (`due_at_tick`), or some of them.
+    """
+    scored = Scored()
     if not len(rows):
         return scored
     offsets, now = np.full(len(rows), source_offset), np.full(len(rows), at)

@@ -224,14 +224,22 @@ class Turn:
             strict=True,
         ):
             account_id = self._account_id(position)
-            # one record may hold several readings of an account: read_at tells them apart
-            effect_id = f"{account_id}:forecast:{int(self.source)}-{offset}-{evidence.read_at}"
+            # One record may hold several readings of an account: read_at tells them apart, and if a
+            # late one moves the tier without moving read_at, the number of the warning does.
+            place = f"{int(self.source)}-{offset}-{evidence.read_at}"
+            episode, number = self._warning(position)
+            effect_id = f"{account_id}:forecast:{place}-{episode}-{number}"
             cause = Cause(self.source, self.world.partition, offset)
             effect = AccountForecast(
                 effect_id, account_id, now, cause, evidence,
                 round(today_wh), today_nanos, month_nanos, finite_hours(p90), Tier(tier),
             )  # fmt: skip
             self.tell(position, effect)
+
+    def _warning(self, position: int) -> tuple[int, int]:
+        """Episode and number of the account's newest warning."""
+        ledger = self.accounts.ledger
+        return int(ledger["episode"][position]), int(ledger["warning_number"][position])
 
     def _evidence_of(self, positions: NDArray[np.int64]) -> list[Evidence]:
         """The evidence (n,) on which days and forecasts are told: one object for an account."""

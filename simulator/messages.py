@@ -134,7 +134,7 @@ def tariff(plain: dict[str, Any], at: int) -> Input:
 
 
 def operator_action(account_id: str, partition: int, action: str, at: int) -> Input:
-    """A person in the control room holds or releases an account's supply."""
+    """A person in the control room holds or releases a supply, or approves a trip."""
     body = {
         "version": 1,
         "accountId": account_id,

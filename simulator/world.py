@@ -76,7 +76,7 @@ class World:
 
     def _draw(self) -> Iterator[tuple[int, Customer]]:
         dice = random.Random(f"{self.plan.seed}:customers")
-        yield from enumerate(draw_customers(self.plan.accounts, dice))
+        yield from enumerate(draw_customers(self.plan.accounts, dice, self.plan.large_share))
 
     def _account(self, number: int, customer: Customer) -> Account:
         dice = random.Random(f"{self.plan.seed}:account:{number}")
@@ -91,7 +91,7 @@ class World:
         daily, large = payer.daily_cost, customer.kind.customer_class == "large"
         terms = Terms(
             tariff_id,
-            credit_limit=round(daily * 3) if large else 0,
+            credit_limit=round(daily * self.plan.large_credit_days) if large else 0,
             warning_amount=max(1, round(daily * dice.uniform(0.5, 3))),
             reconnect_min=dice.choice((0, max(1, round(daily)))),
             direct_close_agreed=dice.random() < self.plan.direct_close_share,
@@ -283,6 +283,8 @@ class World:
             self._connected[account.number] = happening.switch == "connected"
             if happening.switch == "disconnected":
                 self.counts["trips executed"] += 1
+                if account.customer.kind.customer_class == "large":
+                    self.counts["large customers tripped"] += 1
                 wait = account.payer.after_trip(self._dice)
                 self._later(happening.at + wait, "pay", account)
                 self._later(happening.at + wait + DAY_SECONDS, "dark", account)
@@ -306,10 +308,23 @@ class World:
             if topic == topics.DISCONNECTION_NOTICES:
                 if self.field.take_notice(effect, self.now):
                     self._moved(account, account.payer.after_notice(dice), effect["amountDue"])
+                    self._approve(account, dice)
             elif tier := TIERS.index(effect["tier"]):
                 wait = account.payer.after_warning(tier, dice)
                 self._moved(account, wait, "0")
         self.counts[topic] += 1
+
+    def _approve(self, account: Account, dice: random.Random) -> None:
+        """Somebody may look into the notice of a large customer, in a day or less, and agree."""
+        if account.customer.kind.customer_class != "large":
+            return
+        if dice.random() < self.plan.approved_share:
+            self.counts["trips approved"] += 1
+            self._later(
+                self.now + dice.choice((1, 4, 30)) * dice.randrange(HOUR_SECONDS),
+                "approve-trip",
+                account,
+            )
 
     def _moved(self, account: Account, wait: int | None, due: str) -> None:
         """The customer decides to pay, unless a payment is on its way already."""

@@ -29,6 +29,10 @@ MAX_ORIGINAL_BYTES = 65_536
 """Bytes of a refused record that its refusal repeats: enough to see what it is, and a refusal
 always fits into a record itself.  The whole original stands at the named offset."""
 
+MAX_KEY_BYTES = 256
+"""Of the original's key: four times the longest that means anything.  Each refused item of a list
+repeats it, so a huge one would come out ten thousand times."""
+
 MAX_DETAIL_CHARACTERS = 500
 
 MAX_WH = 10**15
@@ -169,7 +173,7 @@ def encode_refusal(refusal: Refusal) -> Encoded:
         if original is None
         else base64.b64encode(original[:MAX_ORIGINAL_BYTES]).decode(),
     }
-    key = None if refusal.key is None else refusal.key[:MAX_ORIGINAL_BYTES]
+    key = None if refusal.key is None else refusal.key[:MAX_KEY_BYTES]
     return Encoded(REFUSALS, key, msgspec.json.encode(body))
 
 

@@ -290,6 +290,8 @@ def test_the_document_describes_what_is_answered():
     assert set(document["paths"]) == {
         "/v1/accounts/{account_id}",
         "/v1/accounts",
+        "/v1/monitor",
+        "/v1/monitor/accounts/{account_id}",
         "/healthz",
         "/readyz",
     }
