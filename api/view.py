@@ -17,9 +17,9 @@ from api.monitor import Monitor
 from scoring.book import Book
 from scoring.ids import text_hashes
 from scoring.outlook import OUTLOOK, outlook
-from scoring.sheet import TariffSheet, TariffSheetInvalid, sheet_from_dict
+from scoring.sheet import TariffSheet, TariffSheetInvalid
 from scoring.situation import zone_named
-from scoring.tariff import Tariffs
+from scoring.tariff import Tariffs, streamed_sheet
 from streams import wire
 from streams.rightful import Taken, adopt_learned_rows, adopt_ledger_rows
 from streams.rows import decode_learned_rows, decode_ledger_rows
@@ -159,7 +159,7 @@ class View:
 
     def _take_sheet(self, key: str, plain: dict[str, Any]) -> None:
         try:
-            self._sheets[key] = sheet_from_dict(plain)
+            self._sheets[key] = streamed_sheet(plain)
         except TariffSheetInvalid as error:
             # the workers refuse it by name; here it only must not be used
             log.warning("tariffs: %s passed over: %s", key, error)

@@ -41,8 +41,8 @@ def charge_days(
     first = np.r_[True, days.position[1:] != days.position[:-1]]
     start = np.flatnonzero(first)
     mine, owner = days.position[start], np.cumsum(first) - 1
-    (old, _annexes), new = book.take_ledger(rows[mine]), after.ledger
-    money = balance(old, tariffs, after.tariff_index[mine])
+    (old, annexes), new = book.take_ledger(rows[mine]), after.ledger
+    money = balance(old, tariffs, after.tariff_index[mine], annexes)
     known = (money.version >= 0) & (look["version"][mine] >= 0)
     grown = np.where(known, money.bill_nanos + money.previous_bill_nanos - old["charged_nanos"], 0)
     in_all = look["bill_nanos"][mine] + look["previous_bill_nanos"][mine]

@@ -114,7 +114,9 @@ class Readings:
     where absent; `rate_register_wh` (n, MAX_RATE_PERIODS) likewise per rate period;
     `interval_seconds` is 0 where absent, else `interval_wh` was used in the `interval_seconds`
     that end at `read_at` (after the multiplier: interval energy is already primary).  `item` is the
-    place in the record's list, -1 where the record is one reading.
+    place in the record's list, -1 where the record is one reading.  What only
+    large customers' meters tell is None where none of the batch does: the reactive register (varh,
+    -1 absent) and the maximum demand register (W, 0 absent), both before the multiplier.
     """
 
     account_row: NDArray[np.int64]
@@ -128,13 +130,16 @@ class Readings:
     interval_seconds: NDArray[np.int64]
     interval_wh: NDArray[np.int64]
     quality: NDArray[np.uint8]
+    reactive_register_varh: NDArray[np.int64] | None = None
+    max_demand_w: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.account_row)
 
     def take(self, index: NDArray[np.int64] | NDArray[np.bool_] | slice) -> Self:
         """The readings at these positions."""
-        return replace(self, **{f.name: getattr(self, f.name)[index] for f in fields(self)})
+        columns = {f.name: getattr(self, f.name) for f in fields(self)}
+        return replace(self, **{n: c[index] for n, c in columns.items() if c is not None})
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +169,30 @@ class Groups:
 
 
 NO_GROUPS = Groups()
+
+
+@dataclass(frozen=True, slots=True)
+class BasicTerms:
+    """What a customer is billed on besides energy; all 0 and "" for homes.
+
+    Connected and suspended capacity in VA, contract demand in W (0 none: the maximum counts),
+    `basis` "capacity" or "demand" as chosen ("" the sheet's first choice), and an agreed price
+    adjustment in micros per kWh.
+    """
+
+    capacity_va: int = 0
+    suspended_va: int = 0
+    contract_w: int = 0
+    basis: str = ""
+    price_adjustment_micros: int = 0
+
+    @property
+    def any(self) -> bool:
+        """Is anything agreed at all?"""
+        return self != NO_BASIC_TERMS
+
+
+NO_BASIC_TERMS = BasicTerms()
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +228,7 @@ class AccountSettings:
     protections: tuple[Protection, ...] = ()
     direct_close_agreed: bool = False
     groups: Groups = NO_GROUPS
+    basic: BasicTerms = NO_BASIC_TERMS
     plan: Plan | None = None
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scoring import balance, decide, forecast, postings, usage
+from scoring import balance, decide, forecast, large, postings, usage
 from scoring.effects import DecisionKind, Reason, RefusedReading
 from scoring.events import (
     NoticeDelivered,
@@ -121,6 +121,8 @@ def find_tariffs(book: Book, tariffs: Tariffs) -> None:
     book.tariff_index[:] = tariffs.index_of(book.ledger["tariff_id"])
 
 
+NOBODY = np.zeros(0, np.int64)
+
 SOURCE_OF: dict[type, Source] = {
     SettingsChanged: Source.SETTINGS,
     PaymentReceived: Source.PAYMENTS,
@@ -156,7 +158,7 @@ def _score_turn(book: Book, readings: Readings, world: World, scored: Scored) ->
         accounts, checked = accounts.take(accepted), checked.take(accepted)
     closed, read_at = balance.BillsClosed(), checked.readings.read_at
     ready = balance.close_months(
-        accounts.ledger, world.tariffs, accounts.tariff_index, read_at, closed
+        accounts.ledger, world.tariffs, accounts.tariff_index, read_at, closed, accounts.annexes
     )
     if closed.entries:
         postings.post_bills(accounts, closed, read_at, world.tariffs, world.late_charges)
@@ -167,7 +169,11 @@ def _score_turn(book: Book, readings: Readings, world: World, scored: Scored) ->
     scored.count("accepted", len(readings))
     if not len(readings):
         return
+    has_annexes = len(accounts.annexes) > 0
+    power_w = large.mean_power_w(ledger, checked) if has_annexes else NOBODY
     days = usage.count(ledger, checked, world.tariffs, accounts.tariff_index)
+    if has_annexes:
+        large.count(accounts, readings, power_w, world.tariffs)
     newest = readings.read_at >= ledger["read_at"]
     ledger["newest_quality"] = np.where(newest, readings.quality, ledger["newest_quality"])
     ledger["received_at"] = readings.received_at

@@ -10,13 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from scoring import balance, postings, usage
+from scoring import balance, large, postings, usage
 from scoring.balance import BillsClosed
 from scoring.book import GROUP_BYTES
 from scoring.days import DaysClosed
 from scoring.decide import SET_BY_OPERATOR
 from scoring.effects import Reason
 from scoring.events import PaymentReceived, SettingsChanged
+from scoring.ids import text_hash
 from scoring.plans import enter_plan
 from scoring.situation import CUSTOMER_CLASSES, PAYMENT_MODES
 
@@ -54,7 +55,7 @@ def enter(
     """
     if isinstance(event, SettingsChanged):
         closed = BillsClosed()
-        done = _enter_settings(accounts, event.settings, tariffs, closed)
+        done = _enter_settings(accounts, event.settings, event.received_at, tariffs, closed)
         if closed.entries:
             postings.post_bills(accounts, closed, accounts.ledger["read_at"], tariffs, rules)
         return done
@@ -65,7 +66,7 @@ def enter(
 
 
 def _enter_settings(
-    accounts: Accounts, settings: AccountSettings, tariffs: Tariffs, closed: BillsClosed
+    accounts: Accounts, settings: AccountSettings, at: int, tariffs: Tariffs, closed: BillsClosed
 ) -> Entered:
     """The newest terms replace all older ones, but never what a person has set."""
     ledger = accounts.ledger
@@ -74,7 +75,7 @@ def _enter_settings(
     before = ledger[list(CALM_A_WARNING)].copy()
     is_open = bool(ledger["previous_month_open"][0])
     if is_open and settings.tariff_id.encode() != ledger["tariff_id"][0]:
-        balance.close_previous(ledger, tariffs, accounts.tariff_index, closed)
+        balance.close_previous(ledger, tariffs, accounts.tariff_index, closed, accounts.annexes)
     ledger["settings_version"] = settings.version
     ledger["customer_class"] = CUSTOMER_CLASSES.index(settings.customer_class)
     ledger["payment_mode"] = PAYMENT_MODES.index(settings.payment_mode)
@@ -96,5 +97,10 @@ def _enter_settings(
     if (ledger[list(CALM_A_WARNING)] != before).any():
         ledger["ledger_changed"] = 1
     accounts.tariff_index[:] = tariffs.index_of(ledger["tariff_id"])
-    changed = usage.change_meter(ledger, settings.meter, tariffs, accounts.tariff_index, closed)
+    large.enter_terms(accounts, settings.basic, at, tariffs)
+    if len(accounts.annexes) and int(ledger["meter_hash"][0]) != text_hash(settings.meter.meter_id):
+        large.new_meter(accounts.annexes)
+    changed = usage.change_meter(
+        ledger, settings.meter, tariffs, accounts.tariff_index, closed, accounts.annexes
+    )
     return Entered(final_refused=changed.final_reason, days=changed.days)

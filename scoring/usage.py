@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from scoring.annex import Annexes
     from scoring.events import MeterSettings
     from scoring.tariff import Tariffs
 
@@ -329,21 +330,21 @@ def change_meter(
     tariffs: Tariffs,
     index: NDArray[np.int64],
     closed: balance.BillsClosed | None = None,
+    annexes: Annexes | None = None,
 ) -> MeterChanged:
     """Put the stated meter in force for the one account in `ledger`.
 
     Another `meter_id` is an exchange (domain.md 4.4): the old meter's final register, if stated and
     plausible, closes its energy like a reading at `installed_at`; the new one's start register, if
     stated, opens the new count, else its first reading does.  What the old meter counted after its
-    last accepted reading is not known without a final register, and is not guessed.  The same
-    meter again only renews its multiplier and modulus.
+    last accepted reading is not guessed.  The same meter only renews its multiplier and modulus.
     """
     new_hash = text_hash(meter.meter_id)
     changed = MeterChanged(None, None, DaysClosed.none())
     if int(ledger["meter_hash"][0]) != new_hash:
         if meter.previous_final_register_wh is not None and ledger["register_wh"][0] >= 0:
             final = _final_reading(ledger, meter)
-            changed = _count_final(ledger, final, tariffs, index, closed)
+            changed = _count_final(ledger, final, tariffs, index, closed, annexes)
         _open_meter(ledger, meter)
     ledger["meter_hash"] = new_hash
     ledger["multiplier"] = meter.multiplier
@@ -375,11 +376,12 @@ def _count_final(
     tariffs: Tariffs,
     index: NDArray[np.int64],
     closed: balance.BillsClosed | None,
+    annexes: Annexes | None,
 ) -> MeterChanged:
     checked = check(ledger, final, tariffs, index)
     outcome = Outcome(int(checked.outcome[0]))
     if outcome is Outcome.ACCEPTED:
-        if not balance.close_months(ledger, tariffs, index, final.read_at, closed)[0]:
+        if not balance.close_months(ledger, tariffs, index, final.read_at, closed, annexes)[0]:
             return MeterChanged(Outcome.REFUSED, Reason.UNKNOWN_TARIFF, DaysClosed.none())
         return MeterChanged(outcome, None, count(ledger, checked, tariffs, index))
     reason = REASONS[int(checked.reason[0])] if outcome is Outcome.REFUSED else None
@@ -388,12 +390,10 @@ def _count_final(
 
 def _open_meter(ledger: NDArray[Any], meter: MeterSettings) -> None:
     start = -1 if meter.start_register_wh is None else meter.start_register_wh
-    ledger["register_wh"] = start
+    ledger["register_wh"], ledger["rate_register_wh"] = start, -1
     ledger["register_read_at"] = meter.installed_at
-    ledger["rate_register_wh"] = -1
     ledger["since_rate_wh"] = 0
-    ledger["interval_since_register_wh"] = 0
-    ledger["unproven_wh"] = 0
+    ledger["interval_since_register_wh"] = ledger["unproven_wh"] = 0
     if start >= 0 and meter.installed_at % SLOT_SECONDS:
         cut = np.array([meter.installed_at // SLOT_SECONDS])
         slots.mark(ledger, cut, cut + 1)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from scoring.balance import balance
 from scoring.book import Book
 from scoring.scoring import find_tariffs
@@ -57,7 +59,8 @@ def tariffs_of(sheets: Iterable[dict[str, Any]]) -> Tariffs:
 def answers(book: Book, tariffs: Tariffs) -> dict[str, Answer]:
     """Every account's balance as of its newest accepted reading."""
     find_tariffs(book, tariffs)
-    said = balance(book.ledger, tariffs, book.tariff_index)
+    ledger, annexes = book.take_ledger(np.arange(len(book)))
+    said = balance(ledger, tariffs, book.tariff_index, annexes)
     return {
         account_id: Answer(
             int(said.balance_nanos[row]),

@@ -22,6 +22,7 @@ from scoring.events import (
     AccountEvent,
     AccountSettings,
     Action,
+    BasicTerms,
     CustomerClass,
     Groups,
     MeterSettings,
@@ -35,6 +36,7 @@ from scoring.events import (
     Switch,
     SwitchReported,
 )
+from scoring.units import MICROS_PER_UNIT, NotExact, whole
 from streams import topics
 from streams.wire_base import (
     MAX_WH,
@@ -62,6 +64,10 @@ from streams.wire_payments import Heartbeat, decode_payment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+PER_THOUSAND = 1_000
+MAX_ADJUSTMENT_MICROS = 100 * MICROS_PER_UNIT
+"""An agreed price adjustment is at most a hundred units of currency per kWh either way."""
 
 MAX_POWER_W = 1_000_000_000
 """1 GW: more than any single customer of a distribution utility draws."""
@@ -124,6 +130,18 @@ class PlanBody(
 Days = Annotated[float, msgspec.Meta(ge=0, le=MAX_WARNING_DAYS)]
 
 
+class BasicBody(
+    msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True, frozen=True
+):
+    """What a customer is billed on besides energy, in account-settings."""
+
+    capacity_kva: Money = "0"
+    suspended_kva: Money = "0"
+    contract_demand_kw: Money = "0"
+    charge: Literal["", "capacity", "demand"] = ""
+    price_adjustment_per_kwh: Money = "0"
+
+
 class SettingsBody(Body, kw_only=True):
     """A record of account-settings."""
 
@@ -141,6 +159,7 @@ class SettingsBody(Body, kw_only=True):
     protections: tuple[ProtectionName, ...] = ()
     direct_close_agreed: bool = False
     groups: GroupsBody = GroupsBody()
+    basic: BasicBody = BasicBody()
     plan: PlanBody | None = None
 
 
@@ -248,8 +267,38 @@ def _decode_settings(record: Record, partitions: int) -> SettingsChanged:
         direct_close_agreed=body.direct_close_agreed,
         plan=_plan_of(body),
         groups=Groups(**{name: getattr(body.groups, name) for name in GROUP_BYTES}),
+        basic=_basic_terms(body.basic),
     )
     return SettingsChanged(*account, settings)
+
+
+def _basic_terms(body: BasicBody) -> BasicTerms:
+    return BasicTerms(
+        _small(body.capacity_kva, PER_THOUSAND, "basic.capacityKva"),
+        _small(body.suspended_kva, PER_THOUSAND, "basic.suspendedKva"),
+        _small(body.contract_demand_kw, PER_THOUSAND, "basic.contractDemandKw"),
+        body.charge,
+        _small(
+            body.price_adjustment_per_kwh,
+            MICROS_PER_UNIT,
+            "basic.priceAdjustmentPerKwh",
+            -MAX_ADJUSTMENT_MICROS,
+            MAX_ADJUSTMENT_MICROS,
+        ),
+    )
+
+
+def _small(
+    written: str, units_per_one: int, field: str, least: int = 0, most: int = MAX_POWER_W
+) -> int:
+    """A written decimal in whole small units within limits."""
+    try:
+        found = whole(written, units_per_one, field)
+    except NotExact as error:
+        raise Refused(Reason.WRONG_SHAPE, f"{field}: {error}") from error
+    if not least <= found <= most:
+        raise Refused(Reason.AMOUNT_OUT_OF_RANGE, f"{field}: {written} is out of range")
+    return found
 
 
 def _plan_of(body: SettingsBody) -> Plan | None:

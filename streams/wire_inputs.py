@@ -20,10 +20,10 @@ from scoring.events import (
     SettingsChanged,
     SwitchReported,
 )
-from scoring.units import instant_text
+from scoring.units import MICROS_PER_UNIT, NANOS_PER_UNIT, instant_text
 from streams import topics
 from streams.wire_base import VERSION, Encoded, decimal_text, to_json
-from streams.wire_readings import Reading
+from streams.wire_readings import DemandRegisters, Reading
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,6 +42,7 @@ def encode_reading(
     interval_wh: int = -1,
     quality: str = "0.0",
     zone: tzinfo = UTC,
+    demand: DemandRegisters | None = None,
 ) -> bytes:
     """The value of one reading's record; its key is the account id."""
     return to_json(
@@ -55,6 +56,7 @@ def encode_reading(
             interval_seconds,
             interval_wh,
             quality,
+            demand,
         )
     )
 
@@ -138,6 +140,15 @@ def _settings_body(settings: AccountSettings) -> dict[str, Any]:
         "reconnectMin": decimal_text(settings.reconnect_min_nanos),
         "protections": [protection.name.lower() for protection in settings.protections],
         "directCloseAgreed": settings.direct_close_agreed,
+        "basic": {
+            "capacityKva": decimal_text(settings.basic.capacity_va * (NANOS_PER_UNIT // 1000)),
+            "suspendedKva": decimal_text(settings.basic.suspended_va * (NANOS_PER_UNIT // 1000)),
+            "contractDemandKw": decimal_text(settings.basic.contract_w * (NANOS_PER_UNIT // 1000)),
+            "charge": settings.basic.basis,
+            "priceAdjustmentPerKwh": decimal_text(
+                settings.basic.price_adjustment_micros * (NANOS_PER_UNIT // MICROS_PER_UNIT)
+            ),
+        },
         "plan": None if settings.plan is None else _plan_body(settings.plan),
         "groups": {
             "industry": settings.groups.industry,
