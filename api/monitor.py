@@ -150,7 +150,9 @@ class Monitor:
             {"group": group.code, "currency": group.currency}
             | self._compared(self._groups, number, span, day)
             | now.get((group.code, group.currency), Money()).shown()
-            for group, number in sorted(groups.items(), key=lambda item: (item[0].code, item[1]))
+            for group, number in sorted(
+                groups.items(), key=lambda item: (item[0].code, item[0].currency or "")
+            )
         ]
 
     def of_account(self, account_id: str, span: Span, day: date) -> dict[str, Any] | None:

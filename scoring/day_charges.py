@@ -56,7 +56,7 @@ def charge_days(
     last = np.r_[start[1:], len(days)] - 1
     whole = up_to[last] + new["day_wh"][mine]
     share = np.where(whole > 0, (in_all - grown) / np.maximum(whole, 1), 0)
-    told = grown[owner] + (share[owner] * up_to).astype(np.int64)
+    told = grown[owner] + np.rint(share[owner] * up_to).astype(np.int64)
     charges: NDArray[np.int64] = np.diff(told, prepend=0)
     charges[start] = told[start]
     new["charged_nanos"][mine] += told[last]
