@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scoring.events import MAX_RATE_PERIODS, Source
+from scoring.pools import Pools
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -163,7 +164,7 @@ class Accounts:
 
 
 class Book:
-    """All accounts of one partition.
+    """All accounts of one partition, and beside them what was learned of all together (`pools`).
 
     >>> book = Book()
     >>> book.add("home-1"), book.add("home-2"), book.add("home-1")
@@ -177,6 +178,7 @@ class Book:
 
     def __init__(self) -> None:
         self.account_ids: list[str] = []
+        self.pools = Pools()
         self._row_of: dict[str, int] = {}
         self._ledger = empty_ledger(self.FIRST_CAPACITY)
         self._learned = np.zeros(self.FIRST_CAPACITY, LEARNED)

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 SPANS = (1, 3, 7)
 """Days whose sums are watched."""
-WANTED = (0.10, 0.90)
+WANTED = (0.095, 0.905)
+"""P10 and P90, and half a point beyond: a running quantile is always some days late, which costs as
+much on all real sets (measured: coverage 78 to 79 % without it)."""
 
 TOLD_PLACES = sum(SPANS)
 """Sums told and not yet known: of one day one, of three days three, of seven seven."""

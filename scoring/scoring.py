@@ -90,6 +90,7 @@ def score_tick(book: Book, at: int, source_offset: int, world: World) -> Scored:
 
     A tick that comes again after a crash says nothing to rows that have answered a later one.
     """
+    book.pools.learn_at(at)
     scored = Scored()
     unseen = book.ledger["source_offset"][:, Source.TICKS] < source_offset
     rows = np.flatnonzero(decide.due(book.ledger, at, world.rules) & unseen)
@@ -157,7 +158,8 @@ def _score_turn(book: Book, readings: Readings, world: World, scored: Scored) ->
     ledger["newest_quality"] = np.where(newest, readings.quality, ledger["newest_quality"])
     ledger["received_at"] = readings.received_at
     ledger["source_offset"][:, Source.READINGS] = readings.source_offset
-    learned = forecast.learn(accounts, days, world.tariffs)
+    knowledge = forecast.Knowledge(world.day_kinds, book.pools, readings.account_row)
+    learned = forecast.learn(accounts, days, knowledge)
     accounts.learned["source_offset"][learned] = readings.source_offset[learned]
     rows = readings.account_row
     turn = Turn(

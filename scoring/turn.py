@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scoring import decide
+from scoring.day_kinds import DayKinds, weekdays_only
 from scoring.effects import (
     AccountForecast,
     Cause,
@@ -74,6 +75,7 @@ class World:
     feed: Feed
     rules: SupplyRules
     partition: int
+    day_kinds: DayKinds = field(default_factory=weekdays_only)
 
 
 class Turn:
