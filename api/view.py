@@ -20,13 +20,8 @@ from scoring.sheet import TariffSheet, TariffSheetInvalid, sheet_from_dict
 from scoring.situation import zone_named
 from scoring.tariff import Tariffs
 from streams import wire
-from streams.rows import (
-    Taken,
-    adopt_learned_rows,
-    adopt_ledger_rows,
-    decode_learned_rows,
-    decode_ledger_rows,
-)
+from streams.rightful import Taken, adopt_learned_rows, adopt_ledger_rows
+from streams.rows import decode_learned_rows, decode_ledger_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -75,7 +70,7 @@ class View:
         self.unreadable = 0
         self.ids_in_order: list[str] = []
         self._sheets: dict[str, TariffSheet] = {}
-        self._taken = Taken.nothing()
+        self._taken = Taken(self.book)
         self._look = np.zeros(0, OUTLOOK)
         self._partition = np.zeros(0, np.int32)
         self._id_hash = np.zeros(0, np.uint64)
@@ -123,7 +118,7 @@ class View:
         decoded = decode_ledger_rows(records)
         self._note(decoded, "ledger-rows", partition)
         before = len(self)
-        rows = adopt_ledger_rows(self.book, self._taken, decoded)
+        rows = adopt_ledger_rows(self.book, self._taken, decoded).changed
         if len(self) > before:
             self._welcome(before)
         self._partition[rows] = partition

@@ -2,6 +2,7 @@
 
 One Book per partition: account id -> row number, and two arrays of rows with different lives
 (DESIGN D9): *ledger* rows must survive anything, *learned* rows may be lost and learned again.
+What only some accounts need has a row of its own beside the ledger's (`scoring.annex`).
 Columns are read by name; the layout is row by row, because a reading touches most columns of one
 account: taking and putting whole rows cost 0.2 microseconds, ninety separate columns 1.7
 (ARCHITECTURE, "Rows, not columns, in memory").  The bytes of a row are what `streams` makes
@@ -10,16 +11,17 @@ durable; the rules that change a row live in usage, balance, forecast and decide
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scoring.annex import Annexes, AnnexStore
 from scoring.events import MAX_RATE_PERIODS, Source
 from scoring.pools import Pools
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -138,29 +140,47 @@ def empty_ledger(count: int) -> NDArray[Any]:
     return rows
 
 
+def words_of(rows: NDArray[Any]) -> NDArray[np.uint64]:
+    """Rows (n,) seen as plain 64-bit words: numpy copies those six times faster than records."""
+    return rows.view(np.uint64).reshape(len(rows), rows.dtype.itemsize // 8)
+
+
 @dataclass(slots=True)
 class Accounts:
     """Copies of some accounts' rows, side by side, to be changed together; length n each.
 
     `tariff_index` is the tariff's number in the `Tariffs` of this process, -1 unknown: never
-    durable, looked up from `ledger["tariff_id"]` again in every process.
+    durable, looked up from `ledger["tariff_id"]` again in every process.  `annexes` are those of
+    the accounts that have one, most often none.
     """
 
     ledger: NDArray[Any]
     learned: NDArray[Any]
     tariff_index: NDArray[np.int64]
+    annexes: Annexes = field(default_factory=Annexes.none)
 
     def __len__(self) -> int:
         return len(self.ledger)
 
     def take(self, index: NDArray[Any]) -> Accounts:
         """Copies of these accounts."""
-        return Accounts(self.ledger[index], self.learned[index], self.tariff_index[index])
+        annexes = self.annexes.take(index, len(self)) if len(self.annexes) else Annexes.none()
+        return Accounts(self.ledger[index], self.learned[index], self.tariff_index[index], annexes)
 
-    def put(self, index: NDArray[Any], part: Accounts) -> None:
-        """Write a changed part back."""
-        self.ledger[index] = part.ledger
-        self.learned[index] = part.learned
+    def one(self, position: int) -> Accounts:
+        """A view of the one account at this position: what is changed in it is changed here.
+
+        Only an annex that it had not before must be kept by `keep_annex`.
+        """
+        here = slice(position, position + 1)
+        annex = self.annexes.row(position) if len(self.annexes) else None
+        annexes = Annexes.none() if annex is None else Annexes(np.zeros(1, np.int64), annex)
+        return Accounts(self.ledger[here], self.learned[here], self.tariff_index[here], annexes)
+
+    def keep_annex(self, position: int, one: Accounts) -> None:
+        """Take up the annex that the `one` account at this position has been given."""
+        if len(one.annexes):
+            self.annexes.make(position)[:] = one.annexes.rows
 
 
 class Book:
@@ -173,16 +193,19 @@ class Book:
     array([ 1, -1])
     """
 
-    GROWTH = 1.25
+    GROWTH = 2
+    """Room beyond the accounts there are costs address space and no memory until it is used."""
+
     FIRST_CAPACITY = 1024
 
     def __init__(self) -> None:
         self.account_ids: list[str] = []
         self.pools = Pools()
         self._row_of: dict[str, int] = {}
-        self._ledger = empty_ledger(self.FIRST_CAPACITY)
+        self._ledger = np.zeros(self.FIRST_CAPACITY, LEDGER)
         self._learned = np.zeros(self.FIRST_CAPACITY, LEARNED)
-        self._tariff_index = np.full(self.FIRST_CAPACITY, -1, np.int64)
+        self._tariff_index = np.zeros(self.FIRST_CAPACITY, np.int64)
+        self._annexes = AnnexStore(self.FIRST_CAPACITY)
 
     def __len__(self) -> int:
         return len(self.account_ids)
@@ -214,39 +237,59 @@ class Book:
     def add(self, account_id: str) -> int:
         """The account's row, made empty if it is new."""
         row = self._row_of.get(account_id)
-        if row is None:
-            row = len(self.account_ids)
-            if row == len(self._ledger):
-                self._grow(int(row * self.GROWTH) + 1)
-            self._row_of[account_id] = row
-            self.account_ids.append(account_id)
-        return row
+        return int(self.add_all([account_id])[0]) if row is None else row
+
+    def add_all(self, account_ids: Sequence[str]) -> NDArray[np.int64]:
+        """The accounts' rows (n,), made empty where they are new."""
+        first, row_of, known = len(self), self._row_of, self.account_ids
+        rows = []
+        for account_id in account_ids:
+            row = row_of.get(account_id)
+            if row is None:
+                row = row_of[account_id] = len(known)
+                known.append(account_id)
+            rows.append(row)
+        if len(known) > first:
+            self._make_room(first, len(known))
+        return np.array(rows, np.int64)
 
     def take(self, rows: NDArray[np.int64]) -> Accounts:
         """Copies of these rows, to change and `put` back."""
         return Accounts(
-            self._words(self._ledger)[rows].view(LEDGER).reshape(-1),
-            self._words(self._learned)[rows].view(LEARNED).reshape(-1),
+            words_of(self._ledger)[rows].view(LEDGER).reshape(-1),
+            words_of(self._learned)[rows].view(LEARNED).reshape(-1),
             self._tariff_index[rows],
+            self._annexes.take(rows),
         )
 
     def put(self, rows: NDArray[np.int64], accounts: Accounts) -> None:
         """Remember changed rows; each row at most once in `rows`."""
-        self._words(self._ledger)[rows] = self._words(accounts.ledger)
-        self._words(self._learned)[rows] = self._words(accounts.learned)
+        words_of(self._ledger)[rows] = words_of(accounts.ledger)
+        words_of(self._learned)[rows] = words_of(accounts.learned)
         self._tariff_index[rows] = accounts.tariff_index
+        self._annexes.put(rows, accounts.annexes)
 
-    @staticmethod
-    def _words(rows: NDArray[Any]) -> NDArray[np.uint64]:
-        """Rows seen as plain 64-bit words: numpy copies those six times faster than records."""
-        return rows.view(np.uint64).reshape(len(rows), rows.dtype.itemsize // 8)
+    def adopt(
+        self,
+        rows: NDArray[np.int64],
+        ledger: NDArray[Any],
+        place: NDArray[np.int64],
+        annexes: Annexes,
+    ) -> None:
+        """Let these rows be what a log has at these places, annexes too; each row at most once."""
+        words_of(self._ledger)[rows] = words_of(ledger)[place]
+        self._annexes.put(rows, annexes.take(place, len(ledger)))
 
-    def _grow(self, capacity: int) -> None:
-        size = len(self.account_ids)
-        for name, fresh in (
-            ("_ledger", empty_ledger(capacity)),
-            ("_learned", np.zeros(capacity, LEARNED)),
-            ("_tariff_index", np.full(capacity, -1, np.int64)),
-        ):
-            fresh[:size] = getattr(self, name)[:size]
-            setattr(self, name, fresh)
+    def _make_room(self, first: int, end: int) -> None:
+        """Empty rows from `first` to before `end`."""
+        if end > len(self._ledger):
+            for name in ("_ledger", "_learned", "_tariff_index"):
+                old = getattr(self, name)
+                more = np.zeros(max(end, int(first * self.GROWTH)), old.dtype)
+                more.view(np.uint8)[: first * old.itemsize] = old.view(np.uint8)[
+                    : first * old.itemsize
+                ]
+                setattr(self, name, more)
+            self._annexes.grow(len(self._ledger))
+        words_of(self._ledger)[first:end] = words_of(empty_ledger(1))
+        self._tariff_index[first:end] = -1

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scoring import balance, decide, forecast, usage
-from scoring.book import Accounts
 from scoring.effects import Reason, RefusedReading
 from scoring.events import (
     NoticeDelivered,
@@ -186,11 +185,7 @@ def _score_event_turn(
     accounts, source = book.take(rows), SOURCE_OF[type(events[0])]
     entered, days = np.zeros(len(events), np.bool_), []
     for i, event in enumerate(events):
-        one = Accounts(
-            accounts.ledger[i : i + 1],
-            accounts.learned[i : i + 1],
-            accounts.tariff_index[i : i + 1],
-        )
+        one = accounts.one(i)
         if event.source_offset <= one.ledger["source_offset"][0, source]:
             scored.count("already_counted", 1)
             continue
@@ -198,6 +193,7 @@ def _score_event_turn(
         for reason in filter(None, (done.refused, done.final_refused)):
             scored.refusals.append(RefusedReading(event.source_offset, int(rows[i]), reason))
         if done.refused is None:
+            accounts.keep_annex(i, one)
             one.ledger["source_offset"][0, source] = event.source_offset
             entered[i] = True
             days.append(done.days.of(np.array([int(entered[:i].sum())])))

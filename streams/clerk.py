@@ -185,8 +185,8 @@ class Clerk:
         effects = (
             {place: kept[row] for place, row in enumerate(rows) if row in kept} if kept else {}
         )
-        ledger = self.book.take(np.array(rows)).ledger  # eight times faster than indexing records
-        values = encode_ledger_rows(ledger, self.epoch, effects)
+        taken = self.book.take(np.array(rows))  # eight times faster than indexing records
+        values = encode_ledger_rows(taken.ledger, self.epoch, effects, taken.annexes)
         return list(zip(self._keys(rows), values, strict=True))
 
     def _learned_rows(self, rows: list[int]) -> list[Message]:

@@ -11,35 +11,22 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from scoring.effects import Reason, RefusedReading
-from streams.rows import (
-    KeptEffect,
-    adopt_learned_rows,
-    decode_learned_rows,
-    decode_ledger_rows,
-    progress,
-)
+from streams.rightful import Taken, adopt_learned_rows, adopt_ledger_rows
+from streams.rows import KeptEffect, decode_learned_rows, decode_ledger_rows
 from streams.topics import REFUSALS
 from streams.wire import Encoded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from numpy.typing import NDArray
-
     from scoring.book import Book
     from scoring.events import Source
     from streams.log import Message, Record
-    from streams.rows import DecodedRows
 
 log = logging.getLogger(__name__)
-
-_NO_EPOCH = -2
-"""Below every epoch a row can carry: of an account about which nothing is known yet."""
 
 
 @dataclass(slots=True)
@@ -97,8 +84,7 @@ class Recall:
 
     def __init__(self, book: Book, known_epoch: int) -> None:
         self._book = book
-        self._epoch = np.full(max(len(book), 1024), _NO_EPOCH, np.int64)
-        self._epoch[: len(book)] = known_epoch
+        self._taken = Taken(book, known_epoch)
         self._carried: dict[int, list[KeptEffect]] = {}
         self._overtaken: set[int] = set()
 
@@ -109,44 +95,17 @@ class Recall:
             log.error("ledger-rows: the record at %d is passed over: %s", offset, why)
         if not len(decoded.rows):
             return
-        add = self._book.add
-        rows = np.array([add(account_id) for account_id in decoded.account_ids], np.int64)
-        self._grow()
-        won = self._winners(rows, decoded)
-        winners = rows[won]
-        _words(self._book.ledger)[winners] = _words(decoded.rows)[won]
-        self._epoch[winners] = decoded.epoch[won]
-        for place, row in zip(won.tolist(), winners.tolist(), strict=True):
-            if place in decoded.effects:
-                self._carried[row] = decoded.effects[place]
-            elif self._carried:
-                self._carried.pop(row, None)
-
-    def _winners(self, rows: NDArray[np.int64], decoded: DecodedRows) -> NDArray[np.int64]:
-        """Places in the chunk of the rows that beat all others and the book, one per account."""
-        far = progress(decoded.rows)
-        order = np.lexsort((far, decoded.epoch, rows))  # stable: later in the log wins a tie
-        last = np.r_[rows[order][1:] != rows[order][:-1], True]
-        best = order[last]
-        epoch, ours = decoded.epoch[best], self._epoch[rows[best]]
-        far_ours = progress(self._book.ledger[rows[best]])
-        beats = (epoch > ours) | ((epoch == ours) & (far[best] >= far_ours))
-        self._note_overtaken(rows, best, beats)
-        return np.asarray(best[beats])
-
-    def _note_overtaken(
-        self, rows: NDArray[np.int64], best: NDArray[np.int64], beats: NDArray[np.bool_]
-    ) -> None:
-        """Accounts whose newest record in the log is not the rightful one.
-
-        Compaction would keep the newest, so the rightful row must be written again.
-        """
-        newest = np.full(len(self._book), -1, np.int64)
-        newest[rows] = np.arange(len(rows))  # the last assignment of each row stays
-        in_order = beats & (newest[rows[best]] == best)
+        adopted = adopt_ledger_rows(self._book, self._taken, decoded)
+        # Compaction would keep the newest record, so a rightful row before it is written again.
+        overtaken, in_order = adopted.overtaken()
         if self._overtaken:
-            self._overtaken.difference_update(rows[best[in_order]].tolist())
-        self._overtaken.update(rows[best[~in_order]].tolist())
+            self._overtaken.difference_update(in_order)
+        self._overtaken.update(overtaken)
+        if self._carried or decoded.effects:
+            for place, row in zip(adopted.places.tolist(), adopted.changed.tolist(), strict=True):
+                self._carried.pop(row, None)
+                if place in decoded.effects:
+                    self._carried[row] = decoded.effects[place]
 
     def learned(self, records: Sequence[Record]) -> None:
         """Take up a chunk of learned rows."""
@@ -173,14 +132,3 @@ class Recall:
     def rows_to_heal(self) -> list[int]:
         """The rows to write again because a late writer's record stands after them."""
         return sorted(self._overtaken)
-
-    def _grow(self) -> None:
-        if len(self._book) > len(self._epoch):
-            more = np.full(len(self._book) + len(self._book) // 4, _NO_EPOCH, np.int64)
-            more[: len(self._epoch)] = self._epoch
-            self._epoch = more
-
-
-def _words(rows: NDArray[Any]) -> NDArray[np.uint64]:
-    """Rows as plain 64-bit words, which numpy copies faster than records."""
-    return rows.view(np.uint64).reshape(len(rows), -1)

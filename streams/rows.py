@@ -1,9 +1,10 @@
 """How is an account's row made durable, and read back by the hundred thousand?
 
-A row goes to its compacted topic as its own bytes behind a short head, and the effects it caused go
-with it: what was remembered can then always be told (ARCHITECTURE, "D4 changed").  Rows are read
-back in columns, because a million of them must be back in seconds.
-What may be written when is told in `partition`; what a row's columns mean in `scoring.book`.
+A row goes to its compacted topic packed (`streams.layouts`) behind a short head, then its annex if
+it has one, then the effects it caused: what was remembered can then always be told (ARCHITECTURE,
+"D4 changed").  Rows are read back in columns, because a million of them must be back in seconds.
+What may be written when is told in `streams.partition`, whose row is the rightful one in
+`streams.rightful`; what a row's columns mean in `scoring.book`.
 """
 
 from __future__ import annotations
@@ -11,20 +12,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import accumulate
 from struct import Struct
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from scoring.book import LEARNED, LEARNED_VERSION, LEDGER, LEDGER_VERSION, empty_ledger
+from scoring.annex import ANNEX_VERSION, Annexes, empty_annexes
+from scoring.book import LEARNED, LEARNED_VERSION, LEDGER_VERSION, empty_ledger
 from scoring.events import Source
+from streams.layouts import Layout
 from streams.wire_base import Encoded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from scoring.book import Book
     from streams.wire_base import Record
 
 MAGIC = b"KW"
@@ -39,7 +41,8 @@ HEAD = np.dtype(
         ("magic", "S2"),
         ("format", "u1"),
         ("kind", "u1"),
-        ("row_version", "<u2"),  # LEDGER_VERSION or LEARNED_VERSION of the writer
+        ("row_version", "u1"),  # LEDGER_VERSION or LEARNED_VERSION of the writer
+        ("annex_version", "u1"),  # ANNEX_VERSION of the annex behind the row; 0: none there
         ("effects", "<u2"),  # how many follow the row
         ("epoch", "<i8"),  # offset of the writer's claim in its partition's ledger-rows, else -1
     ]
@@ -50,6 +53,8 @@ EFFECT_HEAD = Struct("<BBHIq")
 """Before each effect: source, bytes of topic, of key and of value, offset of the cause."""
 
 MAX_EFFECTS_PER_ROW = 2**16 - 1
+
+CUT_SHORT = "cut short, or has columns that its version does not know"
 
 CLAIM_KEY = b"\0claim"
 """Key of a partition's claims; no account id holds a NUL."""
@@ -68,13 +73,15 @@ class KeptEffect:
 class DecodedRows:
     """Rows read back, length n, in the order of the log.
 
-    `effects` holds, by position, the effects inside those rows that carry any; `claims` the
+    `annexes` are those of the rows that have one; `effects` holds, by position, the effects inside
+    those rows that carry any; `claims` the
     (offset, epoch written in it) of claim records; `removed` the ids of tombstones; `unreadable`
     the (offset, why) of records that are no row of any version known here.
     """
 
     account_ids: list[str]
     rows: NDArray[Any]
+    annexes: Annexes
     epoch: NDArray[np.int64]
     log_offset: NDArray[np.int64]
     effects: dict[int, list[KeptEffect]]
@@ -83,22 +90,16 @@ class DecodedRows:
     unreadable: list[tuple[int, str]]
 
 
-def ledger_rows_of_version_1(rows: NDArray[Any]) -> NDArray[Any]:
-    """Version 1 is today's."""
-    return rows
-
-
-LEDGER_LAYOUTS: dict[int, tuple[np.dtype[Any], Callable[[NDArray[Any]], NDArray[Any]]]] = {
-    1: (LEDGER, ledger_rows_of_version_1),
-}
+LEDGER_LAYOUTS = {1: Layout(empty_ledger(1))}
 """Every version ever shipped: its layout, and how its rows become today's (see `carry_over`)."""
 
-LEARNED_LAYOUTS: dict[int, tuple[np.dtype[Any], Callable[[NDArray[Any]], NDArray[Any]]]] = {
-    1: (LEARNED, lambda rows: rows),
-}
+LEARNED_LAYOUTS = {1: Layout(np.zeros(1, LEARNED))}
+
+ANNEX_LAYOUTS = {1: Layout(empty_annexes(1))}
 
 assert LEDGER_VERSION in LEDGER_LAYOUTS
 assert LEARNED_VERSION in LEARNED_LAYOUTS
+assert ANNEX_VERSION in ANNEX_LAYOUTS
 
 
 def carry_over(old: NDArray[Any], fresh: NDArray[Any]) -> NDArray[Any]:
@@ -112,10 +113,23 @@ def carry_over(old: NDArray[Any], fresh: NDArray[Any]) -> NDArray[Any]:
 
 
 def encode_ledger_rows(
-    ledger: NDArray[Any], epoch: int, effects: Mapping[int, Sequence[KeptEffect]] | None = None
+    ledger: NDArray[Any],
+    epoch: int,
+    effects: Mapping[int, Sequence[KeptEffect]] | None = None,
+    annexes: Annexes | None = None,
 ) -> list[bytes]:
-    """The record values of ledger rows (n,); `effects` by position in `ledger`."""
-    values = _encode(ledger, LEDGER, LEDGER_KIND, LEDGER_VERSION, epoch, effects or {})
+    """The record values of ledger rows (n,); `effects` and `annexes` by position in `ledger`."""
+    heads = _heads(len(ledger), LEDGER_KIND, LEDGER_VERSION, epoch)
+    for position, kept in (effects or {}).items():
+        assert len(kept) <= MAX_EFFECTS_PER_ROW, "one change of one row said too much"
+        heads["effects"][position] = len(kept)
+    if annexes:
+        heads["annex_version"][annexes.position] = ANNEX_VERSION
+    values = LEDGER_LAYOUTS[LEDGER_VERSION].pack(heads, ledger)
+    if annexes:
+        packed = ANNEX_LAYOUTS[ANNEX_VERSION].pack_bare(annexes.rows)
+        for position, annex in zip(annexes.position.tolist(), packed, strict=True):
+            values[position] += annex
     for position, kept in (effects or {}).items():
         values[position] += b"".join(map(_effect_bytes, kept))
     return values
@@ -123,35 +137,20 @@ def encode_ledger_rows(
 
 def encode_learned_rows(learned: NDArray[Any], epoch: int) -> list[bytes]:
     """The record values of learned rows (n,)."""
-    return _encode(learned, LEARNED, LEARNED_KIND, LEARNED_VERSION, epoch, {})
+    heads = _heads(len(learned), LEARNED_KIND, LEARNED_VERSION, epoch)
+    return LEARNED_LAYOUTS[LEARNED_VERSION].pack(heads, learned)
 
 
 def encode_claim(epoch: int) -> bytes:
     """The value of a claim; `epoch` is the claimant's last known epoch, -1 if none."""
-    return np.array((MAGIC, FORMAT, CLAIM_KIND, 0, 0, epoch), HEAD).tobytes()
+    return np.array((MAGIC, FORMAT, CLAIM_KIND, 0, 0, 0, epoch), HEAD).tobytes()
 
 
-def _encode(
-    rows: NDArray[Any],
-    layout: np.dtype[Any],
-    kind: int,
-    version: int,
-    epoch: int,
-    effects: Mapping[int, Sequence[KeptEffect]],
-) -> list[bytes]:
-    head = np.zeros(len(rows), HEAD)
+def _heads(count: int, kind: int, version: int, epoch: int) -> NDArray[Any]:
+    head = np.zeros(count, HEAD)
     head["magic"], head["format"], head["kind"] = MAGIC, FORMAT, kind
     head["row_version"], head["epoch"] = version, epoch
-    for position, kept in effects.items():
-        assert len(kept) <= MAX_EFFECTS_PER_ROW, "one change of one row said too much"
-        head["effects"][position] = len(kept)
-    size = HEAD.itemsize + layout.itemsize
-    whole = np.empty((len(rows), size), np.uint8)
-    whole[:, : HEAD.itemsize] = head.view(np.uint8).reshape(len(rows), -1)
-    plain = np.ascontiguousarray(rows).view(np.uint8)
-    whole[:, HEAD.itemsize :] = plain.reshape(len(rows), layout.itemsize)
-    block = whole.tobytes()
-    return [block[first : first + size] for first in range(0, len(block), size)]
+    return head
 
 
 def _effect_bytes(kept: KeptEffect) -> bytes:
@@ -163,19 +162,18 @@ def _effect_bytes(kept: KeptEffect) -> bytes:
 
 def decode_ledger_rows(records: Sequence[Record]) -> DecodedRows:
     """Ledger rows of one partition's changelog, at least 300,000 a second; never raises."""
-    return _decode(records, LEDGER_KIND, LEDGER_LAYOUTS, empty_ledger(0))
+    return _decode(records, LEDGER_KIND, LEDGER_LAYOUTS)
 
 
 def decode_learned_rows(records: Sequence[Record]) -> DecodedRows:
     """Learned rows of one partition's changelog; never raises."""
-    return _decode(records, LEARNED_KIND, LEARNED_LAYOUTS, np.zeros(0, LEARNED))
+    return _decode(records, LEARNED_KIND, LEARNED_LAYOUTS)
 
 
 def _decode(
     records: Sequence[Record],
     kind: int,
-    layouts: Mapping[int, tuple[np.dtype[Any], Callable[[NDArray[Any]], NDArray[Any]]]],
-    none: NDArray[Any],
+    layouts: Mapping[int, Layout],
 ) -> DecodedRows:
     removed: list[str] = []
     unreadable: list[tuple[int, str]] = []
@@ -195,17 +193,27 @@ def _decode(
         (found[position].offset, "not a row of this topic")
         for position in np.flatnonzero(~is_row & ~is_claim).tolist()
     )
-    parts: list[tuple[NDArray[np.int64], NDArray[Any]]] = []
+    parts: list[_Part] = []
     for version in np.unique(heads["row_version"][is_row]).tolist():
         here = np.flatnonzero(is_row & (heads["row_version"] == version))
-        if version not in layouts:
+        if version in layouts:
+            parts.append(_part(found, heads, here, layouts[version], unreadable))
+        else:
             why = f"row version {version}; this program knows {sorted(layouts)}"
             unreadable.extend((found[position].offset, why) for position in here.tolist())
-            continue
-        layout, upgrade = layouts[version]
-        here, rows = _rows_of(found, here, layout, unreadable)
-        parts.append((here, upgrade(rows)))
-    return _gather(found, heads, parts, none, claims, removed, unreadable)
+    whole = _in_order(parts, layouts[max(layouts)])
+    kept = [found[each] for each in whole.position.tolist()]
+    return DecodedRows(
+        account_ids=[_account_id(record.key) for record in kept],
+        rows=whole.rows,
+        annexes=whole.annexes,
+        epoch=heads["epoch"][whole.position].astype(np.int64),
+        log_offset=np.array([record.offset for record in kept], np.int64),
+        effects=whole.effects,
+        claims=claims,
+        removed=removed,
+        unreadable=unreadable,
+    )
 
 
 def _with_head(
@@ -226,77 +234,105 @@ def _with_head(
     return found
 
 
-def _rows_of(
-    found: list[Record],
-    here: NDArray[np.int64],
-    layout: np.dtype[Any],
-    unreadable: list[tuple[int, str]],
-) -> tuple[NDArray[np.int64], NDArray[Any]]:
-    """The rows of records of one version, and which of `here` were long enough."""
-    first, end = HEAD.itemsize, HEAD.itemsize + layout.itemsize
-    values = [found[position].value[first:end] for position in here.tolist()]
-    if not all(len(value) == layout.itemsize for value in values):
-        whole = np.array([len(value) == layout.itemsize for value in values])
-        why = f"row is shorter than {layout.itemsize} bytes"
-        unreadable.extend((found[position].offset, why) for position in here[~whole].tolist())
-        values = [value for value in values if len(value) == layout.itemsize]
-        here = here[whole]
-    return here, np.frombuffer(b"".join(values), layout)
+class _Part(NamedTuple):
+    """The readable rows of one version: which of the found records they are, what is behind them.
+
+    `annexes` and `effects` by place among the rows.
+    """
+
+    position: NDArray[np.int64]
+    rows: NDArray[Any]
+    annexes: Annexes
+    effects: dict[int, list[KeptEffect]]
 
 
-def _gather(
+def _part(
     found: list[Record],
     heads: NDArray[Any],
-    parts: list[tuple[NDArray[np.int64], NDArray[Any]]],
-    none: NDArray[Any],
-    claims: list[tuple[int, int]],
-    removed: list[str],
+    here: NDArray[np.int64],
+    layout: Layout,
     unreadable: list[tuple[int, str]],
-) -> DecodedRows:
-    """All versions' rows together again, in the order of the log."""
-    position = np.concatenate([here for here, _rows in parts] or [np.empty(0, np.int64)])
-    rows = parts[0][1] if len(parts) == 1 else np.concatenate([none, *(rows for _, rows in parts)])
-    if len(parts) > 1:
-        order = np.argsort(position, kind="stable")
-        position, rows = position[order], rows[order]
-    kept = [found[each] for each in position.tolist()]
+) -> _Part:
+    """The rows of the records at `here` (n,), all of one version."""
+    values = [found[position].value or b"" for position in here.tolist()]
+    why: dict[int, str] = {}
+    end = layout.lengths(values, HEAD.itemsize)
+    why.update(dict.fromkeys(np.flatnonzero(end < 0).tolist(), f"row is {CUT_SHORT}"))
+    row_end = end.tolist()
+    annexes = _annexes(values, end, heads["annex_version"][here], why)
     effects: dict[int, list[KeptEffect]] = {}
-    readable = np.ones(len(kept), np.bool_)
-    account_ids = [_account_id(record.key) for record in kept]
-    for each in np.flatnonzero(heads["effects"][position]).tolist():
-        first = (
-            HEAD.itemsize + LEDGER_LAYOUTS[int(heads["row_version"][position[each]])][0].itemsize
-        )
-        count = int(heads["effects"][position[each]])
+    for place in np.flatnonzero(heads["effects"][here]).tolist():
+        count = int(heads["effects"][here[place]])
         try:
-            effects[each] = _effects_of(kept[each].value or b"", first, count)
+            if place not in why:
+                effects[place] = _effects_of(values[place], int(end[place]), count)
         except (ValueError, UnicodeDecodeError) as error:
-            unreadable.append((kept[each].offset, f"effects: {error}"))
-            readable[each] = False
-    log_offset = np.array([record.offset for record in kept], np.int64)
-    epoch = heads["epoch"][position].astype(np.int64)
-    decoded = DecodedRows(
-        account_ids, rows, epoch, log_offset, effects, claims, removed, unreadable
-    )
-    return decoded if readable.all() else _without(decoded, readable)
+            why[place] = f"effects: {error}"
+    packed = [
+        value if len(value) == last else value[:last]
+        for place, (value, last) in enumerate(zip(values, row_end, strict=True))
+        if place not in why
+    ]
+    rows = layout.upgrade(layout.unpack(packed, HEAD.itemsize))
+    if not why:
+        return _Part(here, rows, annexes, effects)
+    unreadable.extend((found[here[place]].offset, text) for place, text in why.items())
+    good = np.array([place for place in range(len(here)) if place not in why], np.int64)
+    effects = {new: effects[old] for new, old in enumerate(good.tolist()) if old in effects}
+    return _Part(here[good], rows, annexes.take(good, len(here)), effects)
+
+
+def _annexes(
+    values: list[bytes], end: NDArray[np.int64], versions: NDArray[Any], why: dict[int, str]
+) -> Annexes:
+    """The annexes behind those rows (n,) that have one; moves `end` on behind them.
+
+    A row whose annex cannot be read is none, half an account is no account: `why` says so.
+    """
+    found = Annexes.none()
+    for version in np.unique(versions[versions > 0]).tolist():
+        places = np.flatnonzero((versions == version) & (end > 0))
+        layout = ANNEX_LAYOUTS.get(version)
+        if layout is None:
+            text = f"annex version {version}; this program knows {sorted(ANNEX_LAYOUTS)}"
+            why.update(dict.fromkeys(places.tolist(), text))
+            continue
+        behind = [values[place][end[place] :] for place in places.tolist()]
+        lengths = layout.lengths(behind, 0)
+        why.update(dict.fromkeys(places[lengths < 0].tolist(), f"annex is {CUT_SHORT}"))
+        packed = [
+            tail[:length]
+            for tail, length in zip(behind, lengths.tolist(), strict=True)
+            if length >= 0
+        ]
+        end[places] += np.maximum(lengths, 0)
+        found = found.joined(
+            Annexes(places[lengths >= 0], layout.upgrade(layout.unpack(packed, 0)))
+        )
+    return found
+
+
+def _in_order(parts: list[_Part], newest: Layout) -> _Part:
+    """All versions' rows together again in the order of the log."""
+    if len(parts) == 1:
+        return parts[0]
+    position = np.concatenate([np.empty(0, np.int64), *(part.position for part in parts)])
+    rows = np.concatenate([newest.empty[:0], *(part.rows for part in parts)])
+    place = np.empty(len(position), np.int64)  # of each row, once they are in order
+    order = np.argsort(position, kind="stable")
+    place[order] = np.arange(len(position))
+    annexes, first = Annexes.none(), 0
+    effects: dict[int, list[KeptEffect]] = {}
+    for part in parts:
+        moved = place[first : first + len(part.rows)]
+        annexes = annexes.joined(Annexes(moved[part.annexes.position], part.annexes.rows))
+        effects |= {int(moved[each]): kept for each, kept in part.effects.items()}
+        first += len(part.rows)
+    return _Part(position[order], rows[order], annexes, effects)
 
 
 def _account_id(key: bytes | None) -> str:
     return (key or b"").decode(errors="replace")
-
-
-def _without(decoded: DecodedRows, readable: NDArray[np.bool_]) -> DecodedRows:
-    new_position = np.cumsum(readable) - 1
-    return DecodedRows(
-        [each for each, good in zip(decoded.account_ids, readable, strict=True) if good],
-        decoded.rows[readable],
-        decoded.epoch[readable],
-        decoded.log_offset[readable],
-        {int(new_position[old]): kept for old, kept in decoded.effects.items()},
-        decoded.claims,
-        decoded.removed,
-        decoded.unreadable,
-    )
 
 
 def _effects_of(value: bytes, first: int, count: int) -> list[KeptEffect]:
@@ -314,83 +350,3 @@ def _effects_of(value: bytes, first: int, count: int) -> list[KeptEffect]:
         effect = Encoded(topic.decode(), key or None, body)
         kept.append(KeptEffect(effect, Source(source), offset))
     return kept
-
-
-def progress(ledger: NDArray[Any]) -> NDArray[np.int64]:
-    """How far each row (n,) has come: the sum of its source offsets, which only ever grows."""
-    return np.asarray(ledger["source_offset"].sum(axis=1))
-
-
-@dataclass(slots=True)
-class Taken:
-    """Under which claim each row of a book was written: what `adopt_ledger_rows` remembers."""
-
-    epoch: NDArray[np.int64]
-
-    @classmethod
-    def nothing(cls) -> Taken:
-        """Of an empty book."""
-        return cls(np.empty(0, np.int64))
-
-    def grow(self, count: int) -> None:
-        """Make room for the rows of a book of this size."""
-        if count > len(self.epoch):
-            more = np.full(count + count // 4, NO_CLAIM, np.int64)
-            more[: len(self.epoch)] = self.epoch
-            self.epoch = more
-
-
-NO_CLAIM = -2
-"""Below the epoch of every row ever written."""
-
-
-def adopt_ledger_rows(book: Book, taken: Taken, decoded: DecodedRows) -> NDArray[np.int64]:
-    """Take up the rightful rows; the book's rows that were changed, each once.
-
-    Rightful is the row of the latest claim, among these the one that has come furthest, among these
-    the last in the log.  So a worker that had already lost its partition changes nothing that its
-    successor has written (platform.md 1.3 L10).
-    """
-    if not len(decoded.rows):
-        return np.empty(0, np.int64)
-    rows = np.array([book.add(account_id) for account_id in decoded.account_ids], np.int64)
-    taken.grow(len(book))
-    far = progress(decoded.rows)
-    best = _last_of_each(rows, decoded.epoch, far)
-    epoch, ours = decoded.epoch[best], taken.epoch[rows[best]]
-    is_further = far[best] >= progress(book.ledger[rows[best]])
-    best = best[(epoch > ours) | ((epoch == ours) & is_further)]
-    rows = rows[best]
-    _words(book.ledger)[rows] = _words(decoded.rows)[best]
-    taken.epoch[rows] = decoded.epoch[best]
-    return np.asarray(rows)
-
-
-def adopt_learned_rows(book: Book, decoded: DecodedRows) -> NDArray[np.int64]:
-    """Take up learned rows of accounts the book knows, if they learned at least as much.
-
-    The book's rows that were changed, each once.
-    """
-    if not len(decoded.rows):
-        return np.empty(0, np.int64)
-    rows = book.rows_of(decoded.account_ids)
-    known = np.flatnonzero(rows >= 0)
-    rows, learned = rows[known], decoded.rows[known]
-    best = _last_of_each(rows, learned["source_offset"])
-    rows, learned = rows[best], learned[best]
-    new = learned["source_offset"] >= book.learned["source_offset"][rows]
-    rows = rows[new]
-    _words(book.learned)[rows] = _words(learned)[new]
-    return np.asarray(rows)
-
-
-def _words(rows: NDArray[Any]) -> NDArray[np.uint64]:
-    """Rows as plain 64-bit words, which numpy copies faster than records."""
-    return rows.view(np.uint64).reshape(len(rows), -1)
-
-
-def _last_of_each(rows: NDArray[np.int64], *rank: NDArray[np.int64]) -> NDArray[np.int64]:
-    """For each row once: the position of the highest rank, the last one where several are equal."""
-    order = np.lexsort((*reversed(rank), rows))  # stable: log order is kept among equals
-    last = np.r_[rows[order][1:] != rows[order][:-1], True]
-    return np.asarray(order[last])

@@ -1,0 +1,168 @@
+"""What is kept of the few accounts that need more than an ordinary row?
+
+A home's ledger row holds what every account has.  Debts and their late charges, more payments in a
+month than a home makes, a settlement plan: that is wanted by some, so it lies in a second row, the
+annex, which an account gets when it first needs one and then keeps.  It stands apart from the
+`Book` so that ordinary homes pay four bytes for it and nothing in time.  An annex is made durable
+inside its account's ledger row (`streams.rows`); the rules that fill its columns live elsewhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+ANNEX_VERSION = 1
+
+MAX_DEBTS = 12
+"""Claims of an account kept apart: a year of monthly bills.  What is beyond is added to the newest
+one (`scoring.debts`), so no money is lost, only the age of that part is told too young."""
+
+ANNEX = np.dtype(
+    [
+        # debts, oldest first; what is left of them all is what the ledger lacks (scoring.debts)
+        ("debt_nanos", "i8", (MAX_DEBTS,)),  # left of the principal
+        ("debt_paid_nanos", "i8", (MAX_DEBTS,)),  # of this principal, to be owed again on reversal
+        ("debt_accrued_nanos", "i8", (MAX_DEBTS,)),  # late charge so far, before rounding
+        ("debt_charged_nanos", "i8", (MAX_DEBTS,)),  # late charge posted so far
+        ("late_charge_nanos", "i8"),  # posted and not paid
+        ("costs_nanos", "i8"),  # of collection, posted and not paid
+        ("debt_month", "i4", (MAX_DEBTS,)),  # billing month as in LEDGER; 0 none
+        ("debt_due_day", "i4", (MAX_DEBTS,)),  # last local day to pay in, ordinal; 0 no debt here
+        ("debt_until_day", "i4", (MAX_DEBTS,)),  # last local day whose late charge is accrued
+    ],
+    align=True,
+)
+
+
+def empty_annexes(count: int) -> NDArray[Any]:
+    """Annexes of accounts of which nothing more than their row is known yet."""
+    return np.zeros(count, ANNEX)
+
+
+@dataclass(slots=True)
+class Annexes:
+    """The annexes of those accounts of a block that have one: rows of ANNEX (k,), and whose.
+
+    `position` (k,) are places in the block, ascending, each once.  So in columns the block's
+    account of `rows[j]` is `ledger[position[j]]`.
+    """
+
+    position: NDArray[np.int64]
+    rows: NDArray[Any]
+
+    def __len__(self) -> int:
+        return len(self.position)
+
+    @classmethod
+    def none(cls) -> Self:
+        """Nobody has one."""
+        return cls(np.zeros(0, np.int64), empty_annexes(0))
+
+    def joined(self, other: Annexes) -> Annexes:
+        """These and the annexes of other accounts of the same block."""
+        if not len(self.position):
+            return other
+        position = np.concatenate([self.position, other.position])
+        order = np.argsort(position, kind="stable")
+        return Annexes(position[order], np.concatenate([self.rows, other.rows])[order])
+
+    def take(self, index: NDArray[Any], size: int) -> Annexes:
+        """Copies for the accounts at `index` (places or truths) of a block of `size` accounts."""
+        if not len(self.position):
+            return self
+        place = np.full(size, -1, np.int64)
+        place[self.position] = np.arange(len(self.position))
+        chosen = place[index]
+        position = np.flatnonzero(chosen >= 0)
+        return Annexes(position, self.rows[chosen[position]])
+
+    def ensure(self, position: NDArray[np.int64]) -> None:
+        """Give an empty annex to each of these places (each once) that has none yet."""
+        new = np.setdiff1d(position, self.position)
+        if len(new):
+            both = self.joined(Annexes(new, empty_annexes(len(new))))
+            self.position, self.rows = both.position, both.rows
+
+    def row(self, position: int) -> NDArray[Any] | None:
+        """A view (1,) of the annex of the account at this place, None if it has none."""
+        place = int(np.searchsorted(self.position, position))
+        if place == len(self.position) or self.position[place] != position:
+            return None
+        return self.rows[place : place + 1]
+
+    def make(self, position: int) -> NDArray[Any]:
+        """A view (1,) of the annex of the account at this place, made empty if it had none."""
+        self.ensure(np.array([position], np.int64))
+        row = self.row(position)
+        assert row is not None
+        return row
+
+
+class AnnexStore:
+    """The annexes of a whole book, by its row numbers.
+
+    >>> store = AnnexStore(4)
+    >>> some = Annexes.none()
+    >>> some.ensure(np.array([1]))
+    >>> store.put(np.array([2, 3]), some)
+    >>> store.take(np.array([3, 2, 0])).position, len(store)
+    (array([0]), 1)
+    """
+
+    GROWTH = 1.25
+
+    def __init__(self, capacity: int) -> None:
+        self._of = np.full(capacity, -1, np.int32)
+        self._rows = empty_annexes(0)
+        self._free: list[int] = []
+
+    def __len__(self) -> int:
+        return len(self._rows) - len(self._free)
+
+    def grow(self, capacity: int) -> None:
+        """Make room for a book of this many rows."""
+        more = np.full(capacity, -1, np.int32)
+        more[: len(self._of)] = self._of
+        self._of = more
+
+    def take(self, rows: NDArray[np.int64]) -> Annexes:
+        """Copies of the annexes of those of these book rows that have one."""
+        if not len(self):
+            return Annexes.none()
+        number = self._of[rows]
+        position = np.flatnonzero(number >= 0)
+        return Annexes(position, self._rows[number[position]])
+
+    def put(self, rows: NDArray[np.int64], annexes: Annexes) -> None:
+        """Let these book rows have exactly these annexes, and the others of them none."""
+        if not len(annexes) and not len(self):
+            return
+        number = self._of[rows]
+        gone = number >= 0
+        gone[annexes.position] = False
+        if gone.any():
+            self._free += number[gone].tolist()
+            self._of[rows[gone]] = -1
+        mine = number[annexes.position]
+        new = np.flatnonzero(mine < 0)
+        if len(new):
+            mine[new] = self._numbers(len(new))
+            self._of[rows[annexes.position]] = mine
+        self._rows[mine] = annexes.rows
+
+    def _numbers(self, count: int) -> list[int]:
+        """Numbers of annexes that nobody has."""
+        if len(self._free) < count:
+            size = len(self._rows)
+            capacity = max(int(size * self.GROWTH) + 1, size + count)
+            fresh = empty_annexes(capacity)
+            fresh[:size] = self._rows
+            self._rows = fresh
+            self._free += range(capacity - 1, size - 1, -1)
+        return [self._free.pop() for _ in range(count)]
