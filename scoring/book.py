@@ -127,6 +127,7 @@ LEARNED = np.dtype(
         ("kind_days", "u1", (8,)),  # days met of each weekday and of holidays, at most 255
         ("reach_shape", "u1", (2,)),  # how reach grows with the days summed, see intervals
         ("sums_told", "u1", (3,)),  # sums of 1, 3 and 7 days compared, at most 255
+        ("spare", "u1", (3,)),  # so that a row is whole words, and none of its bytes accidental
     ],
     align=True,
 )
@@ -262,10 +263,22 @@ class Book:
             self._annexes.take(rows),
         )
 
-    def put(self, rows: NDArray[np.int64], accounts: Accounts) -> None:
-        """Remember changed rows; each row at most once in `rows`."""
+    def put(
+        self,
+        rows: NDArray[np.int64],
+        accounts: Accounts,
+        learned: NDArray[np.bool_] | None = None,
+    ) -> None:
+        """Remember changed rows; each row at most once in `rows`.
+
+        `learned` (n,) tells whose learned row changed, None that any may have: a learned row is
+        long, and changes once a day.
+        """
         words_of(self._ledger)[rows] = words_of(accounts.ledger)
-        words_of(self._learned)[rows] = words_of(accounts.learned)
+        if learned is None:
+            words_of(self._learned)[rows] = words_of(accounts.learned)
+        elif learned.any():
+            words_of(self._learned)[rows[learned]] = words_of(accounts.learned)[learned]
         self._tariff_index[rows] = accounts.tariff_index
         self._annexes.put(rows, accounts.annexes)
 

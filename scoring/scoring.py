@@ -170,7 +170,7 @@ def _score_turn(book: Book, readings: Readings, world: World, scored: Scored) ->
     is_learned = np.zeros(len(rows), np.bool_)
     is_learned[learned] = True
     turn.decide(turn.screen() & ~broken, is_learned & ~broken)
-    turn.put(broken)
+    turn.put(broken, is_learned)
     scored.learned_rows.update(rows[is_learned & ~broken].tolist())
 
 

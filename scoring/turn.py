@@ -140,14 +140,19 @@ class Turn:
         for position in np.flatnonzero(moved if told is None else moved | told).tolist():
             self.tell(position, _forecast_told(self.here(position)))
 
-    def put(self, broken: NDArray[np.bool_]) -> None:
-        """Write the block back; broken accounts stay as they were and are quarantined."""
+    def put(self, broken: NDArray[np.bool_], learned: NDArray[np.bool_] | None = None) -> None:
+        """Write the block back; broken accounts stay as they were and are quarantined.
+
+        `learned` (n,) tells who has learned a day; None: nobody.
+        """
         for position in np.flatnonzero(broken).tolist():
             self._quarantine(position)
         rows, accounts = self.rows, self.accounts
+        if learned is None:
+            learned = np.zeros(len(rows), np.bool_)
         if broken.any():
-            rows, accounts = rows[~broken], accounts.take(~broken)
-        self.book.put(rows, accounts)
+            rows, accounts, learned = rows[~broken], accounts.take(~broken), learned[~broken]
+        self.book.put(rows, accounts, learned)
         self.scored.rows.update(rows.tolist())
 
     def _quarantine(self, position: int) -> None:
