@@ -138,9 +138,7 @@ def figures(told: Told, days: Days, seconds: float) -> dict[str, Any]:
     total = used[told.scored].sum()
     bias = float((tomorrow - used)[told.scored].sum() / total) if total else None
     ours, week = (warning_marks(x, told.warned.account_days) for x in _leads(told))
-    tier, week_tier = (
-        warning_marks(x, told.warned.account_days, TIER_HOURS) for x in _leads(told)
-    )
+    tier, week_tier = (warning_marks(x, told.warned.account_days, TIER_HOURS) for x in _leads(told))
     spans = {}
     for span in SPANS:
         total_wh = sums(used, span)

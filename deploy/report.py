@@ -40,9 +40,11 @@ def page(name: str, days: Days, told: Told, found: dict[str, Any]) -> str:
     week = found["mean_week_runway"]
     parts = [
         f"<h1>Backtest of {escape(name)}</h1>",
-        f"<p>{found['customers']} customers, {first} to {last}; "
-        f"{found['customer_days']:,} whole days judged, the first 28 of each customer left out. "
-        f"Nothing was known of a day before it was over.</p>",
+        (
+            f"<p>{found['customers']} customers, {first} to {last}; "
+            f"{found['customer_days']:,} whole days judged, the first 28 of each customer left "
+            "out. Nothing was known of a day before it was over.</p>"
+        ),
         "<h2>Tomorrow's energy: how much was said wrongly (WAPE)</h2>",
         bars(
             [("Kilowatch", found["wape"]), *found["simple_wape"].items()],
@@ -61,9 +63,11 @@ def page(name: str, days: Days, told: Told, found: dict[str, Any]) -> str:
             mark=0.8,
         ),
         "<h2>Warnings before the money ends</h2>",
-        "<p>Prepaying customers buy 7 to 35 mean days of energy and buy again only when it has run "
-        "out. Each rule stands at the lowest threshold at which it warns 99 % of exhaustions a day "
-        "before; a warning is needless if the money lasted five days more.</p>",
+        (
+            "<p>Prepaying customers buy 7 to 35 mean days of energy and buy again only when it has run "
+            "out. Each rule stands at the lowest threshold at which it warns 99 % of exhaustions a day "
+            "before; a warning is needless if the money lasted five days more.</p>"
+        ),
         _table(
             ("", "Kilowatch (P10 of the runway)", "7-day-mean runway"),
             [
@@ -126,7 +130,7 @@ def _facts(found: dict[str, Any]) -> str:
 
 def _text(value: float | None) -> str:
     if value is None:
-        return "–"
+        return "-"
     if isinstance(value, int):
         return str(value)
     return f"{100 * value:.2f} %" if abs(value) <= 1 else f"{value:.2f}"
@@ -201,8 +205,7 @@ def _fan(days: Days, told: Told) -> str:
         _axis(0, most, "kWh", bottom, top)
         + f'<polygon points="{band}" fill="{BAND}"/>'
         + f'<polyline points="{_points(x, y(actual))}" fill="none" stroke="{OURS}"'
-        ' stroke-width="2"/>'
-        + f'<text x="{LEFT / 2}" y="{HEIGHT - 6}">'
+        ' stroke-width="2"/>' + f'<text x="{LEFT / 2}" y="{HEIGHT - 6}">'
         f"{escape(days.customers[customer])}, day by day</text>"
     )
 

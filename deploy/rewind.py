@@ -1,8 +1,8 @@
 """What would Kilowatch have told, had it lived through these days?
 
 Lives through the days of a file one local midnight after the other with the very functions of the
-stream (`forecast.learn`, `forecast.forecast`, `runway.runway_hours`), keeps what was told, and plays
-prepaying customers to see which warnings would have come.  How good that was is told in `marks`.
+stream (`forecast.learn`, `forecast.forecast`, `runway.runway_hours`), keeps what was told, and
+plays prepaying customers to see which warnings would have come.  How good that was is told in `marks`.
 """
 
 from __future__ import annotations
@@ -167,7 +167,9 @@ class Purses:
         buys = taking_part & (self._left <= 0) & (self._mean_month[number] > 0)
         days = self._chance.uniform(LEAST_PURCHASE_DAYS, MOST_PURCHASE_DAYS, len(buys))
         bought = days * self._mean_month[number]
-        self._left = np.where(buys, np.maximum(np.nan_to_num(bought), 1), self._left).astype(np.int64)
+        self._left = np.where(buys, np.maximum(np.nan_to_num(bought), 1), self._left).astype(
+            np.int64
+        )
         self._warned_at[..., buys | ~taking_part] = np.nan
         self._bought_at[buys] = 24.0 * number
         active = taking_part & (self._left > 0)

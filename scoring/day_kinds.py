@@ -8,7 +8,6 @@ be tripped and must never be guessed.  It only names days: what they use is lear
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,8 @@ import numpy as np
 from scoring.calendar import DAYS, END_YEAR, FIRST_DAY, FIRST_YEAR
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from numpy.typing import NDArray
 
 MONDAY_OF_ORDINAL = 6
@@ -40,6 +41,7 @@ class DayKinds:
     def of(self, day: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Kinds of local days, proleptic ordinals of any shape.
 
+        >>> from datetime import date
         >>> weekdays_only().of(np.array([date(2026, 7, 4).toordinal()]))
         array([5], dtype=uint8)
         """
@@ -64,6 +66,7 @@ def of_country(place: str) -> DayKinds:
     A weekend day on which a decree makes people work (China's make-up days) acts as a Friday.
     Raises CountryUnknown.
 
+    >>> from datetime import date
     >>> china = of_country("CN")
     >>> days = [date(2025, 10, 1), date(2025, 9, 28)]  # National Day; a Sunday worked for it
     >>> china.of(np.array([day.toordinal() for day in days]))

@@ -39,6 +39,7 @@ RESTORED_LATELY_SECONDS = 36 * SECONDS_PER_HOUR
 EARLIEST_AS_OF = calendar.FIRST_AT + 2 * SECONDS_PER_DAY
 """Accounts without readings are looked at as of this instant, harmlessly."""
 
+
 def _quarters_to_come() -> NDArray[np.float32]:
     """Row q, column h: hours of local hour h that are still to come at quarter q of the day."""
     still = np.arange(24) + 1 - np.arange(97)[:, None] / 4
@@ -116,9 +117,7 @@ def learn(
     turn = _turn_of(position)
     for number in range(int(turn.max()) + 1):
         now = np.flatnonzero(turn == number)
-        _learn_turn(
-            accounts, position[now], closed.day[now], used_wh[now], teaches[now], knowledge
-        )
+        _learn_turn(accounts, position[now], closed.day[now], used_wh[now], teaches[now], knowledge)
     changed: NDArray[np.int64] = np.unique(position)
     return changed
 
@@ -292,11 +291,12 @@ def _teach_pools(
 ) -> None:
     """Leave with the regressions what the day was, before the experts' rows move on."""
     columns = pools.features(rows, day, knowledge.kinds)
-    unit = 1 / experts.mean_history_wh(rows)
+    unit = np.float32(1) / experts.mean_history_wh(rows)
     base = rows["level_wh"][:, experts.BASE_LEVEL]
     base = base * experts.share_of(rows, knowledge.kinds.of(day)[:, None])[:, 0]
-    wanted = np.clip((used_wh - base) * unit, -pools.MOST_CORRECTION, pools.MOST_CORRECTION)
-    noise = rows["typical_error_wh"] * unit
+    most = np.float32(pools.MOST_CORRECTION)
+    wanted = np.clip((used_wh - base) * unit, -most, most)
+    noise: NDArray[np.float32] = rows["typical_error_wh"] * unit
     knowledge.pools.wait(columns, group, account, day, wanted, noise)
 
 
@@ -335,5 +335,3 @@ def _rest_share(
         known & (whole > 0), to_come / np.maximum(whole, 1), np.clip(by_time, 0, 1)
     )
     return share
-
-

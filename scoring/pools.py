@@ -27,7 +27,6 @@ from scoring.experts import (
     share_of,
     weekday_of,
 )
-
 from scoring.units import SECONDS_PER_HOUR
 
 if TYPE_CHECKING:
@@ -136,7 +135,8 @@ class Pools:
         noise: Floats,
     ) -> None:
         """Keep what closed days teach: `wanted` (n,) the right correction, `noise` the account's
-        typical error, both in mean days."""
+        typical error, both in mean days.
+        """
         if sum(len(days[0]) for days in self._waiting) < MOST_WAITING:
             self._waiting.append((columns.T, group, account, day, wanted, noise))
 
@@ -155,7 +155,11 @@ class Pools:
         )
         self._waiting.clear()
         order = np.lexsort((day, account))
-        columns, wanted, noise = columns[order], wanted[order], np.maximum(noise[order], LEAST_NOISE)
+        columns, wanted, noise = (
+            columns[order],
+            wanted[order],
+            np.maximum(noise[order], LEAST_NOISE),
+        )
         group, account = group[order], account[order]
         for each in np.unique(group).tolist():
             here = np.flatnonzero(group == each)
@@ -167,7 +171,7 @@ class Pools:
             if model is None:
                 model = self._own[int(account[place])] = _new_model()
             one = slice(place, place + 1)
-            told = np.float32([model.predict_one(_named(columns[place]))])
+            told = np.full(1, model.predict_one(_named(columns[place])), np.float32)
             x, y = _weighed(columns[one], wanted[one], told, noise[one], OWN_PRIOR)
             model.learn_one(_named(x[0]), float(y[0]))
 
@@ -214,4 +218,3 @@ def regressed_wh(
     base = rows["level_wh"][:, BASE_LEVEL] * share_of(rows, kinds.of(day)[:, None])[:, 0]
     said = base + corrections * mean_history_wh(rows)
     return np.maximum(said, 0).T
-
