@@ -64,9 +64,10 @@ def page(name: str, days: Days, told: Told, found: dict[str, Any]) -> str:
         ),
         "<h2>Warnings before the money ends</h2>",
         (
-            "<p>Prepaying customers buy 7 to 35 mean days of energy and buy again only when it has run "
-            "out. Each rule stands at the lowest threshold at which it warns 99 % of exhaustions a day "
-            "before; a warning is needless if the money lasted five days more.</p>"
+            "<p>Prepaying customers buy 7 to 35 mean days of energy and buy again only when it has "
+            "run out. Each rule stands at the lowest threshold at which it warns 99 % of "
+            "exhaustions a day before; a warning is needless if the money lasted five days more."
+            "</p>"
         ),
         _table(
             ("", "Kilowatch (P10 of the runway)", "7-day-mean runway"),

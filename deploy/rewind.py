@@ -2,7 +2,8 @@
 
 Lives through the days of a file one local midnight after the other with the very functions of the
 stream (`forecast.learn`, `forecast.forecast`, `runway.runway_hours`), keeps what was told, and
-plays prepaying customers to see which warnings would have come.  How good that was is told in `marks`.
+plays prepaying customers to see which warnings would have come.  How good that was is told in
+`marks`.
 """
 
 from __future__ import annotations
