@@ -1,8 +1,8 @@
 """Are Kilowatch's forecasts as good as those of the models forecasters use?
 
 AutoETS and AutoTheta of statsforecast, season 7, fitted to the last 365 days, fitted again every 14
-and carried forward day by day between, beside Kilowatch on the same last days of a file.  Apart from
-`backtest` because its peers are heavy and nothing else needs them: `pip install kilowatch[peers]`.
+and carried forward day by day between, beside Kilowatch on the same last days of a file.  Apart
+from `backtest` because its peers are heavy and nothing else needs them: `pip install kilowatch[peers]`.
 """
 
 from __future__ import annotations

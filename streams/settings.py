@@ -17,8 +17,9 @@ from scoring.day_kinds import CountryUnknown, of_country, weekdays_only
 from scoring.rules import SupplyRules, WorkingCalendar
 
 if TYPE_CHECKING:
-    from scoring.day_kinds import DayKinds
     from collections.abc import Mapping
+
+    from scoring.day_kinds import DayKinds
 
 PREFIX = "KILOWATCH_"
 NO_HOLIDAYS = "none"
