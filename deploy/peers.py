@@ -2,7 +2,7 @@
 
 AutoETS and AutoTheta of statsforecast, season 7, fitted to the last 365 days, fitted again every 14
 and carried forward day by day between, beside Kilowatch on the same last days of a file.  Apart
-from `backtest` because its peers are heavy and nothing else needs them: `pip install kilowatch[peers]`.
+from `backtest` because its peers are heavy (the extra `peers`) and nothing else needs them.
 """
 
 from __future__ import annotations

@@ -88,16 +88,16 @@ def test_a_holiday_is_guessed_before_it_is_met_and_learned_after():
     britain = of_country("GB")
     easter = date(2024, 3, 29).toordinal() - MONDAY
     week = np.array([10_000] * 5 + [2_000] * 2, float)
-    used = np.tile(week, 30)
+    used = np.tile(week, 30) * np.random.default_rng(8).normal(1, 0.1, 210)
     for number in range(len(used)):
         if britain.of(np.array([MONDAY + number]))[0] >= 8:
             used[number] = 2_000
     fresh = Knowledge(britain, pools.Pools(), np.arange(1))
     before = lived(used[:easter, None], fresh)
     told = before.learned["ahead_wh"][0]
-    assert 4_000 < told[0] < 8_000, "Good Friday: half-way to a Sunday"
+    assert 4_000 < told[0] < 9_000, "Good Friday: half-way to a Sunday"
     ever = lived(used[: date(2024, 5, 27).toordinal() - MONDAY, None], fresh)
-    assert ever.learned["ahead_wh"][0, 0] < 4_500, "the bank holiday, after three others"
+    assert ever.learned["ahead_wh"][0, 0] < 0.8 * told[0], "the bank holiday, after three others"
 
 
 def test_a_group_learns_together_what_no_member_has_met_alone():
