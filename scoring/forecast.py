@@ -298,6 +298,8 @@ def _teach_pools(
     wanted = np.clip((used_wh - base) * unit, -most, most)
     noise: NDArray[np.float32] = rows["typical_error_wh"] * unit
     knowledge.pools.wait(columns, group, account, day, wanted, noise)
+    told_wh = rows["ahead_wh"][:, 0]
+    knowledge.pools.judge(group, told_wh, used_wh, intervals.was_inside(rows, used_wh))
 
 
 def _plan(rows: NDArray[Any], day: NDArray[np.int64], kinds: DayKinds) -> None:

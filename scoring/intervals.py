@@ -164,6 +164,14 @@ def _teach_span(
     rows["sums_told"][:, number] = np.minimum(count + compared, 255)
 
 
+def was_inside(rows: NDArray[Any], used_wh: Floats) -> NDArray[np.bool_]:
+    """Whether the day after the history lay in the interval told of it."""
+    reach = rows["told_reach"][:, :, 0].astype(np.float32)
+    low, high = (rows["told_wh"][:, 0] * (1 + reach[:, side]) for side in range(2))
+    inside: NDArray[np.bool_] = (used_wh >= low - HALF_WH) & (used_wh <= high + HALF_WH)
+    return inside
+
+
 def tell(rows: NDArray[Any]) -> None:
     """Note the sums now told, and their reach over their medians for every reading to come."""
     sums_wh = np.cumsum(rows["ahead_wh"][:, : SPANS[-1]], axis=1)

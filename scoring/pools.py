@@ -52,6 +52,10 @@ LEAST_NOISE = np.float32(0.02)
 """Typical error over level below which an account's days weigh no more."""
 MOST_CORRECTION = np.float32(3)
 
+QUALITY = ("used_wh", "error_wh", "signed_error_wh", "inside", "days")
+QUALITY_KEPT_HOURLY = 0.5 ** (1 / 168)
+"""Live quality halves in a week, so that a bad week shows and a bad day does not alarm."""
+
 MOST_WAITING = 50_000
 """Closed days kept until the next hour, 6 MB: more would teach nothing that these do not."""
 
@@ -106,6 +110,7 @@ class Pools:
         self._group_weights = np.zeros((FEATURES, CLASSES), np.float32)
         self._waiting: list[tuple[NDArray[Any], ...]] = []
         self._learned_in_hour = 0
+        self._quality = np.zeros((len(QUALITY), CLASSES))
 
     def corrections(
         self, columns: Floats, group: NDArray[np.int64], account: NDArray[np.int64]
@@ -144,7 +149,29 @@ class Pools:
         """Learn what waits, once an hour, as ticks tell the time."""
         if at // SECONDS_PER_HOUR != self._learned_in_hour:
             self._learned_in_hour = at // SECONDS_PER_HOUR
+            self._quality *= QUALITY_KEPT_HOURLY
             self.learn()
+
+    @property
+    def quality(self) -> NDArray[np.float64]:
+        """How right the day-ahead forecasts of each customer class lately were.
+
+        Discounted sums, (QUALITY, classes), which the partitions of a worker add up.
+        """
+        return self._quality
+
+    def judge(
+        self,
+        group: NDArray[np.int64],
+        told_wh: Floats,
+        used_wh: Floats,
+        inside: NDArray[np.bool_],
+    ) -> None:
+        """Count what was told of days that have closed, and whether they lay in the interval."""
+        error_wh = (told_wh - used_wh).astype(np.float64)
+        columns = (used_wh, np.abs(error_wh), error_wh, inside, np.ones(len(group)))
+        for row, values in enumerate(columns):
+            self._quality[row] += np.bincount(group, values, CLASSES)
 
     def learn(self) -> None:
         """Learn all days that wait, as one mini-batch per group and day."""

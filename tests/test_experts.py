@@ -224,3 +224,15 @@ def test_a_learned_row_is_at_most_600_bytes():
 def test_a_place_nobody_knows_is_refused_by_name():
     with pytest.raises(CountryUnknown, match="no country"):
         of_country("ATLANTIS")
+
+
+def test_live_quality_is_counted_by_class_and_fades_in_weeks():
+    shared = pools.Pools()
+    group = np.array([0, 0, pools.LARGE])
+    told, used = np.float32([900, 1_200, 50]), np.float32([1_000, 1_000, 100])
+    shared.judge(group, told, used, np.array([True, False, True]))
+    assert shared.quality[:, 0].tolist() == [2_000, 300, 100, 1, 2]
+    assert shared.quality[:, pools.LARGE].tolist() == [100, 50, -50, 1, 1]
+    for hour in range(168):
+        shared.learn_at((hour + 1) * 3_600)
+    assert shared.quality[0, 0] == pytest.approx(1_000)
