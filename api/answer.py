@@ -9,7 +9,7 @@ stages and holds what the workers have told; nothing is decided here.
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,8 +18,10 @@ import numpy as np
 
 from api.words import HOLD_WORDS
 from scoring.book import LEDGER
+from scoring.debts import ARREARS, OVERDUE_DAYS, arrears, owed_nanos
 from scoring.effects import Hold, Stage, Tier
 from scoring.events import PaymentMode, Source, Switch
+from scoring.plans import standing
 from scoring.rules import next_window
 from scoring.units import NO_TIME, SECONDS_PER_HOUR, SLOT_SECONDS, money_text
 from streams.topics import TOPIC_OF_SOURCE
@@ -142,6 +144,8 @@ def answer(view: View, row: int, rules: SupplyRules) -> bytes:
             "switch": SWITCH_NAMES[shown.switch],
             "reasons": reasons(shown.holds),
             "nextStep": {"step": step.step, "at": _time(step.at, zone), "text": step.text},
+            "arrears": _arrears(view, row, shown, zone),
+            "plan": _plan(view, row, shown, look),
             "settingsVersion": shown.settings_version,
             "source": {
                 "partition": partition,
@@ -155,6 +159,68 @@ def answer(view: View, row: int, rules: SupplyRules) -> bytes:
             },
         }
     )
+
+
+def _arrears(view: View, row: int, shown: Shown, zone: tzinfo | None) -> dict[str, Any] | None:
+    """What is owed by age, as of the newest reading; None of an account that owes nothing."""
+    annex = view.book.annex(row)
+    if annex is None:
+        return None
+    as_of = datetime.fromtimestamp(shown.read_at, zone or UTC).date()
+    aged = dict(
+        zip(
+            ARREARS.names or (),
+            arrears(annex, np.array([as_of.toordinal()]))[0].item(),
+            strict=True,
+        )
+    )
+    if not owed_nanos(annex)[0]:
+        return None
+    days = [f"{least}-{most}" if most < 2**31 else f"{least}-" for least, most in OVERDUE_DAYS]
+    overdue = map(decimal_text, aged["overdue_nanos"].tolist())
+    return {
+        "owed": decimal_text(owed_nanos(annex)[0]),
+        "current": decimal_text(aged["current_nanos"]),
+        "earlierMonths": decimal_text(aged["earlier_months_nanos"]),
+        "carriedOver": decimal_text(aged["carried_over_nanos"]),
+        "lateCharge": decimal_text(aged["late_charge_nanos"]),
+        "costs": decimal_text(aged["costs_nanos"]),
+        "overdueDays": dict(zip(days, overdue, strict=True)),
+    }
+
+
+def _plan(view: View, row: int, shown: Shown, look: Looked) -> dict[str, Any] | None:
+    """Where the account stands with its settlement plan; None of one that has none."""
+    annex = view.book.annex(row)
+    if annex is None or not annex["plan_days"][0, 0] or shown.payment_mode == PREPAID:
+        return None
+    if look.version < 0 or shown.read_at == NO_TIME:
+        return None
+    ledger = view.book.ledger
+    now = standing(
+        annex,
+        int(ledger["month"][row]),
+        int(ledger["day"][row]),
+        int(ledger["ledger_nanos"][row]),
+        look.previous_bill_nanos,
+        look.bill_nanos,
+        look.forecast_month_nanos,
+    )
+    return {
+        "instalments": [
+            {
+                "dueDate": date.fromordinal(each.due_day).isoformat(),
+                "planned": money_text(each.planned_nanos),
+            }
+            for each in now.instalments
+        ],
+        "planned": money_text(now.planned_nanos),
+        "paid": decimal_text(now.paid_nanos),
+        "used": decimal_text(now.used_nanos),
+        "forecastMonth": money_text(now.forecast_nanos),
+        "shortfall": money_text(now.shortfall_nanos),
+        "exposure": decimal_text(now.exposure_nanos),
+    }
 
 
 def _about(view: View, row: int) -> tuple[Shown, Looked, Place]:

@@ -14,7 +14,7 @@ import contextlib
 import logging
 import signal
 from time import perf_counter
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 from urllib.parse import urlencode
 
 import msgspec
@@ -28,10 +28,11 @@ from api import problems, ranking
 from api.answer import TIER_NAMES, summary
 from api.hot import AccountsFirst, account_answer
 from api.meters import Meters
-from api.shapes import AccountAnswer, AccountList, ProblemShown, TierName
+from api.shapes import AccountAnswer, AccountList, TierName
 from api.state import State
 from api.tail import STATE_TOPICS, Tail
 from api.view import View
+from api.watching import add_monitor
 from streams.settings import settings_from, settings_table, supply_rules
 from streams.topics import ensure_topics
 
@@ -40,26 +41,12 @@ if TYPE_CHECKING:
 
     from fastapi import Request
 
-    from api.problems import Problem
     from streams.settings import Settings
 
 log = logging.getLogger(__name__)
 
 MAX_LIMIT = 1_000
 """Accounts on one page: about five milliseconds of writing."""
-
-PROBLEM_TYPE = "application/problem+json"
-ERRORS: dict[int | str, dict[str, Any]] = {
-    404: {"model": ProblemShown, "description": "No such account"},
-    422: {"model": ProblemShown, "description": "The query cannot be answered"},
-    503: {"model": ProblemShown, "description": "Still reading accounts; ask again"},
-}
-
-
-def said(problem: Problem) -> Response:
-    """A problem as a response."""
-    headers = {"retry-after": "1"} if problem.status == 503 else None
-    return Response(problem.encoded(), problem.status, headers, PROBLEM_TYPE)
 
 
 def application(state: State) -> AccountsFirst:
@@ -71,6 +58,7 @@ def application(state: State) -> AccountsFirst:
         description="Live balance, forecast and supply state of electricity accounts.",
     )
     _add_accounts(app, state, meters)
+    add_monitor(app, state, meters)
     _add_operations(app, state, meters)
     _add_errors(app)
     return AccountsFirst(app, state, meters)
@@ -80,7 +68,7 @@ def _add_accounts(app: FastAPI, state: State, meters: Meters) -> None:
     @app.get(
         "/v1/accounts/{account_id}",
         response_model=AccountAnswer,
-        responses={each: ERRORS[each] for each in (404, 503)},
+        responses={each: problems.ERRORS[each] for each in (404, 503)},
         summary="The live balance forecast of one account",
     )
     async def account(account_id: str) -> Response:
@@ -92,7 +80,7 @@ def _add_accounts(app: FastAPI, state: State, meters: Meters) -> None:
     @app.get(
         "/v1/accounts",
         response_model=AccountList,
-        responses={each: ERRORS[each] for each in (422, 503)},
+        responses={each: problems.ERRORS[each] for each in (422, 503)},
         summary="Accounts in order of runway, balance or id",
     )
     def accounts(
@@ -111,12 +99,14 @@ def _add_accounts(app: FastAPI, state: State, meters: Meters) -> None:
 
 def _page(state: State, tier: str | None, sort: str, limit: int, after: str | None) -> Response:
     if not state.tail.is_ready:
-        return said(problems.not_ready(state))
+        return problems.said(problems.not_ready(state))
     number = None if tier is None else TIER_NAMES.index(tier)
     try:
         page = ranking.page(state.view, sort, number, limit, after)
     except ranking.AfterUnreadable as error:
-        return said(problems.wrong_query(f"{error}; take it from `next` of the page before"))
+        return problems.said(
+            problems.wrong_query(f"{error}; take it from `next` of the page before")
+        )
     query = {"tier": tier, "sort": sort, "limit": limit, "after": page.after}
     following = urlencode({name: value for name, value in query.items() if value is not None})
     body = {
@@ -131,10 +121,14 @@ def _add_operations(app: FastAPI, state: State, meters: Meters) -> None:
     async def healthz() -> dict[str, str]:
         return {"status": "ok"}
 
-    @app.get("/readyz", summary="Whether every account has been read", responses={503: ERRORS[503]})
+    @app.get(
+        "/readyz",
+        summary="Whether every account has been read",
+        responses={503: problems.ERRORS[503]},
+    )
     async def readyz() -> Response:
         if not state.tail.is_ready:
-            return said(problems.not_ready(state))
+            return problems.said(problems.not_ready(state))
         body = {"status": "ready", "accounts": len(state.view), "behind": state.tail.behind}
         return Response(msgspec.json.encode(body), media_type="application/json")
 
@@ -146,13 +140,13 @@ def _add_operations(app: FastAPI, state: State, meters: Meters) -> None:
 def _add_errors(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def refused(_request: Request, error: HTTPException) -> Response:
-        return said(problems.other(error.status_code, str(error.detail)))
+        return problems.said(problems.other(error.status_code, str(error.detail)))
 
     @app.exception_handler(RequestValidationError)
     async def wrong(_request: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"][1:]))
-        return said(problems.wrong_query(f"{name}: {first['msg']}"))
+        return problems.said(problems.wrong_query(f"{name}: {first['msg']}"))
 
 
 class Server(uvicorn.Server):

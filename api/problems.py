@@ -7,12 +7,23 @@ whoever reads it is mostly not whoever wrote it.  Which error applies is decided
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
+from fastapi import Response
+
+from api.shapes import ProblemShown
 
 if TYPE_CHECKING:
     from api.state import State
+
+
+PROBLEM_TYPE = "application/problem+json"
+ERRORS: dict[int | str, dict[str, Any]] = {
+    404: {"model": ProblemShown, "description": "No such account"},
+    422: {"model": ProblemShown, "description": "The query cannot be answered"},
+    503: {"model": ProblemShown, "description": "Still reading accounts; ask again"},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +72,9 @@ def other(status: int, title: str) -> Problem:
     """What the framework itself refuses: an unknown path, another method."""
     hint = "see /docs for the paths there are" if status in {404, 405} else title
     return Problem("about:blank", title, status, hint)
+
+
+def said(problem: Problem) -> Response:
+    """A problem as a response."""
+    headers = {"retry-after": "1"} if problem.status == 503 else None
+    return Response(problem.encoded(), problem.status, headers, PROBLEM_TYPE)

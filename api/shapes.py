@@ -49,6 +49,8 @@ EXAMPLE: dict[str, Any] = {
         "at": "2026-07-17T18:00:00+08:00",
         "text": "if use goes on as forecast",
     },
+    "arrears": None,
+    "plan": None,
     "settingsVersion": 1,
     "source": {"partition": 3, "offsets": {"meter-readings": 181220, "account-settings": 12}},
 }
@@ -96,6 +98,41 @@ class SourceShown(_Model):
     offsets: dict[str, int]
 
 
+class ArrearsShown(_Model):
+    """What is owed, by when it was to be paid and by days since, as of the newest reading.
+
+    `current` is to be paid in the running month or later (本月欠费), `earlierMonths` was in this
+    year (本年往月欠费), `carriedOver` in an earlier one (陈欠电费).
+    """
+
+    owed: str
+    current: str
+    earlier_months: str
+    carried_over: str
+    late_charge: str = Field(description="posted and not paid (电费违约金)")
+    costs: str = Field(description="of collection")
+    overdue_days: dict[str, str] = Field(description="principal by days since the last day to pay")
+
+
+class InstalmentShown(_Model):
+    """All that is to be paid of the month by a day."""
+
+    due_date: str
+    planned: str
+
+
+class PlanShown(_Model):
+    """Where an account stands with its settlement plan this month."""
+
+    instalments: list[InstalmentShown]
+    planned: str = Field(description="to be paid by now")
+    paid: str = Field(description="for this month")
+    used: str = Field(description="exact; the month's bill so far")
+    forecast_month: str
+    shortfall: str = Field(description="to be paid by now and not paid")
+    exposure: str = Field(description="owed with what has been used, less deposit and guarantee")
+
+
 class AccountAnswer(_Model):
     """The live balance forecast of one account, as of its newest counted reading."""
 
@@ -124,6 +161,8 @@ class AccountAnswer(_Model):
     switch: SwitchName
     reasons: list[Why]
     next_step: NextStepShown
+    arrears: ArrearsShown | None = Field(description="null where nothing is owed")
+    plan: PlanShown | None = Field(description="null without a settlement plan")
     settings_version: int
     source: SourceShown
 
@@ -147,6 +186,52 @@ class AccountList(_Model):
 
     accounts: list[AccountLine]
     next: str | None
+
+
+class SpanBefore(_Model):
+    """As many days of the span before."""
+
+    from_: str = Field(alias="from")
+    to: str
+    used_wh: int
+    charge: str
+
+
+class _SpanShown(_Model):
+    from_: str = Field(alias="from")
+    to: str
+    used_wh: int
+    charge: str = Field(description="exact; what the bills grew by on these days")
+    before: SpanBefore
+
+
+class AccountSpan(_SpanShown):
+    """One account's days of a span so far."""
+
+    account_id: str
+    span: str
+    date: str
+
+
+class GroupSpan(_SpanShown):
+    """One group's days of a span so far, and its money now."""
+
+    group: str = Field(description='its code; "" for accounts in none')
+    currency: str | None
+    accounts: int
+    arrears: str = Field(description="owed by its accounts")
+    open_bills: str = Field(description="charged and not closed yet")
+    paid_in_advance: str = Field(description="of the open bills, what is paid already")
+    advance_share: float | None = Field(description="paidInAdvance of openBills (预收占比)")
+
+
+class GroupSpans(_Model):
+    """All groups of a kind."""
+
+    by: str
+    span: str
+    date: str
+    groups: list[GroupSpan]
 
 
 class ProblemShown(_Model):

@@ -1,8 +1,9 @@
 """How does the view stay as new as what the workers have made durable?
 
 One consumer without a group reads the tariffs, all ledger rows and all learned rows from their
-beginning and then goes on for ever.  It stands apart from the view, which knows no Kafka.  It runs
-on the loop that also answers, in small bites, so that no request waits long behind it.
+beginning, then the finished days of the last ten weeks, and then goes on for ever.  It stands apart
+from the view, which knows no Kafka.  It runs on the loop that also answers, in small bites, so that
+no request waits long behind it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from typing import TYPE_CHECKING
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from streams.topics import LEARNED_ROWS, LEDGER_ROWS, TARIFFS
+from api.monitor import DAYS_KEPT
+from scoring.units import SECONDS_PER_DAY
+from streams.topics import DAILY_USAGE, LEARNED_ROWS, LEDGER_ROWS, TARIFFS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-STATE_TOPICS = (TARIFFS, LEDGER_ROWS, LEARNED_ROWS)
+STATE_TOPICS = (TARIFFS, LEDGER_ROWS, LEARNED_ROWS, DAILY_USAGE)
 
 LOADING_RECORDS = 10_000
 """Records taken at once before anybody may ask."""
@@ -65,6 +68,7 @@ class Tail:
         self._tariffs = [TopicPartition(TARIFFS, 0)]
         self._ledger = [TopicPartition(LEDGER_ROWS, partition) for partition in shared]
         self._learned = [TopicPartition(LEARNED_ROWS, partition) for partition in shared]
+        self._days = [TopicPartition(DAILY_USAGE, partition) for partition in shared]
 
     @property
     def behind(self) -> int | None:
@@ -86,7 +90,8 @@ class Tail:
             # Tariffs first, since a row means nothing without; ledger rows before learned ones,
             # since these only belong to accounts that are known.
             everything = [*self._tariffs, *self._ledger, *self._learned]
-            self._consumer.assign(everything)
+            self._consumer.assign([*everything, *self._days])
+            self._consumer.pause(*self._days)
             for first in (self._tariffs, self._ledger, self._learned):
                 self._consumer.pause(*everything)
                 self._consumer.resume(*first)
@@ -96,10 +101,27 @@ class Tail:
             self._consumer.resume(*everything)
             self.is_ready = True
             log.info("the view is ready: %d accounts", len(self.view))
+            await self._resume_days()
             while True:
                 await self._read(LIVE_RECORDS)
+                if not self.view.monitor.is_complete:
+                    at_end = [await self._is_at_end(each) for each in self._days]
+                    self.view.monitor.is_complete = all(at_end)
         finally:
             await self._consumer.stop()
+
+    async def _resume_days(self) -> None:
+        """Read finished days too, from the first that is still kept; nobody waits for them.
+
+        A day is told after it has ended, so no record of it is older than the day.
+        """
+        newest = int(self.view.book.ledger["read_at"].max(initial=0))
+        first_ms = max(0, newest - (DAYS_KEPT + 1) * SECONDS_PER_DAY) * 1000
+        found = await self._consumer.offsets_for_times(dict.fromkeys(self._days, first_ms))
+        for partition, place in found.items():
+            if place is not None:
+                self._consumer.seek(partition, place.offset)
+        self._consumer.resume(*self._days)
 
     async def _read_to_the_end(self, partitions: Sequence[TopicPartition]) -> None:
         while not all([await self._is_at_end(each) for each in partitions]):
@@ -126,6 +148,8 @@ class Tail:
             self.view.take_ledger_rows(partition.partition, records)
         elif partition.topic == LEARNED_ROWS:
             self.view.take_learned_rows(partition.partition, records)
+        elif partition.topic == DAILY_USAGE:
+            self.view.monitor.take(records)
         elif self.view.take_tariffs(records) and self.is_ready:
             await self._compute_all()
 

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from api.monitor import Monitor
 from scoring.book import Book
 from scoring.ids import text_hashes
 from scoring.outlook import OUTLOOK, outlook
-from scoring.sheet import TariffSheet, TariffSheetInvalid, sheet_from_dict
+from scoring.sheet import TariffSheet, TariffSheetInvalid
 from scoring.situation import zone_named
-from scoring.tariff import Tariffs
+from scoring.tariff import Tariffs, streamed_sheet
 from streams import wire
 from streams.rightful import Taken, adopt_learned_rows, adopt_ledger_rows
 from streams.rows import decode_learned_rows, decode_ledger_rows
@@ -53,6 +54,8 @@ GROWING = ("_look", "_partition", "_id_hash", "_runway_hours", "_balance_nanos",
 class View:
     """All accounts of all partitions, as of what has been read.
 
+    The `monitor` knows the finished days.
+
     While `is_loading`, rows are only taken up; `looks` then computes every outlook, and from there
     on each change computes its own.  `places` are the tariffs' places by number.  `look` (n,) is
     OUTLOOK, `partition` (n,) where a row was read, `id_hash` (n,) a stable number that orders
@@ -64,6 +67,7 @@ class View:
     def __init__(self) -> None:
         self.book = Book()
         self.tariffs = Tariffs()
+        self.monitor = Monitor(self)
         self.places = places_of(self.tariffs)
         self.is_loading = True
         self.rows_taken = 0
@@ -155,7 +159,7 @@ class View:
 
     def _take_sheet(self, key: str, plain: dict[str, Any]) -> None:
         try:
-            self._sheets[key] = sheet_from_dict(plain)
+            self._sheets[key] = streamed_sheet(plain)
         except TariffSheetInvalid as error:
             # the workers refuse it by name; here it only must not be used
             log.warning("tariffs: %s passed over: %s", key, error)

@@ -67,6 +67,18 @@ COMMANDS = {
             "kilowatch backtest homes.parquet --holidays AU-NSW --report homes.html",
         ),
         Command(
+            "bill",
+            "deploy.bills",
+            "the itemised bill of a file of usage under a tariff sheet",
+            "kilowatch bill --tariff cn-sd-residential --usage home.csv",
+        ),
+        Command(
+            "tariffs",
+            "deploy.tariff_sheets",
+            "check tariff sheets by file, line and field, or publish them",
+            "kilowatch tariffs check my-sheets/",
+        ),
+        Command(
             "topics",
             "deploy.topics",
             "create missing topics, check the others, and list them",
@@ -121,10 +133,11 @@ def _sentence(error: Exception) -> str | None:
     """What a person should do about this error; None if it is a fault of the program."""
     from deploy.broker import BrokerMissing
     from deploy.processes import ProcessFailed
+    from simulator.link import LinkBroken
     from streams.settings import SettingsWrong, settings_from
     from streams.topics import TopicsWrong
 
-    if isinstance(error, (SettingsWrong, TopicsWrong, BrokerMissing, ProcessFailed)):
+    if isinstance(error, (SettingsWrong, TopicsWrong, BrokerMissing, ProcessFailed, LinkBroken)):
         return str(error)
     if isinstance(error, FileNotFoundError) and error.filename:
         return f"there is no file {error.filename}"

@@ -63,6 +63,8 @@ SAID = {
     topics.RESTORE_COMMANDS: "[green]restored[/]",
 }
 
+SWITCH_WORDS = {"connected": "on", "disconnected": "off", "ready_for_reconnection": "armed"}
+
 EXAMPLES = """examples:
   kilowatch demo                             watch; Ctrl-C ends it
   kilowatch demo --for 60 --json             one minute, then one JSON summary; exit code 0 if all
@@ -154,19 +156,9 @@ class Demo:
             f"{effects[topics.TRIP_COMMANDS]} trips   "
             f"{effects[topics.RESTORE_COMMANDS]} restores"
         )
-        table = Table(title="who runs out next", title_justify="left", box=SIMPLE_HEAD)
-        for heading in ("account", "as of", "balance", "", "lasts", "tier", "stage", "switch"):
-            side: Literal["left", "right"] = "right" if heading == "balance" else "left"
-            table.add_column(heading, justify=side, no_wrap=True)
-        for each in self._accounts:
-            table.add_row(
-                each["accountId"], (each["asOf"] or "")[5:16].replace("T", " "),
-                each["balance"][:10], each["currency"] or "", _lasts(each["runwayHoursP50"]),
-                each["tier"], each["stage"].replace("_", " "), each["switch"].split("_")[0],
-            )  # fmt: skip
         said = Text.from_markup("\n".join(self.drive.last_said) or "nothing said yet")
         where = Text(f"look at {self.site.api_address}/docs", "cyan")
-        return Group(Text(figures, style="bold"), table, said, where)
+        return Group(Text(figures, style="bold"), table_of(self._accounts), said, where)
 
     def summary(self) -> dict[str, Any]:
         """The run in figures, and whether all that must happen did."""
@@ -182,6 +174,24 @@ class Demo:
         body["missing"] = [name for name in wanted if not body[name]]
         body["isRight"] = not body["missing"] and not body["apiWrong"]
         return body
+
+
+def table_of(accounts: list[dict[str, Any]]) -> Table:
+    """Who runs out next, in no more than the 80 characters of a plain terminal."""
+    table = Table(
+        title="who runs out next", title_justify="left", box=SIMPLE_HEAD, padding=0, show_edge=False
+    )
+    for heading in ("account", "as of", "balance", "", "lasts", "tier", "stage", "switch"):
+        side: Literal["left", "right"] = "right" if heading == "balance" else "left"
+        table.add_column(heading, justify=side, no_wrap=True)
+    for each in accounts:
+        table.add_row(
+            each["accountId"], (each["asOf"] or "")[5:16].replace("T", " "), each["balance"][:10],
+            each["currency"] or "", _lasts(each["runwayHoursP50"]), each["tier"],
+            each["stage"].replace("_commanded", " sent").replace("_", " "),
+            SWITCH_WORDS.get(each["switch"], each["switch"]),
+        )  # fmt: skip
+    return table
 
 
 def _lasts(hours: float | None) -> str:

@@ -23,8 +23,32 @@ MAX_DEBTS = 12
 """Claims of an account kept apart: a year of monthly bills.  What is beyond is added to the newest
 one (`scoring.debts`), so no money is lost, only the age of that part is told too young."""
 
+PAYMENTS_MORE = 28
+"""Payment ids remembered beside those in the row, for accounts that pay more than four times in
+`postings.REMEMBERED_DAYS`: together a payment a day."""
+
+MAX_IN_FLIGHT = 8
+"""Payments on their way at one time; one more is refused by name until one of them has landed."""
+
+MAX_EARLIER_TERMS = 4
+"""Changes of capacity, contract or adjustment kept of the open months; the days of one more are
+added to the newest kept."""
+MAX_INSTALMENTS = 6
+"""Dates of a settlement plan in a month: twice the three that are usual (domain.md 2.5)."""
+
 ANNEX = np.dtype(
     [
+        # settlement plan (scoring.plans)
+        ("plan_month_nanos", "i8"),  # the month's bill as agreed; 0 by forecast
+        ("plan_security_nanos", "i8"),  # deposit and guarantee
+        ("plan_read_nanos", "i8"),  # bill of the month at the first reading after plan_read_day
+        ("plan_read_day", "i4"),  # newest instalment day that has passed in plan_month; 0 none
+        ("plan_month", "i4"),  # month of which plan_told and plan_read speak
+        ("plan_told", "u4"),  # bits of what has been told of that month
+        # payments (scoring.postings)
+        ("payment_hashes", "u8", (PAYMENTS_MORE,)),
+        ("in_flight_hashes", "u8", (MAX_IN_FLIGHT,)),  # 0 none
+        ("in_flight_nanos", "i8", (MAX_IN_FLIGHT,)),  # counted in the ledger until they fail
         # debts, oldest first; what is left of them all is what the ledger lacks (scoring.debts)
         ("debt_nanos", "i8", (MAX_DEBTS,)),  # left of the principal
         ("debt_paid_nanos", "i8", (MAX_DEBTS,)),  # of this principal, to be owed again on reversal
@@ -32,9 +56,35 @@ ANNEX = np.dtype(
         ("debt_charged_nanos", "i8", (MAX_DEBTS,)),  # late charge posted so far
         ("late_charge_nanos", "i8"),  # posted and not paid
         ("costs_nanos", "i8"),  # of collection, posted and not paid
+        # what large customers are billed on (scoring.large); the last index as in used_wh
+        ("capacity_va", "i8"),
+        ("suspended_va", "i8"),
+        ("contract_w", "i8"),
+        ("adjust_micros", "i8"),  # per kWh, on top of the sheet's price
+        ("max_demand_w", "i8", (2,)),
+        ("max_demand_at", "i8", (2,)),  # end of the quarter-hour
+        ("reactive_varh", "i8", (2,)),
+        ("reactive_register_varh", "i8"),  # as last read, meter units
+        ("reactive_read_at", "i8"),  # 0 none yet
+        # terms that held earlier in an open month, oldest first (scoring.large)
+        ("earlier_capacity_va", "i8", (MAX_EARLIER_TERMS,)),
+        ("earlier_suspended_va", "i8", (MAX_EARLIER_TERMS,)),
+        ("earlier_contract_w", "i8", (MAX_EARLIER_TERMS,)),
+        ("earlier_adjust_micros", "i8", (MAX_EARLIER_TERMS,)),
+        ("earlier_max_demand_w", "i8", (MAX_EARLIER_TERMS,)),  # while they held
+        ("earlier_month", "i4", (MAX_EARLIER_TERMS,)),  # billing month as in LEDGER; 0 none
+        ("earlier_days", "i4", (MAX_EARLIER_TERMS,)),
         ("debt_month", "i4", (MAX_DEBTS,)),  # billing month as in LEDGER; 0 none
         ("debt_due_day", "i4", (MAX_DEBTS,)),  # last local day to pay in, ordinal; 0 no debt here
         ("debt_until_day", "i4", (MAX_DEBTS,)),  # last local day whose late charge is accrued
+        ("payment_days", "u2", (PAYMENTS_MORE,)),  # as in LEDGER
+        ("has_reactive", "u1", (2,)),
+        ("basis", "u1"),  # index in large.BASES
+        ("earlier_basis", "u1", (MAX_EARLIER_TERMS,)),
+        ("plan_shares", "u2", (MAX_INSTALMENTS,)),  # cumulative, in hundredths of a per cent
+        ("plan_days", "u1", (MAX_INSTALMENTS,)),  # of the month, 31 its end; 0 no further one
+        ("plan_mode", "u1"),  # index in PlanMode
+        ("plan_grace_days", "u1"),
     ],
     align=True,
 )

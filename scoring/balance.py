@@ -9,28 +9,37 @@ never changes a balance.  What a bill costs is told in `scoring.bill`, what was 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from hashlib import blake2b
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scoring.bill import bill, billable_version
-from scoring.units import MAX_NANOS, SECONDS_PER_DAY
+from scoring import large
+from scoring.annex import Annexes
+from scoring.bill import More, bill, billable_version
+from scoring.book import copied, put_back
+from scoring.units import SECONDS_PER_DAY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
+    from scoring.bill import Bill
     from scoring.tariff import Tariffs
+
+CURRENT, PREVIOUS = 0, 1
+"""The open months, as the last index of `used_wh` and of the annex's monthly columns."""
 
 LATE_DATA_HORIZON_SECONDS = 5 * SECONDS_PER_DAY
 """How long after its end a month stays open for late readings: five days (domain.md 5, 6)."""
 
 
-class LedgerOutOfRange(ValueError):  # noqa: N818 - a named refusal, not a program error
-    """A posting would carry a ledger past MAX_NANOS."""
+@dataclass(slots=True)
+class BillsClosed:
+    """Bills that were posted to ledgers, oldest first: (position in the block, month, nanos)."""
+
+    entries: list[tuple[int, int, int]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +52,7 @@ class Balance:
     missing and the figures must not decide.
 
     Where a forecast of the current month must start from, as `bill` and `bill_curve` want it:
+    `basic_nanos_per_day` (n,) what a day adds to the basic charge (None: nobody has one),
     `days` charged so far, `days_left_in_month` from the local day that holds read_at to the
     month's end (that day included; 0 if read_at is the very end), `year_used_before_wh` the
     year's usage before this month, the open month before it included.
@@ -56,26 +66,44 @@ class Balance:
     days: NDArray[np.int64]
     days_left_in_month: NDArray[np.int64]
     year_used_before_wh: NDArray[np.int64]
+    basic_nanos_per_day: NDArray[np.float64] | None = None
 
 
-def balance(ledger: NDArray[Any], tariffs: Tariffs, index: NDArray[np.int64]) -> Balance:
+def balance(
+    ledger: NDArray[Any],
+    tariffs: Tariffs,
+    index: NDArray[np.int64],
+    annexes: Annexes | None = None,
+) -> Balance:
     """The balance of each account as of its `read_at`; changes nothing.
 
-    `ledger` (n,) rows, `index` (n,) their tariffs.  The standing charge of the current month runs
-    to the local day of read_at - 1 s, so a reading at midnight has paid for the day that ended.
+    `ledger` (n,) rows, `index` (n,) their tariffs, `annexes` of those who have one.  The standing
+    charge of the current month runs to the local day of read_at - 1 s, so a reading at midnight has
+    paid for the day that ended.
     """
     month = ledger["month"].astype(np.int64)
     used_wh = ledger["used_wh"]
-    version = billable_version(tariffs, tariffs.version_of_month(index, month), used_wh[:, 0])
+    version = tariffs.version_of_month(index, month)
+    more = _more(tariffs, version, annexes, CURRENT)
+    version = billable_version(tariffs, version, used_wh[:, 0], more)
     before = _used_before_current(ledger, month)
     days, days_left = _days_of_month(ledger["read_at"], month, tariffs, index)
-    current = bill(tariffs, version, used_wh[:, 0], days, before)
+    length = tariffs.days_in_month(index, month)
+    current = bill(tariffs, version, used_wh[:, 0], days, before, length, more)
+    if more is not None and annexes is not None:
+        parts = large.split_months(annexes, month, days, CURRENT)
+        _bill_in_parts(tariffs, version, used_wh[:, 0], before, length, parts, current)
     previous = np.zeros(len(ledger), np.int64)
     rows = np.flatnonzero(ledger["previous_month_open"])
     if len(rows):
         used_before = ledger["year_used_before_wh"][rows]
         previous[rows], priced = _whole_bill(
-            tariffs, index[rows], month[rows] - 1, used_wh[rows, 1], used_before
+            tariffs,
+            index[rows],
+            month[rows] - 1,
+            used_wh[rows, 1],
+            used_before,
+            annexes and annexes.take(rows, len(ledger)),
         )
         version[rows[~priced]] = -1
     left = ledger["ledger_nanos"] - previous - current.total_nanos
@@ -88,7 +116,61 @@ def balance(ledger: NDArray[Any], tariffs: Tariffs, index: NDArray[np.int64]) ->
         days=days,
         days_left_in_month=days_left,
         year_used_before_wh=before,
+        basic_nanos_per_day=_basic_of_a_day(current, days),
     )
+
+
+def _more(
+    tariffs: Tariffs, version: NDArray[np.int64], annexes: Annexes | None, open_month: int
+) -> More | None:
+    """What the bills of an open month rest on besides energy, where the tariff asks for it."""
+    if annexes is None or not len(annexes):
+        return None
+    asked = ~tariffs.is_plain.take(version[annexes.position])
+    asked |= annexes.rows["adjust_micros"] != 0
+    if not asked.any():
+        return None
+    rows = annexes.position[asked]
+    known = large.facts(annexes, open_month)[asked]
+    return More(rows, known, np.zeros(len(rows), np.bool_))
+
+
+def _bill_in_parts(
+    tariffs: Tariffs,
+    version: NDArray[np.int64],
+    used_wh: NDArray[np.int64],
+    before: NDArray[np.int64],
+    length: NDArray[np.int64],
+    parts: large.SplitMonths | None,
+    found: Bill,
+) -> None:
+    """Where terms changed inside a month, let the total be that of its parts; in place.
+
+    The energy lies whole in the newest part: only what is charged by days is split by days.
+    """
+    if parts is None:
+        return
+    row = parts.row
+    split = bill(
+        tariffs,
+        version[row],
+        np.where(parts.is_last[:, None], used_wh[row], 0),
+        parts.days,
+        before[row],
+        length[row],
+        More(np.arange(len(row)), parts.facts, parts.continues),
+    )
+    starts = np.flatnonzero(~parts.continues)
+    found.total_nanos[row[starts]] = np.add.reduceat(split.total_nanos, starts)
+
+
+def _basic_of_a_day(current: Bill, days: NDArray[np.int64]) -> NDArray[np.float64] | None:
+    """What a day adds to the basic charge, (n,); None where nobody has one."""
+    if current.more is None or current.more_row is None:
+        return None
+    per_day = np.zeros(len(days))
+    per_day[current.more_row] = current.more.basic / np.maximum(days[current.more_row], 1)
+    return per_day
 
 
 def _days_of_month(
@@ -122,15 +204,27 @@ def _whole_bill(
     month: NDArray[np.int64],
     used_wh: NDArray[np.int64],
     year_used_before_wh: NDArray[np.int64],
+    annexes: Annexes | None,
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """The bill of a whole month to its last day, and where there could be one."""
-    version = billable_version(tariffs, tariffs.version_of_month(index, month), used_wh)
+    version = tariffs.version_of_month(index, month)
+    more = _more(tariffs, version, annexes, PREVIOUS)
+    version = billable_version(tariffs, version, used_wh, more)
     days = tariffs.days_in_month(index, month)
-    return bill(tariffs, version, used_wh, days, year_used_before_wh).total_nanos, version >= 0
+    found = bill(tariffs, version, used_wh, days, year_used_before_wh, days, more)
+    if more is not None and annexes is not None:
+        parts = large.split_months(annexes, month, days, PREVIOUS)
+        _bill_in_parts(tariffs, version, used_wh, year_used_before_wh, days, parts, found)
+    return found.total_nanos, version >= 0
 
 
 def close_months(
-    ledger: NDArray[Any], tariffs: Tariffs, index: NDArray[np.int64], at: NDArray[np.int64]
+    ledger: NDArray[Any],
+    tariffs: Tariffs,
+    index: NDArray[np.int64],
+    at: NDArray[np.int64],
+    closed: BillsClosed | None = None,
+    annexes: Annexes | None = None,
 ) -> NDArray[np.bool_]:
     """Make the month of `at` - 1 s each account's current month, before its energy is counted.
 
@@ -139,7 +233,8 @@ def close_months(
     behind it, and months without a reading in between (their standing charge), is posted to the
     ledger.  The month before is closed once `at` is LATE_DATA_HORIZON_SECONDS into the current
     one, but never in the call that made it the previous month: the very next reading's energy may
-    still belong to it.  A balance as of `at` is the same before and after.
+    still belong to it.  A balance as of `at` is the same before and after.  Posted bills are noted
+    in `closed`.
 
     False, and the account unchanged, where a month to be posted has no tariff version: its bill
     is unknown, and posting nothing would give the energy away.
@@ -155,24 +250,29 @@ def close_months(
     ready = np.ones(len(ledger), np.bool_)
     rows = np.flatnonzero(in_month & (ledger["previous_month_open"] == 1) & (at > late))
     if len(rows):
-        ready[rows] = _on_copies(ledger, tariffs, index, rows, _close_previous)
+        ready[rows] = _on_copies(ledger, tariffs, index, rows, _close_previous, closed, annexes)
     rows = np.flatnonzero(goal > month)
     while len(rows):
-        done = _on_copies(ledger, tariffs, index, rows, _next_month)
+        done = _on_copies(ledger, tariffs, index, rows, _next_month, closed, annexes)
         ready[rows] = done
         rows = rows[done & (ledger["month"][rows] < goal[rows])]
     return ready
 
 
 def close_previous(
-    ledger: NDArray[Any], tariffs: Tariffs, index: NDArray[np.int64]
+    ledger: NDArray[Any],
+    tariffs: Tariffs,
+    index: NDArray[np.int64],
+    closed: BillsClosed | None = None,
+    annexes: Annexes | None = None,
 ) -> NDArray[np.bool_]:
     """Close the month before now, where it is open; to be called before a tariff changes.
 
     The tariff of its time then prices it; the current month is priced by the new one from its
     first day.  False, and the account unchanged, where it has no version (see `close_months`).
     """
-    return _on_copies(ledger, tariffs, index, np.arange(len(ledger)), _close_previous)
+    every = np.arange(len(ledger))
+    return _on_copies(ledger, tariffs, index, every, _close_previous, closed, annexes)
 
 
 def _on_copies(
@@ -180,26 +280,40 @@ def _on_copies(
     tariffs: Tariffs,
     index: NDArray[np.int64],
     rows: NDArray[np.int64],
-    step: Callable[[NDArray[Any], Tariffs, NDArray[np.int64]], NDArray[np.bool_]],
+    step: Callable[[NDArray[Any], Tariffs, NDArray[np.int64], Annexes], NDArray[np.bool_]],
+    closed: BillsClosed | None,
+    annexes: Annexes | None,
 ) -> NDArray[np.bool_]:
     """Take a step with some rows and put back those with which it succeeded."""
-    block = ledger[rows]
-    done = step(block, tariffs, index[rows])
-    ledger[rows[done]] = block[done]
+    block = copied(ledger, rows)
+    beside = Annexes.none() if annexes is None else annexes.take(rows, len(ledger))
+    done = step(block, tariffs, index[rows], beside)
+    if annexes is not None and len(beside):
+        good = done[beside.position]
+        place = np.searchsorted(annexes.position, rows[beside.position[good]])
+        annexes.rows[place] = beside.rows[good]
+    if closed is not None:
+        posted = ledger["ledger_nanos"][rows] - block["ledger_nanos"]
+        months = ledger["month"][rows].astype(np.int64) - 1
+        few = np.flatnonzero(done & (posted != 0))
+        columns = (rows[few].tolist(), months[few].tolist(), posted[few].tolist())
+        closed.entries += zip(*columns, strict=True)
+    put_back(ledger, rows[done], block[done])
     return done
 
 
 def _close_previous(
-    ledger: NDArray[Any], tariffs: Tariffs, index: NDArray[np.int64]
+    ledger: NDArray[Any], tariffs: Tariffs, index: NDArray[np.int64], annexes: Annexes
 ) -> NDArray[np.bool_]:
     """Post the month before the current one, where it is open; False where it has no version."""
     is_open = ledger["previous_month_open"] == 1
     month = ledger["month"].astype(np.int64)
     posted, priced = _whole_bill(
-        tariffs, index, month - 1, ledger["used_wh"][:, 1], ledger["year_used_before_wh"]
+        tariffs, index, month - 1, ledger["used_wh"][:, 1], ledger["year_used_before_wh"], annexes
     )
     before = _used_before_current(ledger, month)
     ledger["ledger_nanos"] -= np.where(is_open, posted, 0)
+    ledger["charged_nanos"] -= np.where(is_open, posted, 0)
     ledger["year_used_before_wh"] = before
     ledger["used_wh"][:, 1] = 0
     ledger["estimated_wh"][:, 1] = 0
@@ -209,41 +323,18 @@ def _close_previous(
 
 
 def _next_month(
-    ledger: NDArray[Any], tariffs: Tariffs, index: NDArray[np.int64]
+    ledger: NDArray[Any], tariffs: Tariffs, index: NDArray[np.int64], annexes: Annexes
 ) -> NDArray[np.bool_]:
     """Make the next month the current one; False where a month then open has no version."""
-    done = _close_previous(ledger, tariffs, index)
+    done = _close_previous(ledger, tariffs, index, annexes)
     done &= tariffs.version_of_month(index, ledger["month"].astype(np.int64)) >= 0
     # Year's usage before the month that is now previous; in January it is a new year's for the
     # current month, but `year_used_before_wh` speaks of the oldest open month.
     for column in ("used_wh", "estimated_wh"):
         ledger[column][:, 1] = ledger[column][:, 0]
         ledger[column][:, 0] = 0
+    if len(annexes):
+        large.next_month(annexes)
     ledger["previous_month_open"] = 1
     ledger["month"] += 1
     return done
-
-
-def payment_hash(payment_id: str) -> int:
-    """The 64 bits by which a payment is known again; never 0, which stands for none."""
-    return int.from_bytes(blake2b(payment_id.encode(), digest_size=8).digest(), "big") or 1
-
-
-def post_payment(ledger: NDArray[Any], payment_id: str, amount_nanos: int) -> bool:
-    """Add a payment to the one account's ledger; False, and nothing changed, if it is a repeat.
-
-    Negative amounts are reversals.  The newest PAYMENTS_REMEMBERED ids are known.  Raises
-    LedgerOutOfRange, and changes nothing, if the ledger could not hold the sum.
-    """
-    known = ledger["payment_hashes"][0]
-    number = np.uint64(payment_hash(payment_id))
-    if number in known:
-        return False
-    after = int(ledger["ledger_nanos"][0]) + int(amount_nanos)
-    if abs(after) > MAX_NANOS:
-        raise LedgerOutOfRange(f"{amount_nanos} nanos more would be {after}")
-    known[1:] = known[:-1].copy()
-    known[0] = number
-    ledger["ledger_nanos"][0] = after
-    ledger["ledger_changed"][0] = 1
-    return True

@@ -31,7 +31,12 @@ LEARNED_VERSION = 2
 MAX_ACCOUNT_ID_CHARACTERS = 64
 TARIFF_ID_BYTES = 24
 PAYMENTS_REMEMBERED = 4
-"""Ids of the newest payments are kept to know a repeat; an older repeat is not noticed."""
+"""Payment ids kept in every row to know a repeat; who pays more often keeps the others in an annex
+(`scoring.postings`)."""
+
+GROUP_BYTES = {"industry": 5, "voltage_level": 5, "collector": 8, "area": 12}
+"""The groups by which accounts are watched, and the bytes of a group's code in a row: GB/T 4754
+class, nominal voltage ("220kV"), staff number, area code."""
 
 COUNTED_SLOT_WORDS = 9
 COUNTED_SLOTS = COUNTED_SLOT_WORDS * 64
@@ -49,7 +54,8 @@ LEDGER = np.dtype(
         ("meter_hash", "u8"),
         ("tariff_id", f"S{TARIFF_ID_BYTES}"),
         # ledger
-        ("ledger_nanos", "i8"),  # postings: opening + payments - closed bills
+        ("ledger_nanos", "i8"),  # postings: opening + payments - closed bills - charges
+        ("charged_nanos", "i8"),  # of the open months' bills: what has been told as days' charges
         ("payment_hashes", "u8", (PAYMENTS_REMEMBERED,)),
         # usage; the last index of the pairs: 0 the current billing month, 1 the one before
         ("read_at", "i8"),  # newest fact about energy: the as-of time
@@ -84,6 +90,8 @@ LEDGER = np.dtype(
         ("restore_attempt", "u4"),  # restores sent in this trip episode; `attempt` counts trips
         ("decision_number", "u4"),  # Decisions told about this account so far
         ("warning_hours", "u2", (3,)),  # tier 1, 2, 3
+        ("payment_days", "u2", (PAYMENTS_REMEMBERED,)),  # of each hash: days since 2000-01-01 UTC
+        ("payments_forgotten_day", "u2"),  # newest day of a payment whose id is not kept any more
         ("hour_load", "u2", (24,)),  # load of each local hour in 1/65535 of max_power_w
         ("customer_class", "u1"),  # index in CustomerClass
         ("payment_mode", "u1"),  # index in PaymentMode
@@ -96,6 +104,7 @@ LEDGER = np.dtype(
         ("newest_quality", "u1"),  # Quality of the newest counted reading
         ("attempt", "u1"),
         ("warning_number", "u2"),  # warnings sent in this episode
+        *((name, f"S{size}") for name, size in GROUP_BYTES.items()),
         ("ledger_changed", "u1"),  # a payment or correction came since the last warning
         ("quarantined", "u1"),
     ],
@@ -146,6 +155,17 @@ def words_of(rows: NDArray[Any]) -> NDArray[np.uint64]:
     return rows.view(np.uint64).reshape(len(rows), rows.dtype.itemsize // 8)
 
 
+def copied(rows: NDArray[Any], index: NDArray[Any]) -> NDArray[Any]:
+    """Copies of the rows at `index`, places or truths."""
+    found: NDArray[Any] = words_of(rows)[index].view(rows.dtype).reshape(-1)
+    return found
+
+
+def put_back(rows: NDArray[Any], index: NDArray[Any], block: NDArray[Any]) -> None:
+    """Write changed copies back; each row at most once in `index`."""
+    words_of(rows)[index] = words_of(block)
+
+
 @dataclass(slots=True)
 class Accounts:
     """Copies of some accounts' rows, side by side, to be changed together; length n each.
@@ -166,7 +186,12 @@ class Accounts:
     def take(self, index: NDArray[Any]) -> Accounts:
         """Copies of these accounts."""
         annexes = self.annexes.take(index, len(self)) if len(self.annexes) else Annexes.none()
-        return Accounts(self.ledger[index], self.learned[index], self.tariff_index[index], annexes)
+        return Accounts(
+            copied(self.ledger, index),
+            copied(self.learned, index),
+            self.tariff_index[index],
+            annexes,
+        )
 
     def one(self, position: int) -> Accounts:
         """A view of the one account at this position: what is changed in it is changed here.
@@ -254,14 +279,22 @@ class Book:
             self._make_room(first, len(known))
         return np.array(rows, np.int64)
 
+    def annex(self, row: int) -> NDArray[Any] | None:
+        """A copy (1,) of the annex of the account in this row, None if it has none."""
+        return self._annexes.take(np.array([row])).row(0)
+
     def take(self, rows: NDArray[np.int64]) -> Accounts:
         """Copies of these rows, to change and `put` back."""
         return Accounts(
-            words_of(self._ledger)[rows].view(LEDGER).reshape(-1),
-            words_of(self._learned)[rows].view(LEARNED).reshape(-1),
+            copied(self._ledger, rows),
+            copied(self._learned, rows),
             self._tariff_index[rows],
             self._annexes.take(rows),
         )
+
+    def take_ledger(self, rows: NDArray[np.int64]) -> tuple[NDArray[Any], Annexes]:
+        """Copies of the ledger rows and annexes of these rows."""
+        return copied(self._ledger, rows), self._annexes.take(rows)
 
     def put(
         self,
@@ -274,11 +307,11 @@ class Book:
         `learned` (n,) tells whose learned row changed, None that any may have: a learned row is
         long, and changes once a day.
         """
-        words_of(self._ledger)[rows] = words_of(accounts.ledger)
+        put_back(self._ledger, rows, accounts.ledger)
         if learned is None:
-            words_of(self._learned)[rows] = words_of(accounts.learned)
+            put_back(self._learned, rows, accounts.learned)
         elif learned.any():
-            words_of(self._learned)[rows[learned]] = words_of(accounts.learned)[learned]
+            put_back(self._learned, rows[learned], accounts.learned[learned])
         self._tariff_index[rows] = accounts.tariff_index
         self._annexes.put(rows, accounts.annexes)
 

@@ -45,6 +45,9 @@ FIRST_MONTH = FIRST_YEAR * 12 - 1
 MONTHS = END_YEAR * 12 + 1 - FIRST_MONTH
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+HOLIDAY = len(WEEKDAYS)
+"""The eighth kind of day: a date that the sheet lists, whatever weekday it is."""
+DAY_TYPES = (*WEEKDAYS, "holiday")
 
 
 class OutsideCalendar(ValueError):  # noqa: N818 - a named refusal, not a program error
@@ -159,12 +162,13 @@ MONTH_OF_DAY, DAY_OF_MONTH, FIRST_DAY_OF_MONTH = _gregorian()
 month from FIRST_MONTH (one more than MONTHS, so that a month's length is a difference)."""
 
 
-_MONTH_AND_WEEKDAY = MONTH_OF_DAY % 12 * 7 + (np.arange(DAYS) + FIRST_DAY - 1) % 7
+_MONTH_AND_WEEKDAY = MONTH_OF_DAY % 12 * len(DAY_TYPES) + (np.arange(DAYS) + FIRST_DAY - 1) % 7
+_MONTH_AND_HOLIDAY = MONTH_OF_DAY % 12 * len(DAY_TYPES) + HOLIDAY
 
 
 @dataclass(frozen=True, slots=True)
 class TimeOfUseRule:
-    """Local times that belong to a rate period; months 1-12, weekdays 0 (Monday) to 6.
+    """Local times that belong to a rate period; months 1-12, weekdays 0 (Monday) to 6, HOLIDAY 7.
 
     `quarters` are half-open ranges [from, to) of quarter-hours of the local day; the whole day is
     (0, 96).  A range of hours across midnight is two ranges of the same date.
@@ -172,23 +176,28 @@ class TimeOfUseRule:
 
     rate_period: int
     months: tuple[int, ...] = tuple(range(1, 13))
-    weekdays: tuple[int, ...] = tuple(range(7))
+    weekdays: tuple[int, ...] = tuple(range(len(DAY_TYPES)))
     quarters: tuple[tuple[int, int], ...] = ((0, SLOTS_PER_DAY),)
 
 
 @cache
-def day_patterns(rules: tuple[TimeOfUseRule, ...]) -> NDArray[np.uint8]:
-    """Rate period of each quarter-hour of each kind of day, (12 months, 7 weekdays, 96).
+def day_patterns(
+    rules: tuple[TimeOfUseRule, ...], with_holidays: bool = False
+) -> NDArray[np.uint8]:
+    """Rate period of each quarter-hour of each kind of day, (12 months, 8 types of day, 96).
 
     The first rule that matches wins, so that a sharp peak may lie inside a peak (domain.md 8.5).
-    Raises HoursNotCovered naming the first local time that no rule matches.
+    Raises HoursNotCovered naming the first local time that no rule matches; holidays must be
+    covered only where there are any.
 
     >>> night = TimeOfUseRule(1, quarters=((0, 32), (88, 96)))
     >>> day_patterns((night, TimeOfUseRule(0)))[0, 0, [0, 31, 32, 87, 88]]
     array([1, 1, 0, 0, 1], dtype=uint8)
     """
     unset = 255
-    patterns = np.full((12, 7, SLOTS_PER_DAY), unset, np.uint8)
+    patterns = np.full((12, len(DAY_TYPES), SLOTS_PER_DAY), unset, np.uint8)
+    if not with_holidays:
+        patterns[:, HOLIDAY] = 0
     for rule in reversed(rules):
         kinds = np.ix_([month - 1 for month in rule.months], list(rule.weekdays))
         for first, end in rule.quarters:
@@ -198,7 +207,7 @@ def day_patterns(rules: tuple[TimeOfUseRule, ...]) -> NDArray[np.uint8]:
         month, weekday, quarter = (int(i) for i in np.argwhere(patterns == unset)[0])
         hour, minute = quarter // 4, quarter % 4 * 15
         raise HoursNotCovered(
-            f"no rule for {hour:02d}:{minute:02d} on a {WEEKDAYS[weekday]} of month {month + 1}"
+            f"no rule for {hour:02d}:{minute:02d} on a {DAY_TYPES[weekday]} of month {month + 1}"
         )
     patterns.flags.writeable = False
     return patterns
@@ -217,8 +226,9 @@ def quarters_until_change(patterns: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return until
 
 
-DatedRules = tuple[tuple[int, tuple[TimeOfUseRule, ...]], ...]
-"""A tariff's calendars, each with the month from which it holds, oldest first."""
+DatedRules = tuple[tuple[int, tuple[TimeOfUseRule, ...], tuple[int, ...]], ...]
+"""A tariff's calendars, each with the day from which it holds and its holidays (proleptic
+ordinals), oldest first."""
 
 
 class DayKinds:
@@ -230,7 +240,7 @@ class DayKinds:
         self._days: list[NDArray[np.uint32]] = []
 
     def row(self, dated_rules: DatedRules) -> int:
-        """The row of a tariff whose calendar is changed at these months."""
+        """The row of a tariff whose calendar is changed on these days."""
         if dated_rules not in self._rows:
             self._rows[dated_rules] = len(self._days)
             self._days.append(self._kinds_of_days(dated_rules))
@@ -239,12 +249,14 @@ class DayKinds:
     def _kinds_of_days(self, dated_rules: DatedRules) -> NDArray[np.uint32]:
         """The kind of each day from FIRST_DAY; before the first version all one rate period."""
         days = np.zeros(DAYS, np.uint32)
-        for month, rules in dated_rules:
-            patterns = day_patterns(rules).reshape(-1, SLOTS_PER_DAY)
+        for first_day, rules, holidays in dated_rules:
+            patterns = day_patterns(rules, bool(holidays)).reshape(-1, SLOTS_PER_DAY)
             numbers = [self._kinds.setdefault(p.tobytes(), len(self._kinds)) for p in patterns]
             kinds = np.array(numbers, np.uint32)
-            start = int(FIRST_DAY_OF_MONTH[month - FIRST_MONTH]) - FIRST_DAY
+            start = first_day - FIRST_DAY
             days[start:] = kinds.take(_MONTH_AND_WEEKDAY[start:])
+            off = np.array([day for day in holidays if day >= first_day], np.int64) - FIRST_DAY
+            days[off] = kinds.take(_MONTH_AND_HOLIDAY[off])
         return days
 
     def tables(self) -> tuple[NDArray[np.uint32], NDArray[np.uint8], NDArray[np.uint8]]:

@@ -129,7 +129,7 @@ def _curve(
         energy_wh *= price
     charge_nanos = energy_wh
     if tariffs.any_standing:
-        standing = tariffs.standing_nanos.take(start.version).astype(np.float64)
+        standing = tariffs.daily_nanos.take(start.version).astype(np.float64)
         charge_nanos += standing
         charge_nanos[0] -= standing * start.today_is_charged()
         for day, row, nanos in steps.standing if steps else ():
@@ -205,7 +205,7 @@ def _steps(
         version = tariffs.version_of_month(tariffs.tariff_of_version.take(before), month)
         first = end[on]
         end = np.minimum(first + _month_length(month), horizon)
-        standing = tariffs.standing_nanos.take(version) - tariffs.standing_nanos.take(before)
+        standing = tariffs.daily_nanos.take(version) - tariffs.daily_nanos.take(before)
         if standing.any():
             steps.standing.append((first, rows, standing.astype(np.float64)))
     return steps
@@ -228,11 +228,11 @@ def _enter_tier(
     `month_wh`: the summed energy at which the month starts and ends on the curve.
     """
     edge_wh = month_wh[0] + tariffs.tier_from_wh[tier].take(version) - used_wh
-    step = tariffs.tier_step_micros[tier].take(version)
+    step = tariffs.tier_step_nanos[tier].take(version)
     hit = np.flatnonzero((edge_wh > month_wh[0]) & (edge_wh < month_wh[1]) & (step != 0))
     if not len(hit):
         return
-    row, edge_wh, rise = rows[hit], edge_wh[hit], step[hit].astype(np.float64)
+    row, edge_wh, rise = rows[hit], edge_wh[hit], step[hit]
     day = np.minimum(_day_above(summed_wh, row, edge_wh), end[hit] - 1)
     steps.mends.append((day, row, (summed_wh[day + 1, row] - edge_wh) * rise))
     steps.price[day + 1, row] += rise
@@ -252,17 +252,17 @@ def _day_above(summed_wh: Floats, row: Ints, edge_wh: Floats) -> Ints:
 
 def _tier_add(tariffs: Tariffs, version: Ints, used_wh: Floats) -> Floats:
     """What the tiers add to the price of the next kWh after a usage."""
-    add: Floats = tariffs.tier_add_micros[0].take(version).astype(np.float64)
+    add: Floats = tariffs.tier_add_nanos[0].take(version)
     for tier in tariffs.steps_that_charge:
         if tier:
             entered = used_wh >= tariffs.tier_from_wh[tier].take(version)
-            add += entered * tariffs.tier_step_micros[tier].take(version)
+            add += entered * tariffs.tier_step_nanos[tier].take(version)
     return add
 
 
 def _mean_price(tariffs: Tariffs, version: Ints, shares: NDArray[Any]) -> Floats:
     """The price of a kWh that is split over the rate periods by `shares` (R, n)."""
-    price: Floats = (shares * tariffs.price_micros.take(version, axis=1)).sum(axis=0)
+    price: Floats = (shares * tariffs.price_nanos_per_wh.take(version, axis=1)).sum(axis=0)
     return price
 
 

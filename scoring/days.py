@@ -8,7 +8,7 @@ day teaches is told in `scoring.forecast`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -39,6 +39,10 @@ class DaysClosed:
     def of(self, rows: NDArray[np.int64]) -> Self:
         """The same days, where this block's accounts are `rows` of a larger one."""
         return replace(self, position=rows[self.position])
+
+    def chosen(self, which: NDArray[np.int64]) -> Self:
+        """Those at these places."""
+        return replace(self, **{f.name: getattr(self, f.name)[which] for f in fields(self)})
 
     @classmethod
     def none(cls) -> Self:

@@ -78,6 +78,15 @@ class DecisionKind(StrEnum):
     FIELD_ORDER_WITHDRAWN = "field-order-withdrawn"
     CONNECTED_BY_OTHERS = "connected-by-others"
     APPROVAL_NOT_NEEDED = "approval-not-needed"
+    PAYMENT_KEPT = "payment-kept"
+
+
+class PlanNoticeKind(StrEnum):
+    """What a customer on a settlement plan is told."""
+
+    INSTALMENT_DUE = "instalment-due"
+    INSTALMENT_MISSED = "instalment-missed"
+    FORECAST_OUTRUNS_PLAN = "forecast-outruns-plan"
 
 
 class Reason(StrEnum):
@@ -107,6 +116,9 @@ class Reason(StrEnum):
     TARIFF_SHEET_INVALID = "tariff_sheet_invalid"
     ACCOUNT_QUARANTINED = "account_quarantined"
     LIMIT_REACHED = "limit_reached"
+    PAID_IN_FUTURE = "paid_in_future"
+    PAYMENT_TOO_OLD = "payment_too_old"
+    UNKNOWN_PAYMENT = "unknown_payment"
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,12 +207,39 @@ class Decision(Effect):
 
 
 @dataclass(frozen=True, slots=True)
+class PlanNotice(Effect):
+    """An instalment falls due unpaid, was missed, or the month outruns the plan (`kind`)."""
+
+    kind: str
+    instalment: int
+    due_date: str | None
+    planned_nanos: int
+    paid_nanos: int
+    used_nanos: int
+    forecast_month_nanos: int
+    shortfall_nanos: int
+    exposure_nanos: int
+
+
+@dataclass(frozen=True, slots=True)
 class DailyUsage(Effect):
-    """One closed local day of one account."""
+    """One closed local day of one account, for the monitor of days, ten days, weeks and months.
+
+    `charge_nanos` is what the bills have grown by since the day told before; over all days they add
+    up to the bills exactly.  `owed_nanos` is what the account is in arrears with; the groups are
+    those it stands in now.
+    """
 
     local_date: str
     used_wh: int
     estimated_wh: int
+    charge_nanos: int = 0
+    owed_nanos: int = 0
+    payment_mode: str = ""
+    industry: str = ""
+    voltage_level: str = ""
+    collector: str = ""
+    area: str = ""
 
 
 @dataclass(frozen=True, slots=True)

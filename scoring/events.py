@@ -56,6 +56,29 @@ class PaymentMode(StrEnum):
     PLAN = "plan"
 
 
+class PaymentKind(StrEnum):
+    """What a record of `payments` says; all but the landings carry an amount and an id of its own.
+
+    A negative payment is a reversal.  One on its way counts for the customer until it fails.
+    Corrections and opening balances are in the customer's favour if positive.
+    """
+
+    PAYMENT = "payment"
+    IN_FLIGHT = "in-flight"
+    SETTLED = "settled"
+    FAILED = "failed"
+    ADJUSTMENT = "adjustment"
+    OPENING_BALANCE = "opening-balance"
+    COLLECTION_COSTS = "collection-costs"
+
+
+class PlanMode(StrEnum):
+    """How an instalment is reckoned: by shares of an estimate, or by what has been read."""
+
+    ESTIMATE = "estimate"
+    READING = "reading"
+
+
 class CustomerClass(StrEnum):
     """Who the customer is, as far as rules differ (domain.md 6)."""
 
@@ -91,7 +114,9 @@ class Readings:
     where absent; `rate_register_wh` (n, MAX_RATE_PERIODS) likewise per rate period;
     `interval_seconds` is 0 where absent, else `interval_wh` was used in the `interval_seconds`
     that end at `read_at` (after the multiplier: interval energy is already primary).  `item` is the
-    place in the record's list, -1 where the record is one reading.
+    place in the record's list, -1 where the record is one reading.  What only
+    large customers' meters tell is None where none of the batch does: the reactive register (varh,
+    -1 absent) and the maximum demand register (W, 0 absent), both before the multiplier.
     """
 
     account_row: NDArray[np.int64]
@@ -105,13 +130,16 @@ class Readings:
     interval_seconds: NDArray[np.int64]
     interval_wh: NDArray[np.int64]
     quality: NDArray[np.uint8]
+    reactive_register_varh: NDArray[np.int64] | None = None
+    max_demand_w: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.account_row)
 
     def take(self, index: NDArray[np.int64] | NDArray[np.bool_] | slice) -> Self:
         """The readings at these positions."""
-        return replace(self, **{f.name: getattr(self, f.name)[index] for f in fields(self)})
+        columns = {f.name: getattr(self, f.name) for f in fields(self)}
+        return replace(self, **{n: c[index] for n, c in columns.items() if c is not None})
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +159,59 @@ class MeterSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Groups:
+    """The groups in which an account's usage and money are watched; "" where it is in none."""
+
+    industry: str = ""
+    voltage_level: str = ""
+    collector: str = ""
+    area: str = ""
+
+
+NO_GROUPS = Groups()
+
+
+@dataclass(frozen=True, slots=True)
+class BasicTerms:
+    """What a customer is billed on besides energy; all 0 and "" for homes.
+
+    Connected and suspended capacity in VA, contract demand in W (0 none: the maximum counts),
+    `basis` "capacity" or "demand" as chosen ("" the sheet's first choice), and an agreed price
+    adjustment in micros per kWh.
+    """
+
+    capacity_va: int = 0
+    suspended_va: int = 0
+    contract_w: int = 0
+    basis: str = ""
+    price_adjustment_micros: int = 0
+
+    @property
+    def any(self) -> bool:
+        """Is anything agreed at all?"""
+        return self != NO_BASIC_TERMS
+
+
+NO_BASIC_TERMS = BasicTerms()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A settlement plan: dates and cumulative shares of the month, in hundredths of a per cent.
+
+    Day 31 is the month's end.  The defaults are those of domain.md 2.5; `month_nanos` is the
+    month's bill as agreed, 0 where the forecast is to stand for it.
+    """
+
+    mode: PlanMode = PlanMode.ESTIMATE
+    instalments: tuple[tuple[int, int], ...] = ((10, 3_000), (20, 6_000), (31, 10_000))
+    grace_days: int = 3
+    month_nanos: int = 0
+    deposit_nanos: int = 0
+    guarantee_nanos: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class AccountSettings:
     """The terms of one account, whole each time (the newest replaces all)."""
 
@@ -146,6 +227,9 @@ class AccountSettings:
     reconnect_min_nanos: int = 0
     protections: tuple[Protection, ...] = ()
     direct_close_agreed: bool = False
+    groups: Groups = NO_GROUPS
+    basic: BasicTerms = NO_BASIC_TERMS
+    plan: Plan | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,11 +250,18 @@ class SettingsChanged(Event):
 
 @dataclass(frozen=True, slots=True)
 class PaymentReceived(Event):
-    """Money for the account; negative for a reversal."""
+    """Money for the account, or a posting that is no bill (see `PaymentKind`).
+
+    `pays` says what the customer pays with it: a `debts.Pays`, or a billing month; of a correction
+    it is the month corrected.  `due_day` is the last day to pay a claim it makes (0: by the rules).
+    """
 
     payment_id: str
     amount_nanos: int
     paid_at: int
+    kind: PaymentKind = PaymentKind.PAYMENT
+    pays: int = 0
+    due_day: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ def outlook(accounts: Accounts, tariffs: Tariffs) -> NDArray[Any]:
     """
     ledger, index = accounts.ledger, accounts.tariff_index
     as_of = ledger["read_at"]
-    money = balance(ledger, tariffs, index)
+    money = balance(ledger, tariffs, index, accounts.annexes)
     ahead = forecast(accounts, tariffs, as_of)
     charge = bill_curve(
         tariffs,
@@ -67,6 +67,8 @@ def outlook(accounts: Accounts, tariffs: Tariffs) -> NDArray[Any]:
         money.days_left_in_month,
         ledger["month"],
     )
+    if money.basic_nanos_per_day is not None:
+        charge += money.basic_nanos_per_day[:, None] * np.arange(1, charge.shape[1] + 1)
     hours = runway_hours(
         money.available_nanos, charge, ahead.today_hours, ahead.low_factor, ahead.high_factor
     )
@@ -92,7 +94,7 @@ def _today_nanos(
     tariffs: Tariffs, version: NDArray[np.int64], charge: NDArray[np.float64], ahead: Forecast
 ) -> NDArray[np.int64]:
     """Today's whole charge: its energy at the price of its rest, and a day's standing charge."""
-    standing = tariffs.standing_nanos[version]
+    standing = tariffs.daily_nanos[version]
     rest_wh = ahead.ahead_wh[:, 0]
     energy = charge[:, 0] - np.where(ahead.today_is_new, standing, 0)
     whole = energy * (ahead.today_wh / np.maximum(rest_wh, 1))

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scoring import balance, decide, forecast, usage
-from scoring.effects import Reason, RefusedReading
+from scoring import balance, decide, forecast, large, postings, usage
+from scoring.effects import DecisionKind, Reason, RefusedReading
 from scoring.events import (
     NoticeDelivered,
     OperatorActed,
@@ -22,8 +22,11 @@ from scoring.events import (
     Source,
     SwitchReported,
 )
+from scoring.plans import tell_plans
+from scoring.situation import decision
 from scoring.terms import enter
 from scoring.turn import Scored, Turn, World, broken_beliefs
+from scoring.units import money_text
 from scoring.validation import REASONS, Outcome, check
 
 if TYPE_CHECKING:
@@ -40,6 +43,7 @@ __all__ = [
     "SOURCE_OF",
     "Scored",
     "World",
+    "due_at_tick",
     "find_tariffs",
     "score_events",
     "score_readings",
@@ -84,15 +88,24 @@ def score_events(book: Book, events: Sequence[AccountEvent], world: World) -> Sc
     return scored
 
 
-def score_tick(book: Book, at: int, source_offset: int, world: World) -> Scored:
-    """What the passing of time alone brings: deadlines reached, windows opened, notices aged.
+def due_at_tick(book: Book, at: int, source_offset: int, world: World) -> NDArray[np.int64]:
+    """The rows (k,) that a tick at `at` may say something to.
 
     A tick that comes again after a crash says nothing to rows that have answered a later one.
     """
     book.pools.learn_at(at)
-    scored = Scored()
     unseen = book.ledger["source_offset"][:, Source.TICKS] < source_offset
-    rows = np.flatnonzero(decide.due(book.ledger, at, world.rules) & unseen)
+    return np.flatnonzero(decide.due(book.ledger, at, world.rules) & unseen)
+
+
+def score_tick(
+    book: Book, rows: NDArray[np.int64], at: int, source_offset: int, world: World
+) -> Scored:
+    """What the passing of time alone brings: deadlines reached, windows opened, notices aged.
+
+    `rows` (k,) are those that are due (`due_at_tick`), or some of them.
+    """
+    scored = Scored()
     if not len(rows):
         return scored
     offsets, now = np.full(len(rows), source_offset), np.full(len(rows), at)
@@ -108,6 +121,8 @@ def find_tariffs(book: Book, tariffs: Tariffs) -> None:
     """Look up every row's tariff number again, after a load or a new tariff sheet."""
     book.tariff_index[:] = tariffs.index_of(book.ledger["tariff_id"])
 
+
+NOBODY = np.zeros(0, np.int64)
 
 SOURCE_OF: dict[type, Source] = {
     SettingsChanged: Source.SETTINGS,
@@ -142,9 +157,12 @@ def _score_turn(book: Book, readings: Readings, world: World, scored: Scored) ->
     if not accepted.all():
         _tell_refused(scored, readings, checked)
         accounts, checked = accounts.take(accepted), checked.take(accepted)
+    closed, read_at = balance.BillsClosed(), checked.readings.read_at
     ready = balance.close_months(
-        accounts.ledger, world.tariffs, accounts.tariff_index, checked.readings.read_at
+        accounts.ledger, world.tariffs, accounts.tariff_index, read_at, closed, accounts.annexes
     )
+    if closed.entries:
+        postings.post_bills(accounts, closed, read_at, world.tariffs, world.late_charges)
     if not ready.all():
         _refuse(scored, checked.readings.take(~ready), Reason.UNKNOWN_TARIFF)
         accounts, checked = accounts.take(ready), checked.take(ready)
@@ -152,7 +170,11 @@ def _score_turn(book: Book, readings: Readings, world: World, scored: Scored) ->
     scored.count("accepted", len(readings))
     if not len(readings):
         return
+    has_annexes = len(accounts.annexes) > 0
+    power_w = large.mean_power_w(ledger, checked) if has_annexes else NOBODY
     days = usage.count(ledger, checked, world.tariffs, accounts.tariff_index)
+    if has_annexes:
+        large.count(accounts, readings, power_w, world.tariffs)
     newest = readings.read_at >= ledger["read_at"]
     ledger["newest_quality"] = np.where(newest, readings.quality, ledger["newest_quality"])
     ledger["received_at"] = readings.received_at
@@ -165,8 +187,10 @@ def _score_turn(book: Book, readings: Readings, world: World, scored: Scored) ->
         accounts, rows, Source.READINGS, readings.source_offset, readings.received_at,
         book, world, scored,
     )  # fmt: skip
-    broken = broken_beliefs(ledger)
+    broken = broken_beliefs(accounts)
     turn.tell_days(days, broken)
+    if len(accounts.annexes):
+        tell_plans(turn, np.flatnonzero(~broken))
     is_learned = np.zeros(len(rows), np.bool_)
     is_learned[learned] = True
     turn.decide(turn.screen() & ~broken, is_learned & ~broken)
@@ -189,9 +213,10 @@ def _score_event_turn(
         if event.source_offset <= one.ledger["source_offset"][0, source]:
             scored.count("already_counted", 1)
             continue
-        done = enter(one, event, world.tariffs)
+        done = enter(one, event, world.tariffs, world.late_charges)
         for reason in filter(None, (done.refused, done.final_refused)):
             scored.refusals.append(RefusedReading(event.source_offset, int(rows[i]), reason))
+        scored.count("repeated", int(done.is_repeat))
         if done.refused is None:
             accounts.keep_annex(i, one)
             one.ledger["source_offset"][0, source] = event.source_offset
@@ -208,9 +233,21 @@ def _score_event_turn(
     for position, event in enumerate(taken):
         if isinstance(event, SwitchReported | OperatorActed | NoticeDelivered):
             turn.take(position, decide.on_event(turn.here(position), event))
-    broken = broken_beliefs(turn.accounts.ledger)
+        elif isinstance(event, PaymentReceived):
+            _tell_if_kept(turn, position, event)
+    broken = broken_beliefs(turn.accounts)
     turn.decide(turn.screen() & ~broken)
     turn.put(broken)
+
+
+def _tell_if_kept(turn: Turn, position: int, paid: PaymentReceived) -> None:
+    """Money for an account whose terms nobody has stated yet is kept for it, and told by name."""
+    here = turn.here(position)
+    if here.settings_version == 0:
+        turn.scored.count("kept_for_unknown_account", 1)
+        detail = f"{paid.kind.value} {paid.payment_id} of {money_text(paid.amount_nanos)} is kept"
+        told = f"{detail} until the account's terms are stated"
+        turn.take(position, decision(here, DecisionKind.PAYMENT_KEPT, told))
 
 
 def _tell_refused(scored: Scored, readings: Readings, checked: Checked) -> None:

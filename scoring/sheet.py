@@ -1,74 +1,106 @@
 """What does a utility's tariff sheet say?
 
 A sheet is one dated version of one tariff, exactly as the utility publishes it: prices by rate
-period, the calendar of those periods, tiers, the standing charge, how its lines are rounded.  It
-stands apart so that reading a sheet (with every mistake named by its field) is not mixed with
-answering questions about thousands of them, which is `scoring.tariff`'s work; what a usage costs
-is told in `scoring.bill`.
+period or the components they are made of, the calendar, tiers, standing and basic charges, levies,
+how lines are rounded.  It stands apart so that reading a sheet (with every mistake named by its
+field) is not mixed with answering questions about thousands of them, which is `scoring.tariff`'s
+work; single fields, the calendar and the charges of large customers are read in `scoring.sheet_*`,
+and what a usage costs is told in `scoring.bill`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
 from typing import TYPE_CHECKING, Any, Literal
 
+from scoring import sheet_charges as charges
 from scoring.book import TARIFF_ID_BYTES
-from scoring.calendar import (
-    END_YEAR,
-    FIRST_YEAR,
-    SLOTS_PER_DAY,
-    SLOTS_PER_HOUR,
-    WEEKDAYS,
-    HoursNotCovered,
-    TimeOfUseRule,
-    ZoneInvalid,
-    day_patterns,
-    zone_table,
-)
+from scoring.calendar import END_YEAR, FIRST_YEAR, TimeOfUseRule, ZoneInvalid, zone_table
 from scoring.events import MAX_RATE_PERIODS
-from scoring.units import (
-    MICROS_PER_UNIT,
-    NANOS_PER_UNIT,
-    WH_PER_KWH,
-    NotExact,
-    micros_per_kwh,
-    nanos,
-    wh,
+from scoring.sheet_calendar import read_holidays, read_time_of_use, rule_to_dict
+from scoring.sheet_fields import (
+    PICOS_PER_UNIT,
+    PPM_PER_ONE,
+    TariffSheetInvalid,
+    amount,
+    day,
+    decimal_text,
+    items,
+    new_name,
+    one_of,
+    only,
+    price,
+    share,
+    text,
 )
+from scoring.units import NANOS_PER_UNIT, WH_PER_KWH
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from decimal import Decimal
+    from collections.abc import Mapping
+    from datetime import date
+
+    from scoring.power_factor import PowerFactor
+
+__all__ = ["Components", "TariffSheet", "TariffSheetInvalid", "sheet_from_dict", "sheet_to_dict"]
 
 MAX_TIERS = 4
 """Tiers of one tariff; the longest seen has four (Tshwane, domain.md 3.4)."""
 
-MAX_RULES = 64
-"""Lines of a time-of-use calendar; the five-period Shandong one has twenty (domain.md 3.1)."""
-
-MAX_PRICE_MICROS = 10**6 * MICROS_PER_UNIT
-"""A kWh costs at most a million units of currency (the dearest currencies ask a few thousand)."""
+MAX_COMPONENTS = 12
+"""Parts of a price per kWh; a Chinese industrial one has six (domain.md 3.1)."""
 
 MAX_STANDING_NANOS = 10**6 * NANOS_PER_UNIT
-"""A day's standing charge is at most a million units of currency."""
+"""A day's or month's standing or minimum charge is at most a million units of currency."""
+
+MONEY = (NANOS_PER_UNIT, "nanos")
+MAX_RATIO_PPM = 100 * PPM_PER_ONE
+
+DYNAMIC_SECONDS = {"": 0, "hourly": 3_600, "half-hourly": 1_800, "quarter-hourly": 900}
+"""How long one price of a dynamic tariff holds, by the sheet's word for it."""
+
+FIELDS = frozenset(
+    {
+        *("version", "tariffId", "name", "currency", "zone", "validFrom", "validTo", "components"),
+        *("ratePeriods", "timeOfUse", "holidays", "tiers", "standingPerDay", "standingPerMonth"),
+        *("minimumPerMonth", "dynamic", "basic", "powerFactor", "transformerLoss", "levies"),
+        *("vat", "rounding", "labels", "notes"),
+    }
+)
 
 
-class TariffSheetInvalid(ValueError):  # noqa: N818 - a named refusal, not a program error
-    """A sheet cannot be used; `field` is where, the message is why."""
+@dataclass(frozen=True, slots=True)
+class Components:
+    """The parts of a price: a period's ratio times all floating ones, plus all fixed ones.
 
-    def __init__(self, field: str, why: str) -> None:
-        super().__init__(f"{field}: {why}")
-        self.field = field
+    `floating` and `fixed` are (name, picos per kWh); `ratio_ppm` by rate period (domain.md 3.1).
+    """
+
+    floating: tuple[tuple[str, int], ...]
+    fixed: tuple[tuple[str, int], ...]
+    ratio_ppm: tuple[int, ...]
+
+    def price_picos(self, period: int, names: tuple[str, ...] | None = None) -> int:
+        """The price of a kWh in a rate period, or the part of it that these components make.
+
+        Raises ArithmeticError where twelve decimals do not hold it.
+        """
+        floating = sum(picos for n, picos in self.floating if names is None or n in names)
+        fixed = sum(picos for n, picos in self.fixed if names is None or n in names)
+        scaled, odd = divmod(floating * self.ratio_ppm[period], PPM_PER_ONE)
+        if odd:
+            raise ArithmeticError("the ratio times the floating components has too many decimals")
+        return scaled + fixed
 
 
 @dataclass(frozen=True, slots=True)
 class TariffSheet:
-    """One version of a tariff, in force from the first of a month until the next version.
+    """One version of a tariff, in force from a day until the next version (or `valid_to`).
 
     `tier_upto_wh` are the upper edges of the tiers, the last None (no edge); what is used in tier k
-    costs `tier_add_micros[k]` more per kWh than its rate period's price.  A tariff without tiers
-    has one tier that adds nothing.  `rounding_nanos` is the quantum of a bill's lines, 1 for none.
+    costs `tier_add_picos[k][period]` more per kWh than its rate period's price.  A tariff without
+    tiers has one tier that adds nothing.  `rounding_nanos` is the quantum of a bill's lines, 1 for
+    none; `rounding_each` says whether each rate period's energy is a line or all of it is one.
+    `dynamic` names how long a price of the day-ahead market holds, "" for a tariff without them.
     """
 
     tariff_id: str
@@ -76,19 +108,38 @@ class TariffSheet:
     zone: str
     valid_from: date
     rate_periods: tuple[str, ...]
-    price_micros_per_kwh: tuple[int, ...]
+    price_picos_per_kwh: tuple[int, ...]
     time_of_use: tuple[TimeOfUseRule, ...]
+    valid_to: date | None = None
+    name: str = ""
+    components: Components | None = None
+    holidays: tuple[date, ...] = ()
     tier_upto_wh: tuple[int | None, ...] = (None,)
-    tier_add_micros: tuple[int, ...] = (0,)
+    tier_add_picos: tuple[tuple[int, ...], ...] = ()
     tier_reset: Literal["month", "year"] = "month"
     standing_nanos_per_day: int = 0
+    standing_nanos_per_month: int = 0
+    minimum_nanos_per_month: int = 0
+    dynamic: str = ""
+    basic: charges.Basic | None = None
+    power_factor: PowerFactor | None = None
+    transformer_loss: charges.TransformerLoss | None = None
+    levies: tuple[charges.Levy, ...] = ()
+    vat_ppm: int = 0
     rounding_nanos: int = 1
+    rounding_each: Literal["period", "line"] = "period"
+    labels: tuple[tuple[str, str], ...] = ()
     notes: str = ""
 
     @property
-    def valid_from_month(self) -> int:
-        """The first billing month of this version, year x 12 + month - 1."""
-        return self.valid_from.year * 12 + self.valid_from.month - 1
+    def first_whole_month(self) -> int:
+        """The first month (year x 12 + month - 1) that lies in this version from its first day."""
+        first = self.valid_from
+        return first.year * 12 + first.month - (first.day == 1)
+
+    def label(self, name: str) -> str:
+        """How customers and clerks call a rate period, component or line; the name if unknown."""
+        return dict(self.labels).get(name, name)
 
 
 def sheet_from_dict(data: Mapping[str, Any]) -> TariffSheet:
@@ -101,37 +152,48 @@ def sheet_from_dict(data: Mapping[str, Any]) -> TariffSheet:
     ...     "tariffId": "flat", "currency": "CNY", "zone": "Asia/Shanghai",
     ...     "validFrom": "2026-01-01", "ratePeriods": [{"name": "flat", "pricePerKwh": "0.5469"}],
     ... })
-    >>> sheet.price_micros_per_kwh, sheet.tier_add_micros
-    ((546900,), (0,))
+    >>> sheet.price_picos_per_kwh, sheet.tier_add_picos
+    ((546900000000,), ((0,),))
     """
-    known = {
-        *("version", "tariffId", "currency", "zone", "validFrom", "ratePeriods", "timeOfUse"),
-        *("tiers", "standingPerDay", "rounding", "notes"),
-    }
-    _only(data, known, "")
-    names, prices = _rate_periods(data.get("ratePeriods"))
-    upto, add, reset = _tiers(data.get("tiers"))
-    zone_name = _text(data, "zone")
+    only(data, FIELDS, "")
+    names, prices, components = _rate_periods(data)
+    upto, add, reset = _tiers(data.get("tiers"), names)
+    zone_name = text(data, "zone")
     try:
         zone_table(zone_name)
     except ZoneInvalid as error:
         raise TariffSheetInvalid("zone", str(error)) from error
-    rounding = _amount(data.get("rounding", "0"), nanos, "rounding", NANOS_PER_UNIT)
+    of_components = [n for n, _ in (*components.floating, *components.fixed)] if components else []
+    holidays = read_holidays(data.get("holidays"))
+    valid_from, valid_to = _valid(data)
+    quantum, each = _rounding(data.get("rounding", "0"))
     return TariffSheet(
         tariff_id=_tariff_id(data),
         currency=_currency(data),
         zone=zone_name,
-        valid_from=_valid_from(data),
+        valid_from=valid_from,
+        valid_to=valid_to,
+        name=str(data.get("name", "")),
         rate_periods=names,
-        price_micros_per_kwh=prices,
-        time_of_use=_time_of_use(data.get("timeOfUse"), names),
+        price_picos_per_kwh=prices,
+        components=components,
+        time_of_use=read_time_of_use(data.get("timeOfUse"), names, bool(holidays)),
+        holidays=holidays,
         tier_upto_wh=upto,
-        tier_add_micros=add,
+        tier_add_picos=add,
         tier_reset=reset,
-        standing_nanos_per_day=_amount(
-            data.get("standingPerDay", "0"), nanos, "standingPerDay", MAX_STANDING_NANOS
-        ),
-        rounding_nanos=max(rounding, 1),
+        standing_nanos_per_day=_charge(data, "standingPerDay"),
+        standing_nanos_per_month=_charge(data, "standingPerMonth"),
+        minimum_nanos_per_month=_charge(data, "minimumPerMonth"),
+        dynamic=one_of(data, "dynamic", DYNAMIC_SECONDS) if "dynamic" in data else "",
+        basic=charges.read_basic(data.get("basic")),
+        power_factor=charges.read_power_factor(data.get("powerFactor"), of_components),
+        transformer_loss=charges.read_transformer_loss(data.get("transformerLoss")),
+        levies=charges.read_levies(data.get("levies"), (*names, *of_components)),
+        vat_ppm=share(data.get("vat", "0"), "vat"),
+        rounding_nanos=quantum,
+        rounding_each=each,
+        labels=_labels(data.get("labels", {})),
         notes=str(data.get("notes", "")),
     )
 
@@ -143,200 +205,192 @@ def sheet_to_dict(sheet: TariffSheet) -> dict[str, Any]:
         "currency": sheet.currency,
         "zone": sheet.zone,
         "validFrom": sheet.valid_from.isoformat(),
-        "ratePeriods": [
-            {"name": name, "pricePerKwh": _decimal(price, MICROS_PER_UNIT)}
-            for name, price in zip(sheet.rate_periods, sheet.price_micros_per_kwh, strict=True)
-        ],
-        "timeOfUse": [_rule_to_dict(rule, sheet.rate_periods) for rule in sheet.time_of_use],
-        "tiers": {
-            "reset": sheet.tier_reset,
-            "steps": [
-                {
-                    "uptoKwh": None if upto is None else _decimal(upto, WH_PER_KWH),
-                    "addPerKwh": _decimal(add, MICROS_PER_UNIT),
-                }
-                for upto, add in zip(sheet.tier_upto_wh, sheet.tier_add_micros, strict=True)
-            ],
-        },
-        "standingPerDay": _decimal(sheet.standing_nanos_per_day, NANOS_PER_UNIT),
-        "rounding": _decimal(sheet.rounding_nanos, NANOS_PER_UNIT),
+        "ratePeriods": [_rate_period_to_dict(sheet, p) for p in range(len(sheet.rate_periods))],
+        "timeOfUse": [rule_to_dict(rule, sheet.rate_periods) for rule in sheet.time_of_use],
+        "tiers": _tiers_to_dict(sheet),
+        "standingPerDay": decimal_text(sheet.standing_nanos_per_day, NANOS_PER_UNIT),
+        "rounding": decimal_text(sheet.rounding_nanos, NANOS_PER_UNIT),
     }
-    return plain | ({"notes": sheet.notes} if sheet.notes else {})
-
-
-def _only(data: Any, known: set[str], where: str) -> None:
-    """Only these fields: a misspelt field must not be silently without effect."""
-    if not hasattr(data, "keys"):
-        raise TariffSheetInvalid(where.rstrip(".") or "sheet", "must be an object")
-    for name in data:
-        if name not in known:
-            raise TariffSheetInvalid(f"{where}{name}", "is not a field of a tariff sheet")
-
-
-def _text(data: Mapping[str, Any], field: str) -> str:
-    text = data.get(field)
-    if not isinstance(text, str) or not text:
-        raise TariffSheetInvalid(field, "must be a text")
-    return text
+    if sheet.rounding_each == "line":
+        plain["rounding"] = {"to": plain["rounding"], "each": "line"}
+    rarer: dict[str, Any] = {
+        "validTo": sheet.valid_to and sheet.valid_to.isoformat(),
+        "name": sheet.name,
+        "components": sheet.components and _components_to_dict(sheet.components),
+        "holidays": [one.isoformat() for one in sheet.holidays],
+        "dynamic": sheet.dynamic,
+        "basic": sheet.basic and charges.basic_to_dict(sheet.basic),
+        "powerFactor": sheet.power_factor and charges.power_factor_to_dict(sheet.power_factor),
+        "transformerLoss": sheet.transformer_loss
+        and charges.transformer_loss_to_dict(sheet.transformer_loss),
+        "levies": [charges.levy_to_dict(levy) for levy in sheet.levies],
+        "vat": sheet.vat_ppm and decimal_text(sheet.vat_ppm, PPM_PER_ONE),
+        "labels": dict(sheet.labels),
+        "notes": sheet.notes,
+    }
+    for field in ("standing", "minimum"):
+        nanos = getattr(sheet, f"{field}_nanos_per_month")
+        rarer[f"{field}PerMonth"] = nanos and decimal_text(nanos, NANOS_PER_UNIT)
+    return plain | {field: value for field, value in rarer.items() if value}
 
 
 def _tariff_id(data: Mapping[str, Any]) -> str:
-    text = _text(data, "tariffId")
-    if not text.isascii() or not text.isprintable() or len(text) > TARIFF_ID_BYTES:
+    found = text(data, "tariffId")
+    if not found.isascii() or not found.isprintable() or len(found) > TARIFF_ID_BYTES:
         raise TariffSheetInvalid("tariffId", f"must be at most {TARIFF_ID_BYTES} plain characters")
-    return text
+    return found
 
 
 def _currency(data: Mapping[str, Any]) -> str:
-    text = _text(data, "currency")
-    if len(text) != 3 or not (text.isascii() and text.isalpha() and text.isupper()):
+    found = text(data, "currency")
+    if len(found) != 3 or not (found.isascii() and found.isalpha() and found.isupper()):
         raise TariffSheetInvalid("currency", "must be three capital letters (ISO 4217)")
-    return text
+    return found
 
 
-def _valid_from(data: Mapping[str, Any]) -> date:
-    try:
-        day = date.fromisoformat(_text(data, "validFrom"))
-    except ValueError as error:
-        raise TariffSheetInvalid("validFrom", "must be a date such as 2026-01-01") from error
-    if day.day != 1 or not FIRST_YEAR <= day.year < END_YEAR:
-        why = f"must be the first of a month between {FIRST_YEAR} and {END_YEAR - 1}"
+def _valid(data: Mapping[str, Any]) -> tuple[date, date | None]:
+    first = day(data, "validFrom")
+    if not FIRST_YEAR <= first.year < END_YEAR:
+        why = f"must be between {FIRST_YEAR} and {END_YEAR - 1}"
         raise TariffSheetInvalid("validFrom", why)
-    return day
+    last = day(data, "validTo") if data.get("validTo") is not None else None
+    if last is not None and last < first:
+        raise TariffSheetInvalid("validTo", "must not lie before validFrom")
+    return first, last
 
 
-def _amount(
-    written: Any, read: Callable[[str | int | Decimal], int], field: str, most: int, least: int = 0
-) -> int:
-    """A written amount in small units, within [least, most]."""
-    if isinstance(written, (float, bool)):
-        raise TariffSheetInvalid(field, f"write {written} as a text, so that it stays exact")
-    try:
-        amount = read(written)
-    except NotExact as error:
-        raise TariffSheetInvalid(field, str(error)) from error
-    if not least <= amount <= most:
-        raise TariffSheetInvalid(field, f"{written} is out of range")
-    return amount
+def _charge(data: Mapping[str, Any], field: str) -> int:
+    return amount(data.get(field, "0"), MONEY, field, MAX_STANDING_NANOS, 0)
 
 
-def _list(value: Any, field: str, most: int) -> list[Any]:
-    if not isinstance(value, (list, tuple)) or not 1 <= len(value) <= most:
-        raise TariffSheetInvalid(field, f"must be a list of 1 to {most}")
-    return list(value)
+def _rounding(value: Any) -> tuple[int, Literal["period", "line"]]:
+    plain = value if hasattr(value, "keys") else {"to": value}
+    only(plain, {"to", "each"}, "rounding.")
+    field = "rounding.to" if plain is value else "rounding"
+    quantum = amount(plain.get("to", "0"), MONEY, field, NANOS_PER_UNIT, 0)
+    each = one_of(plain, "each", ("period", "line"), "rounding.") if "each" in plain else "period"
+    return max(quantum, 1), "line" if each == "line" else "period"
 
 
-def _rate_periods(value: Any) -> tuple[tuple[str, ...], tuple[int, ...]]:
-    names: list[str] = []
-    prices: list[int] = []
-    for i, period in enumerate(_list(value, "ratePeriods", MAX_RATE_PERIODS)):
-        where = f"ratePeriods[{i}]"
-        _only(period, {"name", "pricePerKwh"}, f"{where}.")
-        name = period.get("name")
-        if not isinstance(name, str) or not name or name in names:
-            raise TariffSheetInvalid(f"{where}.name", "must be a text, different from the others")
-        names.append(name)
-        price = period.get("pricePerKwh")
-        field = f"{where}.pricePerKwh"
-        prices.append(_amount(price, micros_per_kwh, field, MAX_PRICE_MICROS, -MAX_PRICE_MICROS))
-    return tuple(names), tuple(prices)
+def _labels(value: Any) -> tuple[tuple[str, str], ...]:
+    if not hasattr(value, "items"):
+        raise TariffSheetInvalid("labels", "must be an object")
+    for name, label in value.items():
+        if not isinstance(label, str) or not isinstance(name, str):
+            raise TariffSheetInvalid(f"labels.{name}", "must be a text")
+    return tuple(sorted(value.items()))
 
 
-def _tiers(
-    value: Any,
-) -> tuple[tuple[int | None, ...], tuple[int, ...], Literal["month", "year"]]:
-    if value is None:
-        return (None,), (0,), "month"
-    _only(value, {"reset", "steps"}, "tiers.")
-    reset = value.get("reset")
-    if reset not in {"month", "year"}:
-        raise TariffSheetInvalid("tiers.reset", "must be month or year")
-    upto: list[int | None] = []
-    add: list[int] = []
-    steps = _list(value.get("steps"), "tiers.steps", MAX_TIERS)
-    for i, step in enumerate(steps):
-        where = f"tiers.steps[{i}]"
-        _only(step, {"uptoKwh", "addPerKwh"}, f"{where}.")
-        edge = step.get("uptoKwh")
-        last = i == len(steps) - 1
-        if (edge is None) != last:
-            raise TariffSheetInvalid(f"{where}.uptoKwh", "only the last tier has no upper edge")
-        if edge is not None:
-            least = (upto[-1] or 0) + 1 if upto else 1
-            upto.append(_amount(edge, wh, f"{where}.uptoKwh", 10**15, least))
-        price = step.get("addPerKwh", "0")
-        field = f"{where}.addPerKwh"
-        add.append(_amount(price, micros_per_kwh, field, MAX_PRICE_MICROS, -MAX_PRICE_MICROS))
-    return (*upto, None), tuple(add), reset
+def _components(value: Any) -> dict[str, tuple[tuple[str, int], ...]]:
+    only(value, {"floating", "fixed"}, "components.")
+    found: dict[str, tuple[tuple[str, int], ...]] = {}
+    for kind in ("floating", "fixed"):
+        parts = value.get(kind, {})
+        if not hasattr(parts, "items") or len(parts) > MAX_COMPONENTS:
+            why = f"must be at most {MAX_COMPONENTS} names with a price each"
+            raise TariffSheetInvalid(f"components.{kind}", why)
+        found[kind] = tuple(
+            (str(name), price(written, f"components.{kind}.{name}"))
+            for name, written in parts.items()
+        )
+    twice = {name for name, _ in found["floating"]} & {name for name, _ in found["fixed"]}
+    if twice:
+        raise TariffSheetInvalid(f"components.fixed.{min(twice)}", "is a floating component too")
+    return found
 
 
-def _time_of_use(value: Any, names: tuple[str, ...]) -> tuple[TimeOfUseRule, ...]:
-    if value is None and len(names) == 1:
-        return (TimeOfUseRule(0),)
-    rules = tuple(_rule(r, names, i) for i, r in enumerate(_list(value, "timeOfUse", MAX_RULES)))
-    try:
-        day_patterns(rules)
-    except HoursNotCovered as error:
-        raise TariffSheetInvalid("timeOfUse", str(error)) from error
-    return rules
-
-
-def _rule(value: Any, names: tuple[str, ...], i: int) -> TimeOfUseRule:
-    where = f"timeOfUse[{i}]"
-    _only(value, {"ratePeriod", "months", "days", "hours"}, f"{where}.")
-    if value.get("ratePeriod") not in names:
-        raise TariffSheetInvalid(f"{where}.ratePeriod", f"must be one of {', '.join(names)}")
-    months = _list(value.get("months", list(range(1, 13))), f"{where}.months", 12)
-    if not all(isinstance(m, int) and 1 <= m <= 12 for m in months):
-        raise TariffSheetInvalid(f"{where}.months", "must be numbers from 1 to 12")
-    days = _list(value.get("days", list(WEEKDAYS)), f"{where}.days", 7)
-    if not all(day in WEEKDAYS for day in days):
-        raise TariffSheetInvalid(f"{where}.days", f"must be of {', '.join(WEEKDAYS)}")
-    hours = _list(value.get("hours", ["00:00-24:00"]), f"{where}.hours", SLOTS_PER_DAY)
-    return TimeOfUseRule(
-        rate_period=names.index(value["ratePeriod"]),
-        months=tuple(sorted(set(months))),
-        weekdays=tuple(sorted({WEEKDAYS.index(day) for day in days})),
-        quarters=tuple(part for text in hours for part in _hours(text, f"{where}.hours")),
-    )
-
-
-def _hours(text: Any, field: str) -> tuple[tuple[int, int], ...]:
-    """Quarter-hours of a range such as 22:00-08:00, which is two parts of the same date."""
-    first, _, end = str(text).partition("-")
-    start, stop = _quarter(first, field), _quarter(end, field)
-    if start == stop:
-        raise TariffSheetInvalid(field, f"{text!r} is empty; the whole day is 00:00-24:00")
-    if start < stop:
-        return ((start, stop),)
-    return tuple(part for part in ((0, stop), (start, SLOTS_PER_DAY)) if part[0] < part[1])
-
-
-def _quarter(text: str, field: str) -> int:
-    hour, _, minute = text.partition(":")
-    if not (len(hour) == len(minute) == 2 and f"{hour}{minute}".isdecimal()):
-        raise TariffSheetInvalid(field, f"{text!r} is not a time such as 08:00")
-    quarter, odd = divmod(int(hour) * 60 + int(minute), 60 // SLOTS_PER_HOUR)
-    if odd or int(minute) >= 60 or quarter > SLOTS_PER_DAY:
-        raise TariffSheetInvalid(field, f"{text!r} is not a quarter-hour of a day")
-    return quarter
-
-
-def _rule_to_dict(rule: TimeOfUseRule, names: tuple[str, ...]) -> dict[str, Any]:
-    def clock(quarter: int) -> str:
-        return f"{quarter // SLOTS_PER_HOUR:02d}:{quarter % SLOTS_PER_HOUR * 15:02d}"
-
+def _components_to_dict(components: Components) -> dict[str, Any]:
     return {
-        "ratePeriod": names[rule.rate_period],
-        "months": list(rule.months),
-        "days": [WEEKDAYS[day] for day in rule.weekdays],
-        "hours": [f"{clock(first)}-{clock(end)}" for first, end in rule.quarters],
+        kind: {name: decimal_text(picos, PICOS_PER_UNIT) for name, picos in parts}
+        for kind, parts in (("floating", components.floating), ("fixed", components.fixed))
+        if parts
     }
 
 
-def _decimal(amount: int, units_per_one: int) -> str:
-    """A whole number of small units as a decimal text, without needless zeros."""
-    digits = len(str(units_per_one)) - 1
-    sign, size = ("-" if amount < 0 else ""), abs(amount)
-    fraction = f"{size % units_per_one:0{digits}d}".rstrip("0")
-    return f"{sign}{size // units_per_one}" + (f".{fraction}" if fraction else "")
+def _rate_periods(
+    data: Mapping[str, Any],
+) -> tuple[tuple[str, ...], tuple[int, ...], Components | None]:
+    """Names and prices of the rate periods, stated or composed by their ratio."""
+    parts = _components(data["components"]) if data.get("components") is not None else None
+    wanted = "pricePerKwh" if parts is None else "ratio"
+    names: list[str] = []
+    written: list[int] = []
+    for i, period in enumerate(items(data.get("ratePeriods"), "ratePeriods", MAX_RATE_PERIODS)):
+        where = f"ratePeriods[{i}]."
+        only(period, {"name", wanted}, where)
+        names.append(new_name(period, where, names))
+        if parts is None:
+            written.append(price(period.get(wanted), f"{where}{wanted}"))
+        else:
+            written.append(share(period.get(wanted), f"{where}{wanted}", MAX_RATIO_PPM))
+    if parts is None:
+        return tuple(names), tuple(written), None
+    components = Components(parts["floating"], parts["fixed"], tuple(written))
+    prices = []
+    for i in range(len(names)):
+        try:
+            prices.append(components.price_picos(i))
+            for name, _ in components.floating:
+                components.price_picos(i, (name,))
+        except ArithmeticError as error:
+            raise TariffSheetInvalid(f"ratePeriods[{i}].ratio", str(error)) from error
+    return tuple(names), tuple(prices), components
+
+
+def _rate_period_to_dict(sheet: TariffSheet, period: int) -> dict[str, Any]:
+    if sheet.components is not None:
+        ratio = decimal_text(sheet.components.ratio_ppm[period], PPM_PER_ONE)
+        return {"name": sheet.rate_periods[period], "ratio": ratio}
+    picos = sheet.price_picos_per_kwh[period]
+    return {"name": sheet.rate_periods[period], "pricePerKwh": decimal_text(picos, PICOS_PER_UNIT)}
+
+
+def _tiers(
+    value: Any, names: tuple[str, ...]
+) -> tuple[tuple[int | None, ...], tuple[tuple[int, ...], ...], Literal["month", "year"]]:
+    if value is None:
+        return (None,), ((0,) * len(names),), "month"
+    only(value, {"reset", "steps"}, "tiers.")
+    reset = one_of(value, "reset", ("month", "year"), "tiers.")
+    upto: list[int | None] = []
+    add: list[tuple[int, ...]] = []
+    steps = items(value.get("steps"), "tiers.steps", MAX_TIERS)
+    for i, step in enumerate(steps):
+        where = f"tiers.steps[{i}]"
+        only(step, {"uptoKwh", "addPerKwh"}, f"{where}.")
+        edge = step.get("uptoKwh")
+        if (edge is None) != (i == len(steps) - 1):
+            raise TariffSheetInvalid(f"{where}.uptoKwh", "only the last tier has no upper edge")
+        if edge is not None:
+            least = (upto[-1] or 0) + 1 if upto else 1
+            unit = (WH_PER_KWH, "watt-hours")
+            upto.append(amount(edge, unit, f"{where}.uptoKwh", 10**15, least))
+        add.append(_tier_prices(step.get("addPerKwh", "0"), names, f"{where}.addPerKwh"))
+    return (*upto, None), tuple(add), "year" if reset == "year" else "month"
+
+
+def _tier_prices(value: Any, names: tuple[str, ...], field: str) -> tuple[int, ...]:
+    """What a tier adds to each rate period's price: one amount, or one for each of them."""
+    if not hasattr(value, "keys"):
+        return (price(value, field),) * len(names)
+    only(value, names, f"{field}.")
+    return tuple(price(value.get(name), f"{field}.{name}") for name in names)
+
+
+def _tiers_to_dict(sheet: TariffSheet) -> dict[str, Any]:
+    def written(add: tuple[int, ...]) -> Any:
+        if len(set(add)) == 1:
+            return decimal_text(add[0], PICOS_PER_UNIT)
+        prices = zip(sheet.rate_periods, add, strict=True)
+        return {name: decimal_text(picos, PICOS_PER_UNIT) for name, picos in prices}
+
+    return {
+        "reset": sheet.tier_reset,
+        "steps": [
+            {
+                "uptoKwh": None if upto is None else decimal_text(upto, WH_PER_KWH),
+                "addPerKwh": written(add),
+            }
+            for upto, add in zip(sheet.tier_upto_wh, sheet.tier_add_picos, strict=True)
+        ],
+    }

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import tzinfo
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from scoring.book import Accounts
@@ -262,9 +263,9 @@ def situation(
         forecast_today_wh=round(seen["forecast_today_wh"]),
         forecast_today_nanos=seen["forecast_today_nanos"],
         forecast_month_nanos=seen["forecast_month_nanos"],
-        runway_hours_p10=_finite(seen["runway_hours_p10"]),
-        runway_hours_p50=_finite(seen["runway_hours_p50"]),
-        runway_hours_p90=_finite(seen["runway_hours_p90"]),
+        runway_hours_p10=finite_hours(seen["runway_hours_p10"]),
+        runway_hours_p50=finite_hours(seen["runway_hours_p50"]),
+        runway_hours_p90=finite_hours(seen["runway_hours_p90"]),
         tier=TIERS[tier],
         ledger_changed=ledger_changed != 0,
         stage=STAGES[stage],
@@ -273,6 +274,33 @@ def situation(
         is_quarantined=quarantined != 0,
         **plain,
     )
+
+
+def evidence_of(
+    accounts: Accounts, look: NDArray[Any], positions: NDArray[np.int64]
+) -> list[Evidence]:
+    """The evidence of each account at `positions` (n,), as its Situation would give it.
+
+    In columns, because every account closes a day each day and most need no judging.
+    """
+    rows, seen = accounts.ledger, look[positions]
+    return [
+        Evidence(read_at, ledger_nanos, bill_nanos, available_nanos, tariff_id.decode(), version,
+                 _shown(finite_hours(p10)), _shown(finite_hours(p50)), estimated_wh, ())
+        for read_at, ledger_nanos, bill_nanos, available_nanos, tariff_id, version, p10, p50,
+        estimated_wh in zip(
+            rows["read_at"][positions].tolist(),
+            rows["ledger_nanos"][positions].tolist(),
+            (seen["bill_nanos"] + seen["previous_bill_nanos"]).tolist(),
+            seen["available_nanos"].tolist(),
+            rows["tariff_id"][positions].tolist(),
+            rows["settings_version"][positions].tolist(),
+            seen["runway_hours_p10"].tolist(),
+            seen["runway_hours_p50"].tolist(),
+            seen["estimated_wh"].tolist(),
+            strict=True,
+        )
+    ]  # fmt: skip
 
 
 def decision(here: Situation, kind: DecisionKind, detail: str, holds: Hold = NO_HOLD) -> Verdict:
@@ -312,7 +340,7 @@ def zone_named(name: str) -> tzinfo | None:
         return None  # a calendar nobody can read: guards turn it into a named hold
 
 
-def _finite(hours: float) -> float | None:
+def finite_hours(hours: float) -> float | None:
     """Hours if they are a number of hours; None beyond the horizon or unknown."""
     return hours if math.isfinite(hours) else None
 

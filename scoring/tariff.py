@@ -14,6 +14,7 @@ callers to mask.  An instant, day or month after calendar.END_AT raises OutsideC
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -34,27 +35,31 @@ from scoring.calendar import (
     OutsideCalendar,
     zone_table,
 )
+from scoring.price_columns import PriceColumns
 from scoring.sheet import (
-    MAX_TIERS,
     TariffSheet,
     TariffSheetInvalid,
     sheet_from_dict,
     sheet_to_dict,
 )
-from scoring.units import MAX_NANOS, SLOT_SECONDS
+from scoring.units import SLOT_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from numpy.typing import NDArray
 
-__all__ = ["TariffSheet", "TariffSheetInvalid", "Tariffs", "sheet_from_dict", "sheet_to_dict"]
+__all__ = [
+    "TariffSheet",
+    "TariffSheetInvalid",
+    "Tariffs",
+    "sheet_from_dict",
+    "sheet_to_dict",
+    "streamed_sheet",
+]
 
 MAX_TARIFFS = 10_000
 """Tariffs in one process; each costs 3 kB, and 88 kB more if no other has its calendar."""
-
-NO_EDGE_WH = 2**62
-"""The upper edge of a tier that has none."""
 
 Ints = Any
 """Whole numbers, one or an array; arguments of one call broadcast against each other."""
@@ -62,14 +67,27 @@ Ints = Any
 _FIRST_LOCAL_SLOT = (FIRST_DAY - EPOCH_DAY) * SLOTS_PER_DAY
 
 
-class Tariffs:
+def streamed_sheet(plain: Mapping[str, Any]) -> TariffSheet:
+    """A sheet that can be billed as readings come in; raises TariffSheetInvalid.
+
+    The stream counts usage by calendar month and rate period and nothing finer, so a version must
+    begin (and end) with a month, and prices of single hours are left to `kilowatch bill`.
+    """
+    sheet = sheet_from_dict(plain)
+    if sheet.valid_from.day != 1:
+        raise TariffSheetInvalid("validFrom", "the stream bills months: the first of one is wanted")
+    if sheet.valid_to is not None and (sheet.valid_to + timedelta(days=1)).day != 1:
+        raise TariffSheetInvalid("validTo", "the stream bills months: the last of one is wanted")
+    if sheet.dynamic:
+        raise TariffSheetInvalid("dynamic", "the stream has no market prices; `kilowatch bill` has")
+    return sheet
+
+
+class Tariffs(PriceColumns):
     """All tariffs and their dated versions; immutable, `with_sheet` gives a new registry.
 
-    What `bill` needs of each version, and of version -1 in the last column, where nothing costs
-    anything: `price_micros` (R, V+1) by rate period; `tier_from_wh`, `tier_width_wh`,
-    `tier_add_micros` and `tier_step_micros` (what a tier adds to the one below it), (K, V+1);
-    `standing_nanos`, `rounding_nanos`, `resets_yearly`, `max_used_wh`, `tariff_of_version`,
-    `next_version_month` (V+1,).
+    What bills and forecasts need of each version stands in the columns of `PriceColumns`; besides
+    them `tariff_of_version`, `next_version_month` (V+1,), the last of version -1.
     """
 
     def __init__(self, sheets: Iterable[TariffSheet] = ()) -> None:
@@ -78,11 +96,12 @@ class Tariffs:
         self._version: dict[tuple[str, int], int] = {}
         for sheet in sheets:
             self._add(sheet)
-        self._stack_versions()
+        super().__init__(self._sheets)
+        self._sum_up_versions()
         self._stack_tariffs()
 
     def with_sheet(self, sheet: TariffSheet) -> Tariffs:
-        """The registry with this version added, or replaced if it has one of the same month.
+        """The registry with this version added, or replaced if it has one of the same day.
 
         Raises TariffSheetInvalid if the tariff's zone or currency would change: they are the
         account's, and a billing month has one.
@@ -104,57 +123,22 @@ class Tariffs:
                         why = f"other versions of {sheet.tariff_id} have {getattr(other, field)}"
                         raise TariffSheetInvalid(field, why)
                 break
-        key = (sheet.tariff_id, sheet.valid_from_month)
+        key = (sheet.tariff_id, sheet.valid_from.toordinal())
         version = self._version.setdefault(key, len(self._sheets))
         self._sheets[version : version + 1] = [sheet]
 
-    def _stack_versions(self) -> None:
-        columns = len(self._sheets) + 1
-        self.rate_periods_at_most = max((len(s.rate_periods) for s in self._sheets), default=1)
-        self.price_micros = np.zeros((self.rate_periods_at_most, columns), np.int64)
-        self.tier_from_wh = np.full((MAX_TIERS, columns), NO_EDGE_WH, np.int64)
-        self.tier_width_wh = np.zeros((MAX_TIERS, columns), np.int64)
-        self.tier_add_micros = np.zeros((MAX_TIERS, columns), np.int64)
-        self.standing_nanos = np.zeros(columns, np.int64)
-        self.rounding_nanos = np.ones(columns, np.int64)
-        self.resets_yearly = np.zeros(columns, np.bool_)
-        self.max_used_wh = np.full(columns, NO_EDGE_WH, np.int64)
-        self.tariff_of_version = np.full(columns, -1, np.int64)
-        for v, sheet in enumerate(self._sheets):
-            edges = [0, *(NO_EDGE_WH if e is None else e for e in sheet.tier_upto_wh)]
-            tiers, periods = len(sheet.tier_upto_wh), len(sheet.rate_periods)
-            self.price_micros[:periods, v] = sheet.price_micros_per_kwh
-            # What was counted in a rate period this sheet does not have (the account had another
-            # tariff before) is not free.
-            self.price_micros[periods:, v] = sheet.price_micros_per_kwh[0]
-            self.tier_from_wh[:tiers, v] = edges[:-1]
-            self.tier_width_wh[:tiers, v] = np.diff(edges)
-            self.tier_add_micros[:tiers, v] = sheet.tier_add_micros
-            self.standing_nanos[v] = sheet.standing_nanos_per_day
-            self.rounding_nanos[v] = sheet.rounding_nanos
-            self.resets_yearly[v] = sheet.tier_reset == "year"
-            self.max_used_wh[v] = _max_used_wh(sheet)
-            self.tariff_of_version[v] = self._number[sheet.tariff_id]
-        self._sum_up_versions()
-
     def _sum_up_versions(self) -> None:
-        """What is true of all versions at once, so that `bill` can leave out idle work."""
-        known = slice(0, len(self._sheets))
-        self.tier_step_micros = np.diff(self.tier_add_micros, axis=0, prepend=0)
-        self.tier_step_micros[self.tier_width_wh == 0] = 0
-        self.tiers_that_charge = tuple(np.flatnonzero(self.tier_add_micros.any(axis=1)).tolist())
-        self.steps_that_charge = tuple(np.flatnonzero(self.tier_step_micros.any(axis=1)).tolist())
-        self.next_version_month = np.full(known.stop + 1, calendar.END_YEAR * 12, np.int64)
+        """Which tariff each version is of, and the month in which its successor begins."""
+        count = len(self._sheets)
+        self.tariff_of_version = np.full(count + 1, -1, np.int64)
+        self.next_version_month = np.full(count + 1, calendar.END_YEAR * 12, np.int64)
         later: dict[str, int] = {}
-        for tariff_id, month in sorted(self._version, key=lambda key: -key[1]):
-            version = self._version[tariff_id, month]
+        for tariff_id, day in sorted(self._version, key=lambda key: -key[1]):
+            version = self._version[tariff_id, day]
+            sheet = self._sheets[version]
+            self.tariff_of_version[version] = self._number[tariff_id]
             self.next_version_month[version] = later.get(tariff_id, calendar.END_YEAR * 12)
-            later[tariff_id] = month
-        self.has_tiers = self.tier_step_micros.any(axis=0)
-        self.any_standing = bool(self.standing_nanos.any())
-        self.least_max_used_wh = int(self.max_used_wh.min())
-        roundings = set(self.rounding_nanos[known].tolist())
-        self.one_rounding_nanos = roundings.pop() if len(roundings) == 1 else None
+            later[tariff_id] = sheet.first_whole_month
 
     def _stack_tariffs(self) -> None:
         rows = len(self._number) + 1
@@ -165,16 +149,23 @@ class Tariffs:
         self._version_of_month = np.full((rows, MONTHS), -1, np.int32)
         self._kind_row = np.zeros(rows, np.int64)
 
-        versions: list[list[tuple[int, int]]] = [[] for _ in range(rows)]
-        for (tariff_id, month), version in sorted(self._version.items(), key=lambda i: i[0][1]):
-            number = self._number[tariff_id]
-            versions[number].append((month, version))
-            self._version_of_month[number, month - FIRST_MONTH :] = version
-            self._zone[number] = zones.index(self._sheets[version].zone)
+        dated: list[list[tuple[int, TariffSheet]]] = [[] for _ in range(rows)]
+        for (tariff_id, day), version in sorted(self._version.items(), key=lambda i: i[0][1]):
+            number, sheet = self._number[tariff_id], self._sheets[version]
+            dated[number].append((day, sheet))
+            self._zone[number] = zones.index(sheet.zone)
+            # the version in force on the first day of a month
+            self._version_of_month[number, sheet.first_whole_month - FIRST_MONTH :] = version
+            if sheet.valid_to is not None:
+                ended = sheet.valid_to.year * 12 + sheet.valid_to.month - FIRST_MONTH
+                self._version_of_month[number, ended:] = -1
         kinds = DayKinds()
-        for number, dated in enumerate(versions):
+        for number, versions in enumerate(dated):
             self._kind_row[number] = kinds.row(
-                tuple((month, self._sheets[version].time_of_use) for month, version in dated)
+                tuple(
+                    (day, sheet.time_of_use, tuple(off.toordinal() for off in sheet.holidays))
+                    for day, sheet in versions
+                )
             )
         self._kind_of_day, self._period_of_kind, self._until_of_kind = kinds.tables()
 
@@ -343,16 +334,6 @@ def _stacked_zones(names: tuple[str, ...]) -> tuple[NDArray[np.int8], NDArray[np
     tables = [zone_table(name) for name in names]
     offsets = np.concatenate([table.offset_slots for table in tables])
     return offsets, np.stack([table.day_start_slot for table in tables])
-
-
-def _max_used_wh(sheet: TariffSheet) -> int:
-    """The usage of a month up to which its bill is at most a quarter of MAX_NANOS.
-
-    All lines together are at most used x (dearest price + dearest tier) and a month's standing
-    charge, so that a ledger less the bills of two open months still fits in 64 bits.
-    """
-    dearest = max(map(abs, sheet.price_micros_per_kwh)) + max(map(abs, sheet.tier_add_micros))
-    return min(MAX_NANOS // 4 // max(dearest, 1), NO_EDGE_WH // 4)
 
 
 def _place(

@@ -10,16 +10,21 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from scoring import balance, usage
+from scoring import balance, large, postings, usage
+from scoring.balance import BillsClosed
+from scoring.book import GROUP_BYTES
 from scoring.days import DaysClosed
 from scoring.decide import SET_BY_OPERATOR
 from scoring.effects import Reason
 from scoring.events import PaymentReceived, SettingsChanged
+from scoring.ids import text_hash
+from scoring.plans import enter_plan
 from scoring.situation import CUSTOMER_CLASSES, PAYMENT_MODES
 
 if TYPE_CHECKING:
     from scoring.book import Accounts
     from scoring.events import AccountEvent, AccountSettings
+    from scoring.late_charge import LateChargeRules
     from scoring.tariff import Tariffs
 
 CALM_A_WARNING = ("credit_limit_nanos", "warning_amount_nanos", "warning_hours", "tariff_id")
@@ -30,31 +35,39 @@ CALM_A_WARNING = ("credit_limit_nanos", "warning_amount_nanos", "warning_hours",
 class Entered:
     """What became of an event: `refused` whole, or entered.
 
-    An exchange of meters may close local days (`days`), and its final register may be refused
-    on its own (`final_refused`) while the terms are entered all the same.
+    `is_repeat` is a payment that was counted before.  An exchange of meters may close local days
+    (`days`), and its final register may be refused on its own (`final_refused`) while the terms are
+    entered all the same.
     """
 
     refused: Reason | None = None
     final_refused: Reason | None = None
+    is_repeat: bool = False
     days: DaysClosed = field(default_factory=DaysClosed.none)
 
 
-def enter(accounts: Accounts, event: AccountEvent, tariffs: Tariffs) -> Entered:
+def enter(
+    accounts: Accounts, event: AccountEvent, tariffs: Tariffs, rules: LateChargeRules
+) -> Entered:
     """Enter an event's facts in the row of its one account.
 
     Events that carry no terms and no money change nothing here.
     """
     if isinstance(event, SettingsChanged):
-        return _enter_settings(accounts, event.settings, tariffs)
+        closed = BillsClosed()
+        done = _enter_settings(accounts, event.settings, event.received_at, tariffs, closed)
+        if closed.entries:
+            postings.post_bills(accounts, closed, accounts.ledger["read_at"], tariffs, rules)
+        return done
     if isinstance(event, PaymentReceived):
-        try:
-            balance.post_payment(accounts.ledger, event.payment_id, event.amount_nanos)
-        except balance.LedgerOutOfRange:
-            return Entered(Reason.AMOUNT_OUT_OF_RANGE)
+        posted = postings.post_payment(accounts, event, tariffs, rules)
+        return Entered(posted.refused, is_repeat=posted.is_repeat)
     return Entered()
 
 
-def _enter_settings(accounts: Accounts, settings: AccountSettings, tariffs: Tariffs) -> Entered:
+def _enter_settings(
+    accounts: Accounts, settings: AccountSettings, at: int, tariffs: Tariffs, closed: BillsClosed
+) -> Entered:
     """The newest terms replace all older ones, but never what a person has set."""
     ledger = accounts.ledger
     if settings.version < ledger["settings_version"][0]:
@@ -62,7 +75,7 @@ def _enter_settings(accounts: Accounts, settings: AccountSettings, tariffs: Tari
     before = ledger[list(CALM_A_WARNING)].copy()
     is_open = bool(ledger["previous_month_open"][0])
     if is_open and settings.tariff_id.encode() != ledger["tariff_id"][0]:
-        balance.close_previous(ledger, tariffs, accounts.tariff_index)
+        balance.close_previous(ledger, tariffs, accounts.tariff_index, closed, accounts.annexes)
     ledger["settings_version"] = settings.version
     ledger["customer_class"] = CUSTOMER_CLASSES.index(settings.customer_class)
     ledger["payment_mode"] = PAYMENT_MODES.index(settings.payment_mode)
@@ -75,8 +88,19 @@ def _enter_settings(accounts: Accounts, settings: AccountSettings, tariffs: Tari
     held = int(ledger["protections"][0]) & SET_BY_OPERATOR
     ledger["protections"] = held | sum(settings.protections)
     ledger["direct_close_agreed"] = settings.direct_close_agreed
+    if settings.plan is not None:
+        enter_plan(accounts.annexes.make(0), settings.plan)
+    elif len(accounts.annexes):
+        accounts.annexes.make(0)["plan_days"] = 0
+    for name in GROUP_BYTES:
+        ledger[name] = getattr(settings.groups, name).encode()
     if (ledger[list(CALM_A_WARNING)] != before).any():
         ledger["ledger_changed"] = 1
     accounts.tariff_index[:] = tariffs.index_of(ledger["tariff_id"])
-    changed = usage.change_meter(ledger, settings.meter, tariffs, accounts.tariff_index)
+    large.enter_terms(accounts, settings.basic, at, tariffs)
+    if len(accounts.annexes) and int(ledger["meter_hash"][0]) != text_hash(settings.meter.meter_id):
+        large.new_meter(accounts.annexes)
+    changed = usage.change_meter(
+        ledger, settings.meter, tariffs, accounts.tariff_index, closed, accounts.annexes
+    )
     return Entered(final_refused=changed.final_reason, days=changed.days)

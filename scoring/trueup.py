@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scoring import slots, validation
+from scoring.book import copied, put_back
 from scoring.events import MAX_RATE_PERIODS
 from scoring.units import SLOT_SECONDS
 
@@ -180,13 +181,13 @@ def true_up_late(
     index: NDArray[np.int64],
 ) -> None:
     """Let late intervals say when estimated energy was used."""
-    block, end = ledger[late], checked.readings.read_at[late]
+    block, end = copied(ledger, late), checked.readings.read_at[late]
     start = end - checked.readings.interval_seconds[late]
     month, period = tariffs.month_of(index[late], start), tariffs.period_of(index[late], start)
     bucket = (month < block["month"]) & (block["previous_month_open"] == 1)
     true_up(block, bucket.astype(np.int64), period, checked.energy_wh[late])
     slots.mark(block, start // SLOT_SECONDS, end // SLOT_SECONDS)
-    ledger[late] = block
+    put_back(ledger, late, block)
 
 
 def apply_rates(
@@ -198,7 +199,7 @@ def apply_rates(
 ) -> None:
     """Let the readings' per-rate registers say how the energy since their last values was used."""
     rows = np.flatnonzero(checked.has_rates)
-    block, readings, tariff = ledger[rows], checked.readings.take(rows), index[rows]
+    block, readings, tariff = copied(ledger, rows), checked.readings.take(rows), index[rows]
     based = validation.has_rate_base(block, readings)
     new, known = np.flatnonzero(~based), np.flatnonzero(based)
     if len(new):
@@ -218,4 +219,4 @@ def apply_rates(
         slots.mark(marked, start[whole] // SLOT_SECONDS, -(-end[whole] // SLOT_SECONDS))
         part[whole] = marked
         block[known] = part
-    ledger[rows] = block
+    put_back(ledger, rows, block)

@@ -8,11 +8,13 @@ in which records are taken, and their facts, are `scoring.scoring`'s.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scoring import decide
+from scoring import debts, decide
+from scoring.book import GROUP_BYTES
+from scoring.day_charges import charge_days
 from scoring.day_kinds import DayKinds, weekdays_only
 from scoring.effects import (
     AccountForecast,
@@ -21,12 +23,14 @@ from scoring.effects import (
     Decision,
     DecisionKind,
     Effect,
+    Evidence,
     Hold,
     RefusedReading,
     Tier,
 )
+from scoring.late_charge import LateChargeRules
 from scoring.outlook import outlook
-from scoring.situation import situation
+from scoring.situation import PAYMENT_MODES, evidence_of, finite_hours, situation
 from scoring.units import MAX_NANOS
 
 if TYPE_CHECKING:
@@ -75,6 +79,7 @@ class World:
     feed: Feed
     rules: SupplyRules
     partition: int
+    late_charges: LateChargeRules = field(default_factory=LateChargeRules)
     day_kinds: DayKinds = field(default_factory=weekdays_only)
 
 
@@ -102,13 +107,14 @@ class Turn:
         self.look = outlook(accounts, world.tariffs)
         decide.note_deadlines(accounts.ledger, self.look)
         self._seen: dict[int, Situation] = {}
+        self._evidence: dict[int, Evidence] = {}
 
     def here(self, position: int) -> Situation:
         """The situation of the account at this position, as it stands in the block now."""
         seen = self._seen.get(position)
         if seen is None:
             cause = Cause(self.source, self.world.partition, int(self.offsets[position]))
-            now, account_id = int(self.now[position]), self.book.account_ids[self.rows[position]]
+            now, account_id = int(self.now[position]), self._account_id(position)
             seen = situation(self.accounts, self.look, position, account_id, now, cause, self.world)
             self._seen[position] = seen
         return seen
@@ -137,8 +143,7 @@ class Turn:
         for position in np.flatnonzero(doubtful).tolist():
             self.take(position, decide.judge(self.here(position)))
         moved = tiers != self.accounts.ledger["tier"]
-        for position in np.flatnonzero(moved if told is None else moved | told).tolist():
-            self.tell(position, _forecast_told(self.here(position)))
+        self._tell_forecasts(np.flatnonzero(moved if told is None else moved | told))
 
     def put(self, broken: NDArray[np.bool_], learned: NDArray[np.bool_] | None = None) -> None:
         """Write the block back; broken accounts stay as they were and are quarantined.
@@ -176,52 +181,96 @@ class Turn:
         self.tell(position, decision)
 
     def tell_days(self, days: DaysClosed, broken: NDArray[np.bool_]) -> None:
-        """Tell the local days that are finished."""
-        for position, day, used_wh, estimated_wh in zip(
-            days.position.tolist(),
+        """Tell the local days that are finished, and what each has cost."""
+        told = np.flatnonzero(~broken[days.position])
+        if not len(told):
+            return
+        days = days.chosen(told)
+        tariffs = self.world.tariffs
+        charges = charge_days(self.book, self.rows, self.accounts, self.look, days, tariffs)
+        positions, ledger = days.position, self.accounts.ledger
+        for (
+            position, offset, now, evidence, day, used_wh, estimated_wh, charge, in_ledger, mode,
+            *groups,
+        ) in zip(
+            positions.tolist(),
+            self.offsets[positions].tolist(),
+            self.now[positions].tolist(),
+            self._evidence_of(positions),
             days.day.tolist(),
             days.used_wh.tolist(),
             days.estimated_wh.tolist(),
+            charges.tolist(),
+            ledger["ledger_nanos"][positions].tolist(),
+            ledger["payment_mode"][positions].tolist(),
+            *(ledger[name][positions].tolist() for name in GROUP_BYTES),
             strict=True,
-        ):
-            if broken[position]:
-                continue
-            here, date = self.here(position), decide.date_text(day)
-            effect_id = f"{here.account_id}:day:{date}"
+        ):  # fmt: skip
+            account_id, date = self._account_id(position), decide.date_text(day)
+            cause = Cause(self.source, self.world.partition, offset)
             effect = DailyUsage(
-                effect_id,
-                here.account_id,
-                here.now,
-                here.cause,
-                here.evidence(),
-                date,
-                used_wh,
-                estimated_wh,
-            )
+                f"{account_id}:day:{date}", account_id, now, cause, evidence, date, used_wh,
+                estimated_wh, charge, max(0, -in_ledger), PAYMENT_MODES[mode].value,
+                *(group.decode() for group in groups),
+            )  # fmt: skip
             self.tell(position, effect)
 
+    def _tell_forecasts(self, positions: NDArray[np.int64]) -> None:
+        """Tell the forecasts of the accounts at these positions (n,)."""
+        look = self.look[positions]
+        for position, offset, now, evidence, today_wh, today_nanos, month_nanos, p90, tier in zip(
+            positions.tolist(),
+            self.offsets[positions].tolist(),
+            self.now[positions].tolist(),
+            self._evidence_of(positions),
+            look["forecast_today_wh"].tolist(),
+            look["forecast_today_nanos"].tolist(),
+            look["forecast_month_nanos"].tolist(),
+            look["runway_hours_p90"].tolist(),
+            self.accounts.ledger["tier"][positions].tolist(),
+            strict=True,
+        ):
+            account_id = self._account_id(position)
+            # One record may hold several readings of an account: read_at tells them apart, and if a
+            # late one moves the tier without moving read_at, the number of the warning does.
+            place = f"{int(self.source)}-{offset}-{evidence.read_at}"
+            episode, number = self._warning(position)
+            effect_id = f"{account_id}:forecast:{place}-{episode}-{number}"
+            cause = Cause(self.source, self.world.partition, offset)
+            effect = AccountForecast(
+                effect_id, account_id, now, cause, evidence,
+                round(today_wh), today_nanos, month_nanos, finite_hours(p90), Tier(tier),
+            )  # fmt: skip
+            self.tell(position, effect)
 
-def broken_beliefs(ledger: NDArray[Any]) -> NDArray[np.bool_]:
+    def _warning(self, position: int) -> tuple[int, int]:
+        """Episode and number of the account's newest warning."""
+        ledger = self.accounts.ledger
+        return int(ledger["episode"][position]), int(ledger["warning_number"][position])
+
+    def _evidence_of(self, positions: NDArray[np.int64]) -> list[Evidence]:
+        """The evidence (n,) on which days and forecasts are told: one object for an account."""
+        seen = self._evidence
+        new = np.array([each for each in positions.tolist() if each not in seen], np.int64)
+        if len(new):
+            found = evidence_of(self.accounts, self.look, new)
+            seen.update(zip(new.tolist(), found, strict=True))
+        return [seen[each] for each in positions.tolist()]
+
+    def _account_id(self, position: int) -> str:
+        return self.book.account_ids[int(self.rows[position])]
+
+
+def broken_beliefs(accounts: Accounts) -> NDArray[np.bool_]:
     """Accounts of which something is true that cannot be: a belief of this code is wrong."""
+    ledger, annexes = accounts.ledger, accounts.annexes
     used, estimated = ledger["used_wh"], ledger["estimated_wh"]
-    return np.asarray(
+    broken = np.asarray(
         ((used < 0) | (estimated < 0) | (estimated > used)).any(axis=(1, 2))
         | (ledger["day_wh"] < 0)
         | (np.abs(ledger["ledger_nanos"]) > MAX_NANOS)
     )
-
-
-def _forecast_told(here: Situation) -> AccountForecast:
-    return AccountForecast(
-        # one record may hold several readings of an account: read_at tells them apart
-        f"{here.account_id}:forecast:{int(here.cause.source)}-{here.cause.offset}-{here.read_at}",
-        here.account_id,
-        here.now,
-        here.cause,
-        here.evidence(),
-        here.forecast_today_wh,
-        here.forecast_today_nanos,
-        here.forecast_month_nanos,
-        here.runway_hours_p90,
-        Tier(here.tier),
-    )
+    if len(annexes):
+        lack = np.maximum(0, -ledger["ledger_nanos"][annexes.position])
+        broken[annexes.position] |= debts.owed_nanos(annexes.rows) != lack
+    return broken

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scoring import balance, slots, spread, trueup, validation
-from scoring.book import LEDGER
+from scoring.book import LEDGER, copied, put_back
 from scoring.days import DaysClosed, settle_days
 from scoring.effects import Reason
 from scoring.events import MAX_RATE_PERIODS, Quality, Readings
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from scoring.annex import Annexes
     from scoring.events import MeterSettings
     from scoring.tariff import Tariffs
 
@@ -242,9 +243,10 @@ def _count_other(
     lead_wh = np.maximum(-residual, 0)
     corrects = np.flatnonzero((kind == Kind.CORRECTION) & (lead_wh > 0))
     if len(corrects):
-        block = ledger[corrects]
+        block = copied(ledger, corrects)
+        block["ledger_changed"] = 1  # money comes back: a warning that rested on it may end
         lead_wh[corrects] -= trueup.take_back(block, lead_wh[corrects])
-        ledger[corrects] = block
+        put_back(ledger, corrects, block)
     pieces = spread.pieces_of(ledger, checked, np.maximum(residual, 0))
     parts = spread.split(ledger, pieces, tariffs, index)
     ledger["used_wh"] += parts.used_wh
@@ -276,18 +278,18 @@ def _mark_counted(
     for of_register in (True, False):
         which = np.flatnonzero(known & (pieces.is_residual == of_register))
         if len(which):
-            block = ledger[pieces.row[which]]
+            block = copied(ledger, pieces.row[which])
             first, end = pieces.start[which], pieces.end[which]
             slots.mark(block, first // SLOT_SECONDS, -(-end // SLOT_SECONDS))
-            ledger[pieces.row[which]] = block
+            put_back(ledger, pieces.row[which], block)
     moves = (kind == Kind.REGISTER) | (kind == Kind.CORRECTION) | (kind == Kind.BASELINE)
     rows = np.flatnonzero(moves)
     if len(rows):
-        block, at = ledger[rows], read_at[rows]
+        block, at = copied(ledger, rows), read_at[rows]
         slots.advance(block, -(-at // SLOT_SECONDS))
         cut = np.where(at % SLOT_SECONDS > 0, 1, 0)
         slots.mark(block, at // SLOT_SECONDS, at // SLOT_SECONDS + cut)
-        ledger[rows] = block
+        put_back(ledger, rows, block)
 
 
 def _remember(ledger: NDArray[Any], checked: Checked, lead_wh: NDArray[np.int64]) -> None:
@@ -323,22 +325,26 @@ class MeterChanged:
 
 
 def change_meter(
-    ledger: NDArray[Any], meter: MeterSettings, tariffs: Tariffs, index: NDArray[np.int64]
+    ledger: NDArray[Any],
+    meter: MeterSettings,
+    tariffs: Tariffs,
+    index: NDArray[np.int64],
+    closed: balance.BillsClosed | None = None,
+    annexes: Annexes | None = None,
 ) -> MeterChanged:
     """Put the stated meter in force for the one account in `ledger`.
 
     Another `meter_id` is an exchange (domain.md 4.4): the old meter's final register, if stated and
     plausible, closes its energy like a reading at `installed_at`; the new one's start register, if
     stated, opens the new count, else its first reading does.  What the old meter counted after its
-    last accepted reading is not known without a final register, and is not guessed.  The same
-    meter again only renews its multiplier and modulus.
+    last accepted reading is not guessed.  The same meter only renews its multiplier and modulus.
     """
     new_hash = text_hash(meter.meter_id)
     changed = MeterChanged(None, None, DaysClosed.none())
     if int(ledger["meter_hash"][0]) != new_hash:
         if meter.previous_final_register_wh is not None and ledger["register_wh"][0] >= 0:
             final = _final_reading(ledger, meter)
-            changed = _count_final(ledger, final, tariffs, index)
+            changed = _count_final(ledger, final, tariffs, index, closed, annexes)
         _open_meter(ledger, meter)
     ledger["meter_hash"] = new_hash
     ledger["multiplier"] = meter.multiplier
@@ -365,12 +371,17 @@ def _final_reading(ledger: NDArray[Any], meter: MeterSettings) -> Readings:
 
 
 def _count_final(
-    ledger: NDArray[Any], final: Readings, tariffs: Tariffs, index: NDArray[np.int64]
+    ledger: NDArray[Any],
+    final: Readings,
+    tariffs: Tariffs,
+    index: NDArray[np.int64],
+    closed: balance.BillsClosed | None,
+    annexes: Annexes | None,
 ) -> MeterChanged:
     checked = check(ledger, final, tariffs, index)
     outcome = Outcome(int(checked.outcome[0]))
     if outcome is Outcome.ACCEPTED:
-        if not balance.close_months(ledger, tariffs, index, final.read_at)[0]:
+        if not balance.close_months(ledger, tariffs, index, final.read_at, closed, annexes)[0]:
             return MeterChanged(Outcome.REFUSED, Reason.UNKNOWN_TARIFF, DaysClosed.none())
         return MeterChanged(outcome, None, count(ledger, checked, tariffs, index))
     reason = REASONS[int(checked.reason[0])] if outcome is Outcome.REFUSED else None
@@ -379,12 +390,10 @@ def _count_final(
 
 def _open_meter(ledger: NDArray[Any], meter: MeterSettings) -> None:
     start = -1 if meter.start_register_wh is None else meter.start_register_wh
-    ledger["register_wh"] = start
+    ledger["register_wh"], ledger["rate_register_wh"] = start, -1
     ledger["register_read_at"] = meter.installed_at
-    ledger["rate_register_wh"] = -1
     ledger["since_rate_wh"] = 0
-    ledger["interval_since_register_wh"] = 0
-    ledger["unproven_wh"] = 0
+    ledger["interval_since_register_wh"] = ledger["unproven_wh"] = 0
     if start >= 0 and meter.installed_at % SLOT_SECONDS:
         cut = np.array([meter.installed_at // SLOT_SECONDS])
         slots.mark(ledger, cut, cut + 1)

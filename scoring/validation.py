@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scoring import slots
-from scoring.book import COUNTED_SLOTS
+from scoring.book import COUNTED_SLOTS, copied
 from scoring.calendar import END_AT, FIRST_AT
 from scoring.effects import Reason
 from scoring.events import Quality
@@ -163,7 +163,7 @@ def _judge(
     interval adds detail: it tells how the end of a longer gap was used, and where the register is
     late and brings nothing new, the interval may still true up what was estimated.
     """
-    ledger, readings, index = ledger[odd], checked.readings.take(odd), index[odd]
+    ledger, readings, index = copied(ledger, odd), checked.readings.take(odd), index[odd]
     verdicts, interval = Verdicts(len(odd)), Verdicts(len(odd))
     _judge_sender(ledger, readings, index, verdicts)
     has_register, has_interval = readings.register_wh >= 0, readings.interval_seconds != 0

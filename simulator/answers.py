@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from scoring.balance import balance
 from scoring.book import Book
 from scoring.scoring import find_tariffs
@@ -25,9 +27,14 @@ class Answer(NamedTuple):
 
     balance_nanos: int
     ledger_nanos: int
+    bill_nanos: int
+    """Of the open months."""
+
     read_at: int
     used_wh: tuple[tuple[int, ...], tuple[int, ...]]
     is_quarantined: bool
+    charged_nanos: int
+    """Of the open months' bills: what has been told as days' charges."""
 
 
 def book_of(records: Sequence[Any]) -> Book:
@@ -52,14 +59,17 @@ def tariffs_of(sheets: Iterable[dict[str, Any]]) -> Tariffs:
 def answers(book: Book, tariffs: Tariffs) -> dict[str, Answer]:
     """Every account's balance as of its newest accepted reading."""
     find_tariffs(book, tariffs)
-    said = balance(book.ledger, tariffs, book.tariff_index)
+    ledger, annexes = book.take_ledger(np.arange(len(book)))
+    said = balance(ledger, tariffs, book.tariff_index, annexes)
     return {
         account_id: Answer(
             int(said.balance_nanos[row]),
             int(book.ledger["ledger_nanos"][row]),
+            int(said.bill_nanos[row] + said.previous_bill_nanos[row]),
             int(book.ledger["read_at"][row]),
             tuple(tuple(month.tolist()) for month in book.ledger["used_wh"][row]),  # type: ignore[arg-type]
             bool(book.ledger["quarantined"][row]),
+            int(book.ledger["charged_nanos"][row]),
         )
         for row, account_id in enumerate(book.account_ids)
     }

@@ -113,14 +113,21 @@ _SPARE_POWER = 4.0  # a connection is rated for so many times its busiest mean h
 _POWER_STEP_W = 1_000
 
 
-def draw_customers(count: int, dice: random.Random) -> list[Customer]:
-    """`count` customers; every kind appears in its share, the first ones of all kinds first.
+LARGE_SHARE = sum(kind.share for kind in KINDS if kind.customer_class == "large")
+
+
+def draw_customers(
+    count: int, dice: random.Random, large_share: float = LARGE_SHARE
+) -> list[Customer]:
+    """`count` customers; every kind appears in its share, large ones together in `large_share`.
 
     >>> import random
     >>> [c.account_id for c in draw_customers(3, random.Random(1))]
     ['home-00001', 'shop-00002', 'home-00003']
     """
-    kinds = dice.choices(KINDS, [kind.share for kind in KINDS], k=count)
+    more = large_share / LARGE_SHARE, (1 - large_share) / (1 - LARGE_SHARE)
+    shares = [kind.share * more[kind.customer_class != "large"] for kind in KINDS]
+    kinds = dice.choices(KINDS, shares, k=count)
     return [_customer(number, kind, dice) for number, kind in enumerate(kinds, 1)]
 
 

@@ -48,6 +48,7 @@ EFFECT_TOPICS = (
     topics.RESTORE_COMMANDS,
     topics.DECISIONS,
     topics.DAILY_USAGE,
+    topics.PLAN_NOTICES,
     topics.ACCOUNT_FORECASTS,
     topics.REFUSALS,
 )

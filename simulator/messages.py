@@ -86,6 +86,8 @@ def settings(
         "protections": [customer.protection] if customer.protection else [],
         "directCloseAgreed": terms.direct_close_agreed,
     }
+    if customer.payment_mode == "plan":
+        body["plan"] = {}  # the usual one
     return Input(topics.ACCOUNT_SETTINGS, partition, customer.account_id, compact(body), at)
 
 
@@ -99,6 +101,18 @@ def payment(account_id: str, partition: int, number: int, amount: int, at: int) 
         "paidAt": instant_text(at),
     }
     return Input(topics.PAYMENTS, partition, account_id, compact(body), at)
+
+
+def posting(account_id: str, partition: int, name: str, kind: str, at: int, **said: str) -> Input:
+    """A record of `payments` of another kind: its amount, what it pays or its day in `said`."""
+    body = {
+        "version": 1,
+        "accountId": account_id,
+        "paymentId": f"{name}-{account_id}",
+        "kind": kind,
+        "paidAt": instant_text(at),
+    }
+    return Input(topics.PAYMENTS, partition, account_id, compact(body | said), at)
 
 
 def heartbeat(partition: int, at: int) -> Input:
@@ -120,7 +134,7 @@ def tariff(plain: dict[str, Any], at: int) -> Input:
 
 
 def operator_action(account_id: str, partition: int, action: str, at: int) -> Input:
-    """A person in the control room holds or releases an account's supply."""
+    """A person in the control room holds or releases a supply, or approves a trip."""
     body = {
         "version": 1,
         "accountId": account_id,

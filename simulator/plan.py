@@ -57,7 +57,11 @@ class Plan:
     held_share: float = 0.01  # of accounts an operator holds for some days
     horizon_days: float = 30.0  # within which exchanges and holds fall
     direct_close_share: float = 0.3
+    large_share: float = 0.03  # of accounts that are large customers
+    large_credit_days: float = 3.0  # of their use, agreed in the contract
+    approved_share: float = 0.7  # of notices to large customers, after which a person approves
     forgetful_share: float = 0.15
+    bookkeeping_share: float = 0.0  # of accounts with old debts, corrections, failing payments
 
 
 @dataclass(slots=True)

@@ -58,7 +58,7 @@ def read_table(path: Path, zone: tzinfo | None, time_column: str | None = None) 
 
     Naive times are local to `zone`, but UTC in a column named ..._utc when no zone is given.
     """
-    table = _load(path)
+    table = load(path)
     name = time_column or _time_column(table)
     starts_at, kept = _instants(table.column(name), name, zone)
     customers = [column for column in table.column_names if column != name]
@@ -75,15 +75,31 @@ def read_table(path: Path, zone: tzinfo | None, time_column: str | None = None) 
     return Table(customers, starts_at, kwh, _interval(starts_at, path))
 
 
-def _load(path: Path) -> pa.Table:
+def load(path: Path, as_text: tuple[str, ...] = ()) -> pa.Table:
+    """The file's table; in a CSV file the columns `as_text` stay as they are written.
+
+    So do all columns of totals by month: a sum of money must not pass through a float.
+    Raises FileWrong.
+    """
     if not path.exists():
         raise FileWrong(f"there is no file {path}")
     try:
         if path.suffix.lower() == ".csv":
-            return pyarrow.csv.read_csv(path)
+            types = dict.fromkeys(as_text, pa.string())
+            return pyarrow.csv.read_csv(
+                path, convert_options=pyarrow.csv.ConvertOptions(column_types=types)
+            )
         return pyarrow.parquet.read_table(path)
     except pa.ArrowInvalid as error:
         raise FileWrong(f"{path} is neither Parquet nor CSV that can be read: {error}") from error
+
+
+def times(
+    table: pa.Table, zone: tzinfo, name: str | None = None
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """UTC seconds of each row, and the rows that have a time of their own."""
+    name = name or _time_column(table)
+    return _instants(table.column(name), name, zone)
 
 
 def _time_column(table: pa.Table) -> str:

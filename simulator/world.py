@@ -76,7 +76,7 @@ class World:
 
     def _draw(self) -> Iterator[tuple[int, Customer]]:
         dice = random.Random(f"{self.plan.seed}:customers")
-        yield from enumerate(draw_customers(self.plan.accounts, dice))
+        yield from enumerate(draw_customers(self.plan.accounts, dice, self.plan.large_share))
 
     def _account(self, number: int, customer: Customer) -> Account:
         dice = random.Random(f"{self.plan.seed}:account:{number}")
@@ -91,7 +91,7 @@ class World:
         daily, large = payer.daily_cost, customer.kind.customer_class == "large"
         terms = Terms(
             tariff_id,
-            credit_limit=round(daily * 3) if large else 0,
+            credit_limit=round(daily * self.plan.large_credit_days) if large else 0,
             warning_amount=max(1, round(daily * dice.uniform(0.5, 3))),
             reconnect_min=dice.choice((0, max(1, round(daily)))),
             direct_close_agreed=dice.random() < self.plan.direct_close_share,
@@ -143,6 +143,40 @@ class World:
         for account in self.accounts:
             amount = account.payer.opening_amount(dice.uniform(*self.plan.opening_days))
             sent.append(self._payment(account, at, amount))
+        return sent + self._bookkeeping(at)
+
+    def _bookkeeping(self, at: int) -> list[Input]:
+        """What an account brings from the books before, and what clerks and banks will add.
+
+        Those who settle by plan have books for certain, and more to owe: late charges are theirs.
+        """
+        dice, sent = random.Random(f"{self.plan.seed}:books"), []
+        span = int(self.plan.horizon_days * DAY_SECONDS)
+        for account in self.accounts:
+            share, most = self.plan.bookkeeping_share, 400
+            if share and account.customer.payment_mode == "plan":
+                share, most = 1.0, 90_000
+            if dice.random() >= share:
+                continue
+            account_id, partition = account.customer.account_id, account.partition
+            due = datetime.fromtimestamp(at - dice.randrange(1, 120) * DAY_SECONDS, UTC).date()
+            opening = messages.posting(
+                account_id, partition, "opening", "opening-balance", at,
+                amount=f"-{dice.randint(1, most)}.00", dueOn=due.isoformat(),
+            )  # fmt: skip
+            sent.append(opening)
+            for number in range(dice.randint(1, 4)):
+                then = at + dice.randrange(span)
+                lands = then + dice.randrange(HOUR_SECONDS, DAY_SECONDS)
+                amount, kind = f"{dice.randint(1, 300)}.00", dice.choice(("settled", "failed"))
+                name = f"transfer-{number}"
+                said = (account_id, partition, name)
+                self._queue(messages.posting(*said, "in-flight", then, amount=amount))
+                self._queue(messages.posting(*said, kind, lands))
+            for kind, least in (("adjustment", -90), ("collection-costs", 1)):
+                then, amount = at + dice.randrange(span), f"{dice.randint(least, 90)}.00"
+                said = (account_id, partition, kind)
+                self._queue(messages.posting(*said, kind, then, amount=amount))
         return sent
 
     def step(self, until: int) -> list[Input]:
@@ -249,6 +283,8 @@ class World:
             self._connected[account.number] = happening.switch == "connected"
             if happening.switch == "disconnected":
                 self.counts["trips executed"] += 1
+                if account.customer.kind.customer_class == "large":
+                    self.counts["large customers tripped"] += 1
                 wait = account.payer.after_trip(self._dice)
                 self._later(happening.at + wait, "pay", account)
                 self._later(happening.at + wait + DAY_SECONDS, "dark", account)
@@ -272,10 +308,23 @@ class World:
             if topic == topics.DISCONNECTION_NOTICES:
                 if self.field.take_notice(effect, self.now):
                     self._moved(account, account.payer.after_notice(dice), effect["amountDue"])
+                    self._approve(account, dice)
             elif tier := TIERS.index(effect["tier"]):
                 wait = account.payer.after_warning(tier, dice)
                 self._moved(account, wait, "0")
         self.counts[topic] += 1
+
+    def _approve(self, account: Account, dice: random.Random) -> None:
+        """Somebody may look into the notice of a large customer, in a day or less, and agree."""
+        if account.customer.kind.customer_class != "large":
+            return
+        if dice.random() < self.plan.approved_share:
+            self.counts["trips approved"] += 1
+            self._later(
+                self.now + dice.choice((1, 4, 30)) * dice.randrange(HOUR_SECONDS),
+                "approve-trip",
+                account,
+            )
 
     def _moved(self, account: Account, wait: int | None, due: str) -> None:
         """The customer decides to pay, unless a payment is on its way already."""

@@ -43,7 +43,7 @@ PINNED = {
         "faust: Consumer.verify_all_partitions_active, TableManager.on_start",
         "faust: AIOKafkaConsumerThread._create_worker_consumer, Consumer._thread",
         "aiokafka: AIOKafkaConsumer._coordinator, GroupCoordinator.generation, ._do_heartbeat",
-        "aiokafka: AIOKafkaConsumer._subscription (position of an assigned partition), ._fetcher",
+        "aiokafka: AIOKafkaConsumer._subscription (position and ends of a partition), ._fetcher",
     ),
 }
 
@@ -81,8 +81,11 @@ class Taker(Protocol):
 class Ends(Protocol):
     """Where the client stands in a topic's partition."""
 
-    def __call__(self, topic: str, partition: int) -> tuple[int, int] | None:
-        """(offset read next, offset after the newest the broker holds), None if not known yet."""
+    def __call__(self, topic: str, partition: int) -> tuple[int, int, int] | None:
+        """(offset read next, end of what may be read, end of what is there); None if not known.
+
+        The two ends differ while the transaction of a producer is open.
+        """
 
 
 class HotConsumerThread(driver.AIOKafkaConsumerThread):
@@ -158,8 +161,8 @@ class HotConsumerThread(driver.AIOKafkaConsumerThread):
 
     # --- for the tap -----------------------------------------------------------------------------
 
-    def ends(self, topic: str, partition: int) -> tuple[int, int] | None:
-        """(offset read next, offset after the newest the broker holds), None if not known yet."""
+    def ends(self, topic: str, partition: int) -> tuple[int, int, int] | None:
+        """What `Ends` says, as of the newest answer to a fetch."""
         subscription = self._ensure_consumer()._subscription.subscription
         assignment = None if subscription is None else subscription.assignment
         here = TopicPartition(topic, partition)
@@ -168,7 +171,9 @@ class HotConsumerThread(driver.AIOKafkaConsumerThread):
         state = assignment.state_value(here)
         if state.highwater is None or not state.has_valid_position:
             return None
-        return int(state.position), int(state.highwater)
+        end = int(state.highwater)
+        readable = end if state.lso is None or state.lso < 0 else int(state.lso)
+        return int(state.position), readable, end
 
     async def seek_back(self) -> None:
         """Every assigned partition to its committed offset, or to its beginning."""

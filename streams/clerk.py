@@ -9,6 +9,7 @@ durable (`streams.partition`).  What it does with an account that breaks the sco
 
 from __future__ import annotations
 
+import logging
 from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, field
@@ -21,15 +22,17 @@ from scoring.book import Book
 from scoring.day_kinds import weekdays_only
 from scoring.effects import AccountForecast, DailyUsage
 from scoring.events import Feed, Source
-from scoring.scoring import World, find_tariffs, score_tick
+from scoring.scoring import World, find_tariffs
 from scoring.units import NO_TIME
 from streams import quarantine, wire
 from streams.entry import Entry, Tally
+from streams.log import PartitionLost
 from streams.order import ORDER
 from streams.recall import Owed, Recall
 from streams.rows import (
     CLAIM_KEY,
     KeptEffect,
+    decode_ledger_rows,
     encode_claim,
     encode_learned_rows,
     encode_ledger_rows,
@@ -47,6 +50,8 @@ if TYPE_CHECKING:
     from scoring.tariff import Tariffs
     from streams.log import Fetched, Message, Record
 
+
+log = logging.getLogger(__name__)
 
 NOT_URGENT = (DailyUsage, AccountForecast)
 """Effects nobody waits for: they are left out of the latency that the meters show."""
@@ -92,6 +97,7 @@ class Clerk:
         self.book = Book()
         self.feed = Feed(heartbeat_at=NO_TIME, caught_up=False)
         self.epoch = -1
+        self._judged_offset = -1  # of the newest reading that has been judged
         self._owed = Owed()
         self._recall: Recall | None = None
 
@@ -119,7 +125,9 @@ class Clerk:
 
     def _world(self) -> World:
         terms = self.terms
-        return World(terms.tariffs, self.feed, terms.rules, self.partition, terms.day_kinds)
+        return World(
+            terms.tariffs, self.feed, terms.rules, self.partition, day_kinds=terms.day_kinds
+        )
 
     def _readings(self, records: Sequence[Record], draft: Draft) -> None:
         decoded = wire.decode_readings(records, self.book, self.terms.partitions)
@@ -131,6 +139,7 @@ class Clerk:
         refused += scored.refusals
         draft.refusals += wire.refused_readings(decoded, records, refused)
         draft.refused_rows += [(Source.READINGS, each) for each in scored.refusals]
+        self._judged_offset = records[-1].offset
 
     def _events(self, source: Source, records: Sequence[Record], draft: Draft) -> None:
         refused = self._owed.due(source, records)
@@ -138,6 +147,7 @@ class Clerk:
         for each in refused:
             owed.setdefault(each.source_offset, []).append(each.reason)
         events: list[AccountEvent] = []
+        ticks: list[wire.Tick] = []
         of_offset: dict[int, Record] = {}
         for record in records:
             for reason in owed.get(record.offset, ()):
@@ -146,19 +156,46 @@ class Clerk:
             if isinstance(event, wire.Refusal):
                 draft.refusals.append(event)
             elif isinstance(event, wire.Heartbeat):
-                heartbeat_at = max(self.feed.heartbeat_at, event.heartbeat_at)
+                # a clock that runs ahead proves nothing about payments still to come
+                beat_at = min(event.heartbeat_at, event.received_at)
+                heartbeat_at = max(self.feed.heartbeat_at, beat_at)
                 self.feed = Feed(heartbeat_at, self.feed.caught_up)
             elif isinstance(event, wire.Tick):
-                draft.take(score_tick(self.book, event.at, event.source_offset, self._world()))
+                ticks.append(event)
             else:
                 events.append(event)
                 of_offset[record.offset] = record
         if events:
             scored = quarantine.score_events(self.book, events, self._world())
+            self._close_judged(scored)
             draft.take(scored)
             for each in scored.refusals:
                 draft.refusals.append(wire.refusal_of(of_offset[each.source_offset], each.reason))
                 draft.refused_rows.append((source, each))
+        if ticks:
+            scored = self._score_newest(ticks)
+            self._close_judged(scored)
+            draft.take(scored)
+
+    def _score_newest(self, ticks: Sequence[wire.Tick]) -> Scored:
+        """Time is what the newest of these ticks says: it speaks for all before it.
+
+        After a standstill hundreds lie there, and one by one they would send commands that have
+        expired, and use up the tries.
+        """
+        tick = max(ticks, key=attrgetter("received_at", "source_offset"))
+        return quarantine.score_tick(self.book, tick.received_at, tick.source_offset, self._world())
+
+    def _close_judged(self, scored: Scored) -> None:
+        """No reading judged so far is judged again under what these rows say now.
+
+        A repeated or refused reading leaves no trace in its account's row.  After a crash it comes
+        again, and by newer terms it might be refused by another name, or even count.
+        """
+        if scored.rows:
+            judged, rows = self.book.ledger["source_offset"], list(scored.rows)
+            before = judged[rows, Source.READINGS]
+            judged[rows, Source.READINGS] = np.maximum(before, self._judged_offset)
 
     def _write(self, draft: Draft, entry: Entry, fetched: Fetched) -> None:
         """Rows with what they owe inside; effects and refusals for their topics."""
@@ -186,11 +223,10 @@ class Clerk:
         """These rows as records, with what they owe inside."""
         if not rows:
             return []
-        effects = (
-            {place: kept[row] for place, row in enumerate(rows) if row in kept} if kept else {}
-        )
-        taken = self.book.take(np.array(rows))  # eight times faster than indexing records
-        values = encode_ledger_rows(taken.ledger, self.epoch, effects, taken.annexes)
+        ledger, annexes = self.book.take_ledger(np.array(rows))
+        effects = {bisect_left(rows, row): some for row, some in kept.items()}
+        assert all(rows[place] == row for place, row in zip(effects, kept, strict=True))
+        values = encode_ledger_rows(ledger, self.epoch, effects, annexes)
         return list(zip(self._keys(rows), values, strict=True))
 
     def _learned_rows(self, rows: list[int]) -> list[Message]:
@@ -208,6 +244,22 @@ class Clerk:
     def claim(self) -> Message:
         """The record that says in the partition's own log: from here on I write."""
         return CLAIM_KEY, encode_claim(self.epoch)
+
+    def overtaken(self, records: Sequence[Record]) -> Entry:
+        """Our rows again, of accounts of which somebody else's row is the newest of these records.
+
+        Raises PartitionLost if one of them is another worker's claim: then the somebody else is us.
+        """
+        decoded = decode_ledger_rows(records)
+        if any(epoch != self.epoch for _offset, epoch in decoded.claims):
+            raise PartitionLost(f"partition {self.partition} was claimed by another worker")
+        newest = dict(zip(decoded.account_ids, decoded.epoch.tolist(), strict=True))
+        theirs = [account_id for account_id, epoch in newest.items() if epoch != self.epoch]
+        rows = self.book.rows_of(theirs)
+        if theirs:
+            log.warning("partition %d: rows of a former owner, ours come again", self.partition)
+        known = sorted(rows[rows >= 0].tolist())
+        return Entry(rows=self._ledger_rows(known, self._owed.of(known)))
 
     def claimed(self, epoch: int) -> None:
         """The claim is durable at offset `epoch`; later rows carry it."""
@@ -229,9 +281,11 @@ class Clerk:
         assert self._recall is not None, "recalled twice"
         recall, self._recall = self._recall, None
         find_tariffs(self.book, self.terms.tariffs)
+        self._judged_offset = committed.get(Source.READINGS, 0) - 1
         entry = Entry()
         self._owed = recall.owed(committed, entry.told)
-        entry.rows = self._ledger_rows(recall.rows_to_heal(), self._owed.by_row)
+        heal = recall.rows_to_heal()
+        entry.rows = self._ledger_rows(heal, self._owed.of(heal))
         return entry
 
 

@@ -61,12 +61,14 @@ class Fetched:
     `records` per source are in offset order; `highwater` is, where the client knows it, the offset
     after the newest record the broker holds, and `position` the offset the client reads next:
     their being equal proves that nothing more was there (gaps of compaction and markers of
-    transactions make "last offset + 1" prove less).
+    transactions make "last offset + 1" prove less).  `readable`, where it is known and differs, is
+    the offset up to which records are given out while a producer's transaction is open.
     """
 
     records: dict[Source, Sequence[Record]] = field(default_factory=dict)
     highwater: dict[Source, int] = field(default_factory=dict)
     position: dict[Source, int] = field(default_factory=dict)
+    readable: dict[Source, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return sum(map(len, self.records.values()))

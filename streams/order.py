@@ -17,7 +17,7 @@ from scoring.events import Source
 from streams.log import Fetched
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from streams.log import Record
 
@@ -37,6 +37,11 @@ reports and readings that may judge anew, and time last: a tick speaks about all
 LEAVE_ON = (Source.SETTINGS, Source.PAYMENTS, Source.OPERATOR_ACTIONS)
 """Topics that can say "leave the power on": until all that lies in them has been entered, the feed
 does not count as caught up, and nobody is tripped (domain.md 8.1)."""
+
+MAX_LAG_MS = 300_000
+"""What is so much older than a tick that lies at hand belongs to a standstill that is being made
+up for: it is entered on its own, and nobody is tripped by it, for the command would have lost part
+of its half hour, or all of it, before it was sent."""
 
 RANK = {source: rank for rank, source in enumerate(ORDER)}
 
@@ -67,14 +72,15 @@ class Part(NamedTuple):
 class Desk:
     """What has been fetched for one partition and may not be taken yet.
 
-    A record is due when every other topic is either read to its end or has shown a record stamped
-    later.  Live, everything is at its end and nothing ever waits.  After an outage, or when a year
-    is replayed, terms, payments and time keep step with the readings: no reading meets an account
+    A record is due when every other topic is either read up or has shown a record stamped later.
+    Live, everything is read up and nothing ever waits.  After an outage, or when a year is
+    replayed, terms, payments and time keep step with the readings: no reading meets an account
     before its terms, and nobody is judged late for what waits in the log.
     """
 
     position: dict[Source, int] = field(default_factory=dict)
     highwater: dict[Source, int] = field(default_factory=dict)
+    readable: dict[Source, int] = field(default_factory=dict)
     newest_ms: dict[Source, int] = field(default_factory=dict)
     held: dict[Source, list[Record]] = field(default_factory=dict)
     _next_offset: dict[Source, int] = field(default_factory=dict)
@@ -83,6 +89,7 @@ class Desk:
         """Lay down what a fetch brought, and where it says the topics end."""
         self.position.update(fetched.position)
         self.highwater.update(fetched.highwater)
+        self.readable.update(fetched.highwater | fetched.readable)
         for source, fetched_records in fetched.records.items():
             # what is read twice after a seek back is taken once
             least = self._next_offset.get(source, 0)
@@ -100,17 +107,36 @@ class Desk:
         """Whether the topic has been fetched to the end that the broker last told."""
         return source in self.highwater and self.position.get(source, -1) >= self.highwater[source]
 
+    def is_read_up(self, source: Source) -> bool:
+        """Whether all that may be read of the topic has been fetched.
+
+        What a producer has not committed yet is not said yet: nothing waits for it, or a producer
+        that dies in a transaction would bring the partition to a standstill.  It is no ground for a
+        trip either: `is_at_end` is false until then.
+        """
+        return source in self.readable and self.position.get(source, -1) >= self.readable[source]
+
+    @property
+    def it_is_ms(self) -> int:
+        """What time it is by the ticks on the desk, in milliseconds; -1 if there are none."""
+        return max(map(_timestamp, self.held.get(Source.TICKS, ())), default=-1)
+
     def take_due(self) -> Iterator[dict[Source, list[Record]]]:
         """The records that are due, in offset order per topic, taken off the desk.
 
         One slab after the other, cut where terms change after readings that are due as well: the
-        last readings of an exchanged meter belong before its exchange.
+        last readings of an exchanged meter belong before its exchange.  What is made up for after a
+        standstill is cut off from what is of now.
         """
-        behind = [source for source in ORDER if not self.is_at_end(source)]
+        of_now_ms = self.it_is_ms - MAX_LAG_MS
+        behind = [source for source in ORDER if not self.is_read_up(source)]
         bound = min(((self.newest_ms.get(s, -1), RANK[s]) for s in behind), default=None)
         due, self.held = _cut(self.held, *bound) if bound else (self.held, {})
-        for changed_ms in _changes_after_readings(due):
-            slab, due = _cut(due, changed_ms, -1)
+        cuts = _changes_after_readings(due)
+        if any(records[0].timestamp < of_now_ms for records in due.values()):
+            cuts = sorted({*cuts, of_now_ms})
+        for cut_ms in cuts:
+            slab, due = _cut(due, cut_ms, -1)
             yield slab
         yield due
 
@@ -141,34 +167,37 @@ def _changes_after_readings(due: Records) -> list[int]:
 def parts(desk: Desk) -> Iterator[Part]:
     """What is due, in parts of bounded work, topics in `ORDER`.
 
-    Payments count as caught up only from the part that holds the last record of `LEAVE_ON`.
+    Payments count as caught up only from the part that holds the last record of `LEAVE_ON`, and
+    only near the newest tick.
     """
+    of_now_ms = desk.it_is_ms - MAX_LAG_MS
     slabs = list(desk.take_due())
     left = sum(_reasons_to_leave_on(records) for records in (desk.held, *slabs))
+    all_fetched = all(desk.is_at_end(source) for source in (*LEAVE_ON, Source.TICKS))
     for slab in slabs:
-        yield from _parts_of(slab, desk, left)
-        left -= _reasons_to_leave_on(slab)
+        for fetched in _parts_of(slab):
+            left -= _reasons_to_leave_on(fetched.records)
+            newest_ms = max(records[-1].timestamp for records in fetched.records.values())
+            caught_up = all_fetched and left == 0 and newest_ms >= of_now_ms
+            yield Part(fetched, caught_up)
 
 
-def _reasons_to_leave_on(records: Records) -> int:
+def _reasons_to_leave_on(records: Mapping[Source, Sequence[Record]]) -> int:
     return sum(len(records.get(source, ())) for source in LEAVE_ON)
 
 
-def _parts_of(due: Records, desk: Desk, left: int) -> Iterator[Part]:
-    all_fetched = all(desk.is_at_end(source) for source in LEAVE_ON)
+def _parts_of(due: Records) -> Iterator[Fetched]:
     part, room = Fetched(), MAX_WEIGHT_PER_PART
     for source in ORDER:
         for piece in _pieces(due.get(source, ()), MAX_WEIGHT_PER_PART // WEIGHT[source]):
             weight = len(piece) * WEIGHT[source]
             if weight > room or source in part.records:
-                yield Part(part, left == 0 and all_fetched)
+                yield part
                 part, room = Fetched(), MAX_WEIGHT_PER_PART
             part.records[source] = piece
             room -= weight
-            if source in LEAVE_ON:
-                left -= len(piece)
     if part.records:
-        yield Part(part, left == 0 and all_fetched)
+        yield part
 
 
 def _pieces(records: Sequence[Record], most: int) -> Iterator[Sequence[Record]]:

@@ -15,6 +15,7 @@ from collections import deque
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
+from streams.entry import Entry
 from streams.log import PartitionLost
 from streams.order import Desk, parts
 from streams.topics import LEARNED_ROWS, LEDGER_ROWS
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from scoring.events import Source
     from streams.clerk import Clerk
-    from streams.entry import Entry, Tally
+    from streams.entry import Tally
     from streams.log import Fetched, Log, Message, Record
 
 MAX_ENTRIES_WAITING = 4
@@ -105,6 +106,11 @@ class Partition:
     def holds_back(self) -> set[Source]:
         """Topics of which records lie here that may not be taken yet; fetch the others first."""
         return set(self._desk.held)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something that was entered is not yet durable and told."""
+        return bool(self._waiting)
 
     # --- the road ------------------------------------------------------------------------------
 
@@ -194,7 +200,34 @@ class Partition:
         if not entry.rows:
             return
         await self._fence()
-        self._remembered[LEDGER_ROWS] = await self._log.append(LEDGER_ROWS, self.number, entry.rows)
+        start = self._remembered[LEDGER_ROWS]
+        end = await self._log.append(LEDGER_ROWS, self.number, entry.rows)
+        self._remembered[LEDGER_ROWS] = end
+        if end - start != len(entry.rows):
+            await self._look_between(start, end)
+
+    async def _look_between(self, start: int, end: int) -> None:
+        """Somebody else has written between these offsets of our own log: put it right.
+
+        A former owner that wakes up writes rows older than ours; compaction would keep them because
+        they are newer in the log, so the rightful rows are written again, behind all that waits.
+        """
+        async for records in self._log.tail(LEDGER_ROWS, self.number, start):
+            ours_again = self.clerk.overtaken([each for each in records if each.offset < end])
+            if ours_again.rows:
+                self._waiting.append(ours_again)
+            if not records or records[-1].offset >= end - 1:
+                return
+
+    def look(self) -> None:
+        """Write a claim again, so that offsets tell whether somebody else has written meanwhile.
+
+        To be called at least every LOOK_SECONDS: compaction waits for longer (streams.topics).
+        """
+        if self.ready and not self.is_busy:
+            self._waiting.append(Entry(rows=[self.clerk.claim()]))
+            self._idle.clear()
+            self._more.set()
 
     async def _tell(self, entry: Entry) -> None:
         if not entry.told and not entry.learned:

@@ -20,7 +20,7 @@ from scoring.events import Source
 from scoring.scoring import Scored
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -50,7 +50,11 @@ def score_readings(book: Book, readings: Readings, world: World) -> Scored:
         log.exception("scoring %d accounts failed; looking for the one that does it", len(touched))
         if before is not None:
             book.put(touched, before)
-        failing = _failing(book, readings, world, touched)
+        failing = _failing(
+            book,
+            lambda rows: scoring.score_readings(book, _of(readings, rows, inside=True), world),
+            touched,
+        )
     scored = scoring.score_readings(book, _of(readings, failing, inside=False), world)
     for row in failing.tolist():
         alone = readings.take(readings.account_row == row)
@@ -81,6 +85,31 @@ def score_events(book: Book, events: Sequence[AccountEvent], world: World) -> Sc
     return scored
 
 
+def score_tick(book: Book, at: int, source_offset: int, world: World) -> Scored:
+    """`scoring.score_tick` for all that is due, with accounts that make it fail quarantined.
+
+    One that fails although it is quarantined already is left out: a person knows of it.  Raises
+    the failure itself when more than `MAX_ACCOUNTS_AT_ONCE` accounts have one for the first time.
+    """
+    due = scoring.due_at_tick(book, at, source_offset, world)
+    try:
+        return scoring.score_tick(book, due, at, source_offset, world)
+    except Exception:
+        log.exception("a tick failed on %d accounts; looking for the one that does it", len(due))
+
+    def ask(rows: NDArray[np.int64]) -> object:
+        return scoring.score_tick(book, rows, at, source_offset, world)
+
+    is_known = book.ledger["quarantined"][due] != 0
+    failing = _failing(book, ask, due[~is_known])
+    known = _failing(book, ask, due[is_known], most=len(due))
+    due = np.setdiff1d(due, np.r_[failing, known], assume_unique=True)
+    scored = scoring.score_tick(book, due, at, source_offset, world)
+    for row in failing.tolist():
+        _quarantine(book, row, Cause(Source.TICKS, world.partition, source_offset), at, scored)
+    return scored
+
+
 def _score_one(book: Book, event: AccountEvent, world: World, scored: Scored) -> None:
     row = book.add(event.account_id)
     before = book.take(np.array([row]))
@@ -98,23 +127,26 @@ def _score_one(book: Book, event: AccountEvent, world: World, scored: Scored) ->
 
 
 def _failing(
-    book: Book, readings: Readings, world: World, rows: NDArray[np.int64]
+    book: Book,
+    score: Callable[[NDArray[np.int64]], object],
+    rows: NDArray[np.int64],
+    most: int = MAX_ACCOUNTS_AT_ONCE,
 ) -> NDArray[np.int64]:
-    """Those of `rows` (sorted) whose readings cannot be scored, found by halving; changes nothing.
+    """Those of `rows` (sorted) on which `score` fails, found by halving; changes nothing.
 
-    Raises the failure when there are too many of them.
+    Raises the failure when there are more than `most` of them.
     """
     found: list[int] = []
-    suspects = [rows]
+    suspects = [rows] if len(rows) else []
     while suspects:
         some = suspects.pop()
         before = book.take(some)
         try:
-            scoring.score_readings(book, _of(readings, some, inside=True), world)
+            score(some)
         except Exception:
             if len(some) > 1:
                 suspects += np.array_split(some, 2)
-            elif len(found) == MAX_ACCOUNTS_AT_ONCE:
+            elif len(found) == most:
                 raise
             else:
                 found.append(int(some[0]))

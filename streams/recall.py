@@ -65,6 +65,10 @@ class Owed:
         for row in self.by_row.keys() & rows:
             kept.setdefault(row, []).extend(self.by_row[row])
 
+    def of(self, rows: list[int]) -> dict[int, list[KeptEffect]]:
+        """What these rows still carry."""
+        return {row: self.by_row[row] for row in rows if row in self.by_row}
+
     def forget(self, next_offset: Mapping[Source, int]) -> None:
         """The entry that is being written tells everything before these offsets."""
         for row in list(self.by_row):

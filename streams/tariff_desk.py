@@ -12,8 +12,8 @@ import logging
 from typing import TYPE_CHECKING
 
 from scoring.effects import Reason
-from scoring.sheet import TariffSheet, TariffSheetInvalid, sheet_from_dict
-from scoring.tariff import Tariffs
+from scoring.sheet import TariffSheet, TariffSheetInvalid
+from scoring.tariff import Tariffs, streamed_sheet
 from streams.wire import Refusal, decode_tariff, refusal_of
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class TariffDesk:
             if decoded.sheet is None:
                 sheets.pop(decoded.key, None)
             else:
-                sheets[decoded.key] = sheet_from_dict(decoded.sheet)
+                sheets[decoded.key] = streamed_sheet(decoded.sheet)
             tariffs = Tariffs(sheets.values())
         except TariffSheetInvalid as error:
             return refusal_of(record, Reason.TARIFF_SHEET_INVALID, str(error))

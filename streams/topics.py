@@ -35,6 +35,17 @@ thousand readings of one account, each closing a day: some 13 MB said at once, n
 A broker that refused it would stop the worker there for good."""
 ANY_TIME_MS = 2**63 - 1
 
+LOOK_SECONDS = 60.0
+"""How often at least a worker sees from the offsets of its own rows whether a former owner has
+written between them (`streams.partition`)."""
+
+COMPACTION_LAG_SECONDS = 10 * int(LOOK_SECONDS)
+"""A former owner's row must be seen and put right before compaction may take the rightful row it
+stands after (platform.md 1.3 L10).  Not longer: what is not compacted yet is read in recovery."""
+
+STATE_SEGMENT_BYTES = 32 * 1024 * 1024
+"""Of the state topics; the newest segment is never compacted."""
+
 READINGS = "meter-readings"
 ACCOUNT_SETTINGS = "account-settings"
 PAYMENTS = "payments"
@@ -47,6 +58,7 @@ LOW_BALANCE_WARNINGS = "low-balance-warnings"
 DISCONNECTION_NOTICES = "disconnection-notices"
 TRIP_COMMANDS = "trip-commands"
 RESTORE_COMMANDS = "restore-commands"
+PLAN_NOTICES = "plan-notices"
 DECISIONS = "decisions"
 DAILY_USAGE = "daily-usage"
 ACCOUNT_FORECASTS = "account-forecasts"
@@ -92,14 +104,17 @@ class Topic:
             ),
             "message.timestamp.type": "CreateTime",
         }
-        if self.compacted:
-            # A worker that lost its partition may still append an old row after the new owner's:
-            # nothing is compacted away before someone could notice (platform.md 1.3 L10).
-            configs["min.compaction.lag.ms"] = str(DAY_MS)
-            configs["max.compaction.lag.ms"] = str(2 * DAY_MS)
-            configs["segment.ms"] = str(DAY_MS)
-        if self.name == LEDGER_ROWS:
-            configs["max.message.bytes"] = str(MAX_ROW_BYTES)
+        if self.name in {LEDGER_ROWS, LEARNED_ROWS}:
+            configs |= {
+                "max.message.bytes": str(MAX_ROW_BYTES),
+                "min.compaction.lag.ms": str(COMPACTION_LAG_SECONDS * 1000),
+                "max.compaction.lag.ms": str(2 * COMPACTION_LAG_SECONDS * 1000),
+                "segment.ms": str(COMPACTION_LAG_SECONDS * 1000),
+                "segment.bytes": str(STATE_SEGMENT_BYTES),
+                "min.cleanable.dirty.ratio": "0.2",
+            }
+        elif self.compacted:
+            configs |= {"min.compaction.lag.ms": str(DAY_MS), "segment.ms": str(DAY_MS)}
         if self.stamped and settings.timestamps == "broker":
             configs["message.timestamp.type"] = "LogAppendTime"
         elif self.stamped:
@@ -132,6 +147,7 @@ TOPICS: dict[str, Topic] = {
         Topic(DISCONNECTION_NOTICES, "supply stops unless paid", None, False, 730),
         Topic(TRIP_COMMANDS, "disconnect, until an expiry", None, False, 730),
         Topic(RESTORE_COMMANDS, "connect again", None, False, 730),
+        Topic(PLAN_NOTICES, "an instalment fails, or a plan is outrun", None, False, 730),
         Topic(DECISIONS, "what was decided and why, also to do nothing", None, False, 730),
         Topic(DAILY_USAGE, "one closed local day of one account", None, False, 730),
         Topic(ACCOUNT_FORECASTS, "the newest outlook of each account", None, True),

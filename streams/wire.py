@@ -2,8 +2,8 @@
 
 Shown here together, because other parts of Kilowatch (and readers of the contract) should not need
 to know how it is divided: `wire_base` (money, instants, refusals), `wire_readings`, `wire_events`
-(control topics), `wire_inputs` (how both are written), `wire_effects` (what Kilowatch says).
-Binary state rows are in `rows`.
+(control topics), `wire_payments`, `wire_inputs` (how they are written), `wire_effects` (what
+Kilowatch says).  Binary state rows are in `rows`.
 """
 
 from streams.wire_base import (
@@ -20,8 +20,15 @@ from streams.wire_base import (
     refusal_id,
     refusal_of,
 )
-from streams.wire_effects import TOPIC_OF_EFFECT, EffectUnreadable, decode_effect, encode_effect
-from streams.wire_events import Heartbeat, TariffRecord, Tick, decode_event, decode_tariff
+from streams.wire_effects import (
+    TOPIC_OF_EFFECT,
+    DayTold,
+    EffectUnreadable,
+    decode_day,
+    decode_effect,
+    encode_effect,
+)
+from streams.wire_events import TariffRecord, Tick, decode_event, decode_tariff
 from streams.wire_inputs import (
     encode_event,
     encode_heartbeat,
@@ -30,6 +37,7 @@ from streams.wire_inputs import (
     encode_tariff,
     encode_tick,
 )
+from streams.wire_payments import Heartbeat
 from streams.wire_readings import (
     MAX_LIST,
     DecodedReadings,
@@ -43,6 +51,7 @@ __all__ = [
     "MAX_RECORD_BYTES",
     "TOPIC_OF_EFFECT",
     "VERSION",
+    "DayTold",
     "DecodedReadings",
     "EffectUnreadable",
     "Encoded",
@@ -53,6 +62,7 @@ __all__ = [
     "TariffRecord",
     "Tick",
     "decimal_text",
+    "decode_day",
     "decode_effect",
     "decode_event",
     "decode_readings",

@@ -11,7 +11,7 @@ import base64
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any, Final, Protocol
+from typing import Annotated, Any, Final, Protocol, TypeVar
 
 import msgspec
 
@@ -28,6 +28,10 @@ MAX_RECORD_BYTES = 1_048_576
 MAX_ORIGINAL_BYTES = 65_536
 """Bytes of a refused record that its refusal repeats: enough to see what it is, and a refusal
 always fits into a record itself.  The whole original stands at the named offset."""
+
+MAX_KEY_BYTES = 256
+"""Of the original's key: four times the longest that means anything.  Each refused item of a list
+repeats it, so a huge one would come out ten thousand times."""
 
 MAX_DETAIL_CHARACTERS = 500
 
@@ -169,7 +173,7 @@ def encode_refusal(refusal: Refusal) -> Encoded:
         if original is None
         else base64.b64encode(original[:MAX_ORIGINAL_BYTES]).decode(),
     }
-    key = None if refusal.key is None else refusal.key[:MAX_ORIGINAL_BYTES]
+    key = None if refusal.key is None else refusal.key[:MAX_KEY_BYTES]
     return Encoded(REFUSALS, key, msgspec.json.encode(body))
 
 
@@ -246,6 +250,27 @@ def check_key(record: Record, account_id: str, partitions: int) -> None:
             f"in partition {record.partition}, murmur2 of the key says {wanted} of {partitions}; "
             "librdkafka producers need partitioner=murmur2_random",
         )
+
+
+B = TypeVar("B", bound=Body)
+
+
+def read(decoder: msgspec.json.Decoder[B], record: Record) -> B:
+    """The record's body; Refused when it is not of the decoder's shape and our version."""
+    value = check_size(record)
+    try:
+        body = decoder.decode(value)
+    except NOT_READABLE as error:
+        raise refuse_unreadable(error, value) from error
+    if body.version != VERSION:
+        raise Refused(Reason.UNKNOWN_VERSION, f"version {body.version}; expected {VERSION}")
+    return body
+
+
+def account_of(record: Record, account_id: str, partitions: int) -> tuple[str, int, int]:
+    """The first three fields of every account's event; Refused if the key says otherwise."""
+    check_key(record, account_id, partitions)
+    return account_id, record.offset, received_at(record)
 
 
 def seconds_of(at: datetime, name: str) -> int:

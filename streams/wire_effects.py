@@ -24,6 +24,7 @@ from scoring.effects import (
     Effect,
     Evidence,
     LowBalanceWarning,
+    PlanNotice,
     RestoreCommand,
     Tier,
     TripCommand,
@@ -47,6 +48,7 @@ TOPIC_OF_EFFECT: dict[type[Effect], str] = {
     DisconnectionNotice: topics.DISCONNECTION_NOTICES,
     TripCommand: topics.TRIP_COMMANDS,
     RestoreCommand: topics.RESTORE_COMMANDS,
+    PlanNotice: topics.PLAN_NOTICES,
     Decision: topics.DECISIONS,
     DailyUsage: topics.DAILY_USAGE,
     AccountForecast: topics.ACCOUNT_FORECASTS,
@@ -120,8 +122,21 @@ def _tier_named(name: str) -> Tier:
     return Tier[name.upper()]
 
 
-def _write_evidence(evidence: Evidence) -> dict[str, Any]:
-    return _WRITE_EVIDENCE(evidence)
+def _write_evidence(evidence: Evidence) -> msgspec.Raw:
+    """Its JSON, made once for all the effects that stand on it."""
+    kept = _written.get(id(evidence))
+    if kept is not None and kept[0] is evidence:
+        return kept[1]
+    if len(_written) >= MOST_WRITTEN:
+        _written.clear()
+    written = msgspec.Raw(to_json(_WRITE_EVIDENCE(evidence)))
+    _written[id(evidence)] = evidence, written
+    return written
+
+
+_written: dict[int, tuple[Evidence, msgspec.Raw]] = {}
+MOST_WRITTEN = 8_192
+"""Evidence kept for the next effect: that of one part of a fetch."""
 
 
 def _read_evidence(body: dict[str, Any]) -> Evidence:
@@ -163,6 +178,39 @@ def encode_effect(effect: Effect) -> Encoded:
     kind = type(effect)
     body = {"version": VERSION, **_WRITERS[kind](effect)}
     return Encoded(TOPIC_OF_EFFECT[kind], effect.account_id.encode(), to_json(body))
+
+
+class DayTold(msgspec.Struct, rename="camel", gc=False):
+    """What the monitor needs of a record of `daily-usage`; the rest is passed over."""
+
+    account_id: str
+    local_date: str
+    used_wh: int
+    charge: str
+    owed: str
+    payment_mode: str
+    industry: str
+    voltage_level: str
+    collector: str
+    area: str
+    evidence: DayTerms
+
+
+class DayTerms(msgspec.Struct, rename="camel", gc=False):
+    """By which tariff the day was charged."""
+
+    tariff_id: str
+
+
+_day_decoder = msgspec.json.Decoder(DayTold)
+
+
+def decode_day(value: bytes) -> DayTold:
+    """A record of `daily-usage`, ten times faster than `decode_effect`. Raises EffectUnreadable."""
+    try:
+        return _day_decoder.decode(value)
+    except (msgspec.MsgspecError, UnicodeError) as error:
+        raise EffectUnreadable(f"no finished day: {error}") from error
 
 
 def decode_effect(topic: str, value: bytes) -> Effect:

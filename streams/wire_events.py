@@ -1,35 +1,42 @@
-"""What do the control topics say: terms, payments, field reports, people, receipts, tariffs, time?
+"""What do the control topics say: terms, field reports, people, receipts, tariffs, time?
 
 One strict shape per topic, decoded into `scoring.events`; whatever bytes come, the answer is an
 event or a named refusal.  They stand apart from readings because they are few and are read one by
-one.  How they are written is in `wire_inputs`; what an event does to an account, in
-`scoring.scoring`.
+one; payments, which have kinds, are read in `wire_payments`.  How they are written is in
+`wire_inputs`; what an event does to an account, in `scoring.scoring`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from decimal import Decimal
+from itertools import pairwise
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 
-from scoring.book import TARIFF_ID_BYTES
+from scoring.annex import MAX_INSTALMENTS
+from scoring.book import GROUP_BYTES, TARIFF_ID_BYTES
 from scoring.effects import Reason
 from scoring.events import (
     AccountEvent,
     AccountSettings,
     Action,
+    BasicTerms,
     CustomerClass,
+    Groups,
     MeterSettings,
     NoticeDelivered,
     OperatorActed,
     PaymentMode,
-    PaymentReceived,
+    Plan,
+    PlanMode,
     Protection,
     SettingsChanged,
     Switch,
     SwitchReported,
 )
+from scoring.units import MICROS_PER_UNIT, NotExact, whole
 from streams import topics
 from streams.wire_base import (
     MAX_WH,
@@ -44,17 +51,23 @@ from streams.wire_base import (
     Refusal,
     Refused,
     Text,
-    check_key,
+    account_of,
     check_size,
     nanos_of,
+    read,
     received_at,
     refusal_of,
     refuse_unreadable,
     seconds_of,
 )
+from streams.wire_payments import Heartbeat, decode_payment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+PER_THOUSAND = 1_000
+MAX_ADJUSTMENT_MICROS = 100 * MICROS_PER_UNIT
+"""An agreed price adjustment is at most a hundred units of currency per kWh either way."""
 
 MAX_POWER_W = 1_000_000_000
 """1 GW: more than any single customer of a distribution utility draws."""
@@ -77,7 +90,56 @@ class MeterBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_o
     previous_final_register_wh: Annotated[int, msgspec.Meta(ge=0, le=MAX_WH)] | None = None
 
 
+Group = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x20\x7f]*$")]
+"""The code of a group: visible characters, "" for none; how many bytes it may have, see the row."""
+
+
+class GroupsBody(
+    msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True, frozen=True
+):
+    """The groups in account-settings."""
+
+    industry: Group = ""
+    voltage_level: Group = ""
+    collector: Group = ""
+    area: Group = ""
+
+
+class InstalmentBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True, frozen=True):
+    """One date of a settlement plan; `share` is the part of the month to be paid by then."""
+
+    day: Annotated[int, msgspec.Meta(ge=1, le=31)]
+    share: Annotated[str, msgspec.Meta(pattern=r"^(0\.[0-9]{1,4}|1(\.0{1,4})?)$")]
+
+
+class PlanBody(
+    msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True, frozen=True
+):
+    """The settlement plan in account-settings; what is left out is the usual plan."""
+
+    mode: PlanMode = PlanMode.ESTIMATE
+    instalments: Annotated[
+        tuple[InstalmentBody, ...], msgspec.Meta(min_length=1, max_length=MAX_INSTALMENTS)
+    ] = tuple(InstalmentBody(day, f"{share / 10_000}") for day, share in Plan().instalments)
+    grace_days: Annotated[int, msgspec.Meta(ge=0, le=60)] = Plan().grace_days
+    month_bill: Money = "0.00"
+    deposit: Money = "0.00"
+    guarantee: Money = "0.00"
+
+
 Days = Annotated[float, msgspec.Meta(ge=0, le=MAX_WARNING_DAYS)]
+
+
+class BasicBody(
+    msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True, frozen=True
+):
+    """What a customer is billed on besides energy, in account-settings."""
+
+    capacity_kva: Money = "0"
+    suspended_kva: Money = "0"
+    contract_demand_kw: Money = "0"
+    charge: Literal["", "capacity", "demand"] = ""
+    price_adjustment_per_kwh: Money = "0"
 
 
 class SettingsBody(Body, kw_only=True):
@@ -96,21 +158,9 @@ class SettingsBody(Body, kw_only=True):
     reconnect_min: Money = "0.00"
     protections: tuple[ProtectionName, ...] = ()
     direct_close_agreed: bool = False
-
-
-class PaymentBody(Body):
-    """A record of payments that has a key."""
-
-    account_id: Id
-    payment_id: Id
-    amount: Money
-    paid_at: Instant
-
-
-class HeartbeatBody(Body):
-    """A record of payments without a key: all payments up to this instant have been sent."""
-
-    heartbeat_at: Instant
+    groups: GroupsBody = GroupsBody()
+    basic: BasicBody = BasicBody()
+    plan: PlanBody | None = None
 
 
 class SwitchBody(Body, kw_only=True):
@@ -148,15 +198,6 @@ class TickBody(Body):
 
 
 @dataclass(frozen=True, slots=True)
-class Heartbeat:
-    """The payments system says that it has sent all payments up to `heartbeat_at`."""
-
-    heartbeat_at: int
-    source_offset: int
-    received_at: int
-
-
-@dataclass(frozen=True, slots=True)
 class Tick:
     """Time has passed: it is `at`."""
 
@@ -183,37 +224,15 @@ def decode_event(record: Record, partitions: int) -> AccountEvent | Heartbeat | 
 
 
 _settings_decoder = msgspec.json.Decoder(SettingsBody)
-_payment_decoder = msgspec.json.Decoder(PaymentBody)
-_heartbeat_decoder = msgspec.json.Decoder(HeartbeatBody)
 _switch_decoder = msgspec.json.Decoder(SwitchBody)
 _action_decoder = msgspec.json.Decoder(ActionBody)
 _receipt_decoder = msgspec.json.Decoder(ReceiptBody)
 _tick_decoder = msgspec.json.Decoder(TickBody)
 
-B = TypeVar("B", bound=Body)
-
-
-def _read(decoder: msgspec.json.Decoder[B], record: Record) -> B:
-    """The record's body; Refused when it is not of the decoder's shape and our version."""
-    value = check_size(record)
-    try:
-        body = decoder.decode(value)
-    except NOT_READABLE as error:
-        raise refuse_unreadable(error, value) from error
-    if body.version != VERSION:
-        raise Refused(Reason.UNKNOWN_VERSION, f"version {body.version}; expected {VERSION}")
-    return body
-
-
-def _account(record: Record, account_id: str, partitions: int) -> tuple[str, int, int]:
-    """The first three fields of every account's event; Refused if the key says otherwise."""
-    check_key(record, account_id, partitions)
-    return account_id, record.offset, received_at(record)
-
 
 def _decode_settings(record: Record, partitions: int) -> SettingsChanged:
-    body = _read(_settings_decoder, record)
-    account = _account(record, body.account_id, partitions)
+    body = read(_settings_decoder, record)
+    account = account_of(record, body.account_id, partitions)
     if len(body.tariff_id.encode()) > TARIFF_ID_BYTES:
         raise Refused(Reason.WRONG_SHAPE, f"tariffId is longer than {TARIFF_ID_BYTES} bytes")
     if list(body.warning_days) != sorted(body.warning_days, reverse=True):
@@ -221,6 +240,9 @@ def _decode_settings(record: Record, partitions: int) -> SettingsChanged:
     credit, amount = nanos_of(body.credit_limit, "creditLimit"), body.warning_amount
     if credit < 0:
         raise Refused(Reason.AMOUNT_OUT_OF_RANGE, "creditLimit is below zero")
+    for name, size in GROUP_BYTES.items():
+        if len(getattr(body.groups, name).encode()) > size:
+            raise Refused(Reason.WRONG_SHAPE, f"groups: {name} is longer than {size} bytes")
     meter = body.meter
     settings = AccountSettings(
         version=body.settings_version,
@@ -243,28 +265,62 @@ def _decode_settings(record: Record, partitions: int) -> SettingsChanged:
         # a protection named twice is one protection: the row keeps bits
         protections=tuple(sorted({Protection[name.upper()] for name in body.protections})),
         direct_close_agreed=body.direct_close_agreed,
+        plan=_plan_of(body),
+        groups=Groups(**{name: getattr(body.groups, name) for name in GROUP_BYTES}),
+        basic=_basic_terms(body.basic),
     )
     return SettingsChanged(*account, settings)
 
 
-def _decode_payment(record: Record, partitions: int) -> PaymentReceived | Heartbeat:
-    if record.key is None:
-        beat = _read(_heartbeat_decoder, record)
-        at = seconds_of(beat.heartbeat_at, "heartbeatAt")
-        return Heartbeat(at, record.offset, received_at(record))
-    body = _read(_payment_decoder, record)
-    return PaymentReceived(
-        *_account(record, body.account_id, partitions),
-        body.payment_id,
-        nanos_of(body.amount, "amount"),
-        seconds_of(body.paid_at, "paidAt"),
+def _basic_terms(body: BasicBody) -> BasicTerms:
+    return BasicTerms(
+        _small(body.capacity_kva, PER_THOUSAND, "basic.capacityKva"),
+        _small(body.suspended_kva, PER_THOUSAND, "basic.suspendedKva"),
+        _small(body.contract_demand_kw, PER_THOUSAND, "basic.contractDemandKw"),
+        body.charge,
+        _small(
+            body.price_adjustment_per_kwh,
+            MICROS_PER_UNIT,
+            "basic.priceAdjustmentPerKwh",
+            -MAX_ADJUSTMENT_MICROS,
+            MAX_ADJUSTMENT_MICROS,
+        ),
     )
 
 
+def _small(
+    written: str, units_per_one: int, field: str, least: int = 0, most: int = MAX_POWER_W
+) -> int:
+    """A written decimal in whole small units within limits."""
+    try:
+        found = whole(written, units_per_one, field)
+    except NotExact as error:
+        raise Refused(Reason.WRONG_SHAPE, f"{field}: {error}") from error
+    if not least <= found <= most:
+        raise Refused(Reason.AMOUNT_OUT_OF_RANGE, f"{field}: {written} is out of range")
+    return found
+
+
+def _plan_of(body: SettingsBody) -> Plan | None:
+    """The plan, None without one; Refused where it contradicts itself or the payment mode."""
+    if body.plan is None:
+        return None
+    if body.payment_mode is not PaymentMode.PLAN:
+        raise Refused(Reason.WRONG_SHAPE, "plan: the payment mode is prepaid")
+    plan = body.plan
+    agreed = tuple((each.day, int(Decimal(each.share) * 10_000)) for each in plan.instalments)
+    if any(a[0] >= b[0] or a[1] > b[1] for a, b in pairwise(agreed)):
+        raise Refused(Reason.WRONG_SHAPE, "plan: days must rise and cumulative shares not fall")
+    money = [nanos_of(getattr(plan, name), name) for name in ("month_bill", "deposit", "guarantee")]
+    if min(money) < 0:
+        raise Refused(Reason.AMOUNT_OUT_OF_RANGE, "plan: an amount is below zero")
+    return Plan(plan.mode, agreed, plan.grace_days, *money)
+
+
 def _decode_switch(record: Record, partitions: int) -> SwitchReported:
-    body = _read(_switch_decoder, record)
+    body = read(_switch_decoder, record)
     return SwitchReported(
-        *_account(record, body.account_id, partitions),
+        *account_of(record, body.account_id, partitions),
         body.command_id,
         Switch[body.switch.upper()],
         body.succeeded,
@@ -273,9 +329,9 @@ def _decode_switch(record: Record, partitions: int) -> SwitchReported:
 
 
 def _decode_action(record: Record, partitions: int) -> OperatorActed:
-    body = _read(_action_decoder, record)
+    body = read(_action_decoder, record)
     return OperatorActed(
-        *_account(record, body.account_id, partitions),
+        *account_of(record, body.account_id, partitions),
         body.action,
         body.operator,
         body.reason,
@@ -284,22 +340,22 @@ def _decode_action(record: Record, partitions: int) -> OperatorActed:
 
 
 def _decode_receipt(record: Record, partitions: int) -> NoticeDelivered:
-    body = _read(_receipt_decoder, record)
+    body = read(_receipt_decoder, record)
     return NoticeDelivered(
-        *_account(record, body.account_id, partitions),
+        *account_of(record, body.account_id, partitions),
         body.notice_id,
         seconds_of(body.delivered_at, "deliveredAt"),
     )
 
 
 def _decode_tick(record: Record, _partitions: int) -> Tick:
-    body = _read(_tick_decoder, record)
+    body = read(_tick_decoder, record)
     return Tick(seconds_of(body.at, "at"), record.offset, received_at(record))
 
 
 _DECODERS: dict[str, Callable[[Record, int], AccountEvent | Heartbeat | Tick]] = {
     topics.ACCOUNT_SETTINGS: _decode_settings,
-    topics.PAYMENTS: _decode_payment,
+    topics.PAYMENTS: decode_payment,
     topics.SWITCH_REPORTS: _decode_switch,
     topics.OPERATOR_ACTIONS: _decode_action,
     topics.DELIVERY_RECEIPTS: _decode_receipt,

@@ -7,25 +7,28 @@ its own ticks.  What is accepted is told in `wire_readings` and `wire_events`.
 
 from __future__ import annotations
 
-from datetime import UTC, tzinfo
+from datetime import UTC, date, tzinfo
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from scoring.debts import Pays
 from scoring.events import (
     NoticeDelivered,
     OperatorActed,
+    PaymentKind,
     PaymentReceived,
     SettingsChanged,
     SwitchReported,
 )
-from scoring.units import instant_text
+from scoring.units import MICROS_PER_UNIT, NANOS_PER_UNIT, instant_text
 from streams import topics
 from streams.wire_base import VERSION, Encoded, decimal_text, to_json
-from streams.wire_readings import Reading
+from streams.wire_readings import DemandRegisters, Reading
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from scoring.events import AccountEvent, AccountSettings
+    from scoring.events import AccountEvent, AccountSettings, Plan
 
 
 def encode_reading(
@@ -39,6 +42,7 @@ def encode_reading(
     interval_wh: int = -1,
     quality: str = "0.0",
     zone: tzinfo = UTC,
+    demand: DemandRegisters | None = None,
 ) -> bytes:
     """The value of one reading's record; its key is the account id."""
     return to_json(
@@ -52,6 +56,7 @@ def encode_reading(
             interval_seconds,
             interval_wh,
             quality,
+            demand,
         )
     )
 
@@ -73,11 +78,7 @@ def _body_of(event: AccountEvent) -> tuple[str, dict[str, Any]]:
         case SettingsChanged(settings=settings):
             return topics.ACCOUNT_SETTINGS, _settings_body(settings)
         case PaymentReceived():
-            return topics.PAYMENTS, {
-                "paymentId": event.payment_id,
-                "amount": decimal_text(event.amount_nanos),
-                "paidAt": instant_text(event.paid_at),
-            }
+            return topics.PAYMENTS, _payment_body(event)
         case SwitchReported():
             return topics.SWITCH_REPORTS, {
                 "commandId": event.command_id,
@@ -97,6 +98,24 @@ def _body_of(event: AccountEvent) -> tuple[str, dict[str, Any]]:
                 "noticeId": event.notice_id,
                 "deliveredAt": instant_text(event.delivered_at),
             }
+
+
+def _payment_body(event: PaymentReceived) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "paymentId": event.payment_id,
+        "kind": event.kind.value,
+        "paidAt": instant_text(event.paid_at),
+    }
+    if event.kind not in (PaymentKind.SETTLED, PaymentKind.FAILED):
+        body["amount"] = decimal_text(event.amount_nanos)
+    named = {Pays.COSTS: "costs", Pays.LATE_CHARGE: "late-charge"}
+    if event.pays > 0:
+        body["pays"] = f"{event.pays // 12:04d}-{event.pays % 12 + 1:02d}"
+    elif event.pays:
+        body["pays"] = named[Pays(event.pays)]
+    if event.due_day:
+        body["dueOn"] = date.fromordinal(event.due_day).isoformat()
+    return body
 
 
 def _settings_body(settings: AccountSettings) -> dict[str, Any]:
@@ -121,6 +140,36 @@ def _settings_body(settings: AccountSettings) -> dict[str, Any]:
         "reconnectMin": decimal_text(settings.reconnect_min_nanos),
         "protections": [protection.name.lower() for protection in settings.protections],
         "directCloseAgreed": settings.direct_close_agreed,
+        "basic": {
+            "capacityKva": decimal_text(settings.basic.capacity_va * (NANOS_PER_UNIT // 1000)),
+            "suspendedKva": decimal_text(settings.basic.suspended_va * (NANOS_PER_UNIT // 1000)),
+            "contractDemandKw": decimal_text(settings.basic.contract_w * (NANOS_PER_UNIT // 1000)),
+            "charge": settings.basic.basis,
+            "priceAdjustmentPerKwh": decimal_text(
+                settings.basic.price_adjustment_micros * (NANOS_PER_UNIT // MICROS_PER_UNIT)
+            ),
+        },
+        "plan": None if settings.plan is None else _plan_body(settings.plan),
+        "groups": {
+            "industry": settings.groups.industry,
+            "voltageLevel": settings.groups.voltage_level,
+            "collector": settings.groups.collector,
+            "area": settings.groups.area,
+        },
+    }
+
+
+def _plan_body(plan: Plan) -> dict[str, Any]:
+    return {
+        "mode": plan.mode.value,
+        "instalments": [
+            {"day": day, "share": f"{Decimal(share) / 10_000:.4f}"}
+            for day, share in plan.instalments
+        ],
+        "graceDays": plan.grace_days,
+        "monthBill": decimal_text(plan.month_nanos),
+        "deposit": decimal_text(plan.deposit_nanos),
+        "guarantee": decimal_text(plan.guarantee_nanos),
     }
 
 

@@ -47,6 +47,15 @@ Energy = Annotated[int, msgspec.Meta(ge=0, le=MAX_WH)]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 
 
+class DemandRegisters(
+    msgspec.Struct, rename="camel", forbid_unknown_fields=True, omit_defaults=True, gc=False
+):
+    """What a large customer's meter tells besides energy; -1 and 0 mean absent."""
+
+    reactive_register_varh: Energy = -1
+    maximum_w: Energy = 0
+
+
 class Reading(
     msgspec.Struct, rename="camel", forbid_unknown_fields=True, omit_defaults=True, gc=False
 ):
@@ -61,6 +70,7 @@ class Reading(
     interval_seconds: Annotated[int, msgspec.Meta(ge=1, le=SECONDS_PER_DAY)] = 0
     interval_wh: Energy = -1
     quality: str = "0.0"
+    demand: DemandRegisters | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +112,7 @@ def decode_readings(records: Sequence[Record], book: Book, partitions: int) -> D
         interval_seconds=np.array([one.interval_seconds for one in parsed], np.int64),
         interval_wh=np.array([one.interval_wh for one in parsed], np.int64),
         quality=_qualities_of([one.quality for one in parsed]),
+        **_demand_registers(parsed),
     )
     keep = _well_formed(readings)
     keep[_wrong_keys(records, account_ids, origin, item)] = False
@@ -318,6 +329,19 @@ def _rate_registers(parsed: list[Reading]) -> NDArray[np.int64]:
             if here:
                 registers[here, :count] = [per_reading[position] for position in here]
     return registers
+
+
+def _demand_registers(parsed: list[Reading]) -> dict[str, NDArray[np.int64]]:
+    """The columns of large customers' registers, if anybody in the batch has any."""
+    told = [one.demand for one in parsed]
+    if told.count(None) == len(told):  # the usual case
+        return {}
+    absent = DemandRegisters()
+    every = [one or absent for one in told]
+    return {
+        "reactive_register_varh": np.array([one.reactive_register_varh for one in every], np.int64),
+        "max_demand_w": np.array([one.maximum_w for one in every], np.int64),
+    }
 
 
 NO_QUALITY = 255

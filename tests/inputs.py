@@ -81,3 +81,37 @@ def reading(account_id: str, at: int, register_wh: int, **changes: Any) -> Messa
         "registerWh": register_wh,
     }
     return account_id.encode(), json.dumps(body | changes).encode()
+
+
+def receipt(account_id: str, notice_id: str, at: int) -> Message:
+    body = {
+        "version": 1,
+        "accountId": account_id,
+        "noticeId": notice_id,
+        "deliveredAt": instant_text(at),
+    }
+    return account_id.encode(), json.dumps(body).encode()
+
+
+def report(account_id: str, switch: str, at: int, command_id: str = "") -> Message:
+    body = {
+        "version": 1,
+        "accountId": account_id,
+        "commandId": command_id,
+        "switch": switch,
+        "succeeded": True,
+        "reportedAt": instant_text(at),
+    }
+    return account_id.encode(), json.dumps(body).encode()
+
+
+def action(account_id: str, name: str, at: int) -> Message:
+    body = {
+        "version": 1,
+        "accountId": account_id,
+        "action": name,
+        "operator": "li",
+        "reason": "because",
+        "actedAt": instant_text(at),
+    }
+    return account_id.encode(), json.dumps(body).encode()

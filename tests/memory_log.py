@@ -144,6 +144,7 @@ class MemoryLog:
     async def append(self, topic: str, partition: int, messages: Sequence[Message]) -> int:
         await self._step()
         # the broker takes the messages in one to three requests; a crash may fall between
+        end = len(self.cluster.topics[topic, partition])
         cuts = sorted(self.dice.randint(0, len(messages)) for _ in range(2))
         for first, last in zip([0, *cuts], [*cuts, len(messages)], strict=True):
             if first == last:
@@ -152,13 +153,14 @@ class MemoryLog:
             for key, value in messages[first:last]:
                 offset = self.cluster.put(topic, partition, key, value)
                 kept.append(self.cluster.topics[topic, partition][offset])
+                end = offset + 1
             if self.cluster.appended is not None:
                 self.cluster.appended(topic, partition, kept, self)
             await self._step()
             if self.fail_at is not None and self.steps >= self.fail_at:
                 raise SendFailed(f"{topic}-{partition} after {last} of {len(messages)}")
         await self._step()
-        return len(self.cluster.topics[topic, partition])
+        return end
 
     async def tail(self, topic: str, partition: int, start: int) -> AsyncIterator[Sequence[Kept]]:
         records = self.cluster.topics[topic, partition]

@@ -72,6 +72,7 @@ class Office:
         self.clerks = [Clerk(number, terms) for number in range(partitions)]
         self.kept: dict[tuple[str, int], list[Record]] = defaultdict(list)
         self.offsets: dict[tuple[str, int], int] = defaultdict(int)
+        self.told: dict[str, list[dict[str, Any]]] = defaultdict(list)
 
     # --- what is said to the worker --------------------------------------------------------------
 
@@ -85,6 +86,8 @@ class Office:
             self.offsets[place] += 1
         fetched = Fetched(records={SOURCE_OF_TOPIC[topic]: records})
         entry = self.clerks[partition].enter(fetched, payments_caught_up=True)
+        for told_topic, told in entry.told.items():
+            self.told[told_topic] += [json.loads(raw_value) for _key, raw_value in told]
         for state_topic, messages in ((LEDGER_ROWS, entry.rows), (LEARNED_ROWS, entry.learned)):
             log = self.kept[state_topic, partition]
             for raw_key, raw_value in messages:
@@ -115,6 +118,12 @@ class Office:
         number = self.offsets[("payments", partition_of(account_id.encode(), self.partitions))]
         paid = PaymentReceived(account_id, 0, 0, f"p-{number}", nanos(amount), at)
         self.event(paid, at)
+
+    def beat(self, at: int) -> None:
+        """The payments system says to every partition that it has sent all up to now."""
+        for partition in range(self.partitions):
+            beat = wire.encode_heartbeat(at)
+            self.enter(beat.topic, partition, (None, beat.value, at))
 
     def read(self, account_id: str, *readings: tuple[int, int]) -> None:
         """Register readings (when, Wh) in one fetch."""

@@ -12,11 +12,13 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simulator.sheets import Sheet, Sheets
+from tests.oracle_debts import LedgerBook
 from tests.oracle_usage import UsageOracle
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 NANOS = 10**9
 MICROS = 10**6
 MAX_FUTURE_SECONDS = 300
+BILL_DUE_DAY = 20
 
 
 class LogRecord(NamedTuple):
@@ -178,7 +181,10 @@ class Account:
 
     account_id: str
     settings: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
-    payments: dict[str, tuple[int, int]] = field(default_factory=dict)  # id -> (at, nanos)
+    payments: list[tuple[int, int]] = field(default_factory=list)  # postings but bills: at, nanos
+    payment_ids: set[str] = field(default_factory=set)
+    in_flight: dict[str, int] = field(default_factory=dict)  # id -> nanos
+    book: LedgerBook = field(default_factory=LedgerBook)
     receipts: dict[str, int] = field(default_factory=dict)  # notice id -> first stamped at
     actions: list[tuple[int, str]] = field(default_factory=list)
     usage: UsageOracle | None = None
@@ -190,8 +196,13 @@ class Account:
         return max(known, key=lambda body: int(body["settingsVersion"]), default=None)
 
     def paid_nanos(self, at: int | None = None) -> int:
-        """Money received up to an instant, repeats counted once."""
-        return sum(n for stamped, n in self.payments.values() if at is None or stamped <= at)
+        """Money received up to an instant, repeats counted once, less costs and late charges."""
+        return sum(n for stamped, n in self.payments if at is None or stamped <= at)
+
+    def local_date(self, at: int) -> date:
+        """The customer's date; that of UTC while no terms are known."""
+        zone = UTC if self.usage is None else self.usage.zone
+        return datetime.fromtimestamp(at, UTC).astimezone(zone).date()
 
 
 class Accepted(NamedTuple):
@@ -231,15 +242,60 @@ class Oracle:
     def _take_settings(self, record: LogRecord, body: dict[str, Any]) -> None:
         account = self._account(body["accountId"])
         account.settings.append((record.at, body))
+        account.book.who = body["customerClass"]
+        account.book.on_plan = body["paymentMode"] == "plan"
         if account.usage is None:
             account.usage = UsageOracle(self.sheets, body)
+            account.usage.on_closed = partial(self._bills_closed, account)
         else:
             account.usage.change_settings(body)
             self.counted(account, record.at, "0.0")
 
     def _take_payment(self, record: LogRecord, body: dict[str, Any]) -> None:
-        payments = self._account(body["accountId"]).payments
-        payments.setdefault(body["paymentId"], (record.at, small(body["amount"], NANOS)))
+        account, name = self._account(body["accountId"]), body["paymentId"]
+        kind = body.get("kind", "payment")
+        if kind in ("settled", "failed"):
+            amount = account.in_flight.pop(name, 0)
+            if kind == "failed":
+                account.payment_ids.add(name)
+                if amount:
+                    self._post(account, record, body, -amount)
+        elif name not in account.payment_ids:
+            account.payment_ids.add(name)
+            amount = small(body["amount"], NANOS)
+            if kind == "in-flight":
+                account.in_flight[name] = amount
+            self._post(account, record, body, -amount if kind == "collection-costs" else amount)
+
+    def _post(self, account: Account, record: LogRecord, body: dict[str, Any], nanos: int) -> None:
+        """Into the ledger book; what lateness cost is a posting of its own."""
+        book, kind = account.book, body.get("kind", "payment")
+        today, charges = account.local_date(seconds_of(body["paidAt"])), account.book.charges
+        pays = body.get("pays", "")
+        if kind == "collection-costs":
+            book.cost(-nanos, today)
+        elif kind in ("adjustment", "opening-balance"):
+            due = date.fromisoformat(body["dueOn"]) if "dueOn" in body else None
+            book.correct(nanos, today, pays, due)
+        else:
+            book.receive(nanos, today, pays)
+        account.payments.append((record.at, nanos - (book.charges - charges)))
+
+    def _bills_closed(self, account: Account, months: list[int], at: int) -> None:
+        """Their bills become debts, where the balance does not cover them."""
+        book, usage = account.book, account.usage
+        assert usage is not None
+        charges, bills = book.charges, []
+        for month in months:
+            nanos = month_bill_nanos(self.sheets, usage, month)
+            year, month_of_year = divmod(month + 1, 12)
+            due = date(year, month_of_year + 1, BILL_DUE_DAY)
+            if nanos:
+                bills.append((f"{month // 12}-{month % 12 + 1:02d}", due, nanos))
+        if bills:
+            book.bills(bills, account.local_date(at))
+        if book.charges != charges:
+            account.payments.append((at, charges - book.charges))
 
     def _take_receipt(self, record: LogRecord, body: dict[str, Any]) -> None:
         self._account(body["accountId"]).receipts.setdefault(body["noticeId"], record.at)
@@ -311,19 +367,26 @@ def billed_nanos(sheets: Sheets, usage: UsageOracle) -> int:
     """The bills of all months from the first to that of the newest reading, that one so far."""
     assert usage.first_month is not None
     last = datetime.fromtimestamp(usage.read_at - 1, UTC).astimezone(usage.zone)
-    total, year_wh = 0, 0
-    for month in range(usage.first_month, last.year * 12 + last.month):
-        year, month_of_year = divmod(month, 12)
-        year_wh = year_wh if month_of_year else 0
-        first = datetime(year, month_of_year + 1, 1, 12, tzinfo=usage.zone)
-        sheet = sheets.at(usage.tariff_id, int(first.timestamp()))
-        is_current = month == last.year * 12 + last.month - 1
-        following = datetime(year + (month_of_year == 11), (month_of_year + 1) % 12 + 1, 1)  # noqa: DTZ001
-        days = last.day if is_current else (following - first.replace(tzinfo=None, hour=0)).days
-        used = usage.used_wh(month)
-        total += bill_nanos(sheet, used, days, year_wh)
-        year_wh += sum(used.values())
-    return total
+    newest = last.year * 12 + last.month - 1
+    return sum(
+        month_bill_nanos(sheets, usage, month, last.day if month == newest else None)
+        for month in range(usage.first_month, newest + 1)
+    )
+
+
+def month_bill_nanos(
+    sheets: Sheets, usage: UsageOracle, month: int, days: int | None = None
+) -> int:
+    """One month's bill, of its first `days` or of all."""
+    assert usage.first_month is not None
+    year, month_of_year = divmod(month, 12)
+    first = datetime(year, month_of_year + 1, 1, 12, tzinfo=usage.zone)
+    sheet = sheets.at(usage.tariff_id, int(first.timestamp()))
+    following = datetime(year + (month_of_year == 11), (month_of_year + 1) % 12 + 1, 1)  # noqa: DTZ001
+    whole = (following - first.replace(tzinfo=None, hour=0)).days
+    before = range(max(usage.first_month, year * 12), month)
+    year_wh = sum(sum(usage.used_wh(earlier).values()) for earlier in before)
+    return bill_nanos(sheet, usage.used_wh(month), whole if days is None else days, year_wh)
 
 
 def _without_version(value: bytes) -> dict[str, Any]:

@@ -27,13 +27,23 @@ HOUR = 3_600
 NOTICE_LEAD_SECONDS = 30 * 60
 TRIP_WINDOW_HOURS = (9, 16)
 COMMAND_LIFE_SECONDS = 30 * 60
+APPROVAL_LIFE_SECONDS = 24 * HOUR
 MAX_AGE_SECONDS = {"resident": 26 * HOUR, "business": 26 * HOUR, "large": 2 * HOUR}
 MAX_ESTIMATED_SHARE = 0.02
 RESTORE_WITHIN_SECONDS = 2 * HOUR
 
 WARNINGS, NOTICES = "low-balance-warnings", "disconnection-notices"
 TRIPS, RESTORES, DAYS = "trip-commands", "restore-commands", "daily-usage"
-EFFECT_TOPICS = (WARNINGS, NOTICES, TRIPS, RESTORES, DAYS, "decisions", "account-forecasts")
+EFFECT_TOPICS = (
+    WARNINGS,
+    NOTICES,
+    TRIPS,
+    RESTORES,
+    DAYS,
+    "decisions",
+    "account-forecasts",
+    "plan-notices",
+)
 
 
 @dataclass
@@ -84,6 +94,7 @@ def wrongful_trips(inputs: list[LogRecord], oracle: Oracle, said: Said) -> list[
         at = seconds_of(trip["decidedAt"])
         reasons = [
             *_by_terms(account, at),
+            *_by_approval(account, at, trip, said),
             *_by_clock(oracle, account, at, trip),
             *_by_notice(account, at, trip, said),
             *_by_money_and_reading(account, at, trip, moments),
@@ -103,9 +114,18 @@ def _by_terms(account: Account, at: int) -> list[str]:
     supply = [action for action in acted if action in ("hold-supply", "release-supply")]
     if supply and supply[-1] == "hold-supply":
         reasons.append("held by an operator")
-    if terms["customerClass"] == "large" and "approve-trip" not in acted:
-        reasons.append("nobody approved")
     return reasons
+
+
+def _by_approval(account: Account, at: int, trip: dict[str, Any], said: Said) -> list[str]:
+    """Large customers: a person approved it, after this notice and not too long ago."""
+    terms, episode = account.terms(at), trip["effectId"].split(":")[2]
+    notice = said.by_id.get(f"{account.account_id}:notice:{episode}")
+    if terms is None or terms["customerClass"] != "large" or notice is None:
+        return []  # without a notice it is wrongful anyway
+    since = max(seconds_of(json.loads(notice)["decidedAt"]), at - APPROVAL_LIFE_SECONDS + 1)
+    approved = [s for s, action in account.actions if action == "approve-trip" and since <= s <= at]
+    return [] if approved else ["nobody approved"]
 
 
 def _by_clock(oracle: Oracle, account: Account, at: int, trip: dict[str, Any]) -> list[str]:

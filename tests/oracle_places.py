@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from zoneinfo import ZoneInfo
 
     from simulator.sheets import Sheets
@@ -47,6 +48,7 @@ class Places:
         self.today: date | None = None
         self.today_used = [0, 0]
         self.closed_days: dict[date, tuple[int, int]] = {}
+        self.on_closed: Callable[[list[int], int], None] = lambda _months, _at: None
 
     # ---- what others ask
 
@@ -93,9 +95,11 @@ class Places:
             self.month = self.first_month = goal
         elif goal == self.month:
             first = self._local(at - 1).replace(day=1, hour=0, minute=0, second=0, fold=0)
-            if at > int(first.timestamp()) + LATE_DAYS * DAY:
+            if at > int(first.timestamp()) + LATE_DAYS * DAY and self.previous_open:
+                self.on_closed([goal - 1], at)
                 self.previous_open = False
         elif goal > self.month:
+            self.on_closed(list(range(self.month - self.previous_open, goal - 1)), at)
             self.month, self.previous_open = goal, True
 
     # ---- energy in its place

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from simulator.answers import Answer, answers, book_of, tariffs_of
 from streams.rows import decode_ledger_rows
-from tests.oracle import NANOS, LogRecord, Oracle
+from tests.oracle import NANOS, LogRecord, Oracle, small
 from tests.oracle_judge import (
     EFFECT_TOPICS,
     Said,
@@ -48,6 +48,7 @@ def judge_run(
         "wrongBalances": wrong_balances(oracle, found),
         "wrongRefusals": wrong_refusals(oracle, outputs),
         "wrongDays": wrong_days(oracle, said),
+        "wrongCharges": wrong_charges(oracle, said, found),
         "lostEffects": lost_effects(rows, said),
         "twoBodies": said.two_bodies,
         "wrongfulTrips": wrongful_trips(inputs, oracle, said),
@@ -75,6 +76,26 @@ def wrong_balances(oracle: Oracle, found: dict[str, Answer]) -> list[str]:
             wrong.append(
                 f"{account_id}: {answer.balance_nanos / NANOS:.9f} as of {answer.read_at}, "
                 f"the oracle says {true / NANOS:.9f} as of {read_at}"
+            )
+    return wrong
+
+
+def wrong_charges(oracle: Oracle, said: Said, found: dict[str, Answer]) -> list[str]:
+    """Accounts whose days, with what is not told yet, do not add up to their bills."""
+    told: dict[str, int] = {}
+    for body in said.by_topic["daily-usage"]:
+        told[body["accountId"]] = told.get(body["accountId"], 0) + small(body["charge"], NANOS)
+    wrong = []
+    for account_id, answer in found.items():
+        if account_id not in oracle.accounts or answer.is_quarantined:
+            continue
+        untold = answer.bill_nanos - answer.charged_nanos
+        true = oracle.billed_nanos(oracle.accounts[account_id])
+        if told.get(account_id, 0) + untold != true:
+            days = told.get(account_id, 0) / NANOS
+            wrong.append(
+                f"{account_id}: days {days:.9f} and {untold / NANOS:.9f} open are not "
+                f"{true / NANOS:.9f}"
             )
     return wrong
 

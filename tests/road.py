@@ -32,6 +32,7 @@ EFFECT_TOPICS = (
     "restore-commands",
     "decisions",
     "daily-usage",
+    "plan-notices",
 )
 
 

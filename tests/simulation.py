@@ -29,6 +29,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from scoring.rules import SupplyRules, WorkingCalendar
 from simulator.answers import tariffs_of
+from simulator.customers import LARGE_SHARE
 from simulator.faults import FaultRates
 from simulator.field import FieldRates
 from simulator.sheets import shipped_sheets
@@ -48,11 +49,13 @@ DAY, HOUR = 86_400, 3_600
 PARTITIONS = 2
 PROCESSES = 2
 GRIDS = (6 * HOUR, 6 * HOUR, 6 * HOUR, 3 * HOUR, 3 * HOUR, HOUR)
+WORKS_SHARE = 0.25
+"""Of seeds whose world is a district of works, where a person must approve each trip."""
 STEP_HOURS = (2, 5, 7, 10, 13, 24)
 """Steps of a day, UTC: several within the trip windows of Shanghai, Johannesburg and London."""
 FIRST_MONDAY = 1_767_571_200  # 2026-01-05T00:00Z
 WEEK = 7 * DAY
-OBSERVED = frozenset(EFFECT_TOPICS) - {"daily-usage", "account-forecasts"}
+OBSERVED = frozenset(EFFECT_TOPICS) - {"daily-usage", "account-forecasts", "plan-notices"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +87,13 @@ def plan_of(seed: int) -> Plan:
     faults = FaultRates(
         delay_median_seconds=dice.choice((30, 120, 600)), delay_sigma=dice.choice((0.3, 1.2, 2.18))
     ).times(dice.choice((0, 3, 10)))
+    is_works = dice.random() < WORKS_SHARE
     return Plan(
         seed=seed,
         accounts=dice.randint(8, 14),
         partitions=PARTITIONS,
         starts_at=FIRST_MONDAY + dice.randrange(47) * WEEK + dice.randrange(2) * DAY,
-        grid_seconds=dice.choice(GRIDS),
+        grid_seconds=HOUR if is_works else dice.choice(GRIDS),  # large customers: fresh readings
         beat_seconds=0,
         faults=faults,
         field_rates=FieldRates(
@@ -101,6 +105,9 @@ def plan_of(seed: int) -> Plan:
         held_share=0.1,
         horizon_days=4.0,
         forgetful_share=0.5,
+        bookkeeping_share=0.4,
+        large_share=0.6 if is_works else LARGE_SHARE,
+        large_credit_days=0.1,
     )
 
 

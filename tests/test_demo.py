@@ -6,11 +6,14 @@ import json
 import signal
 import subprocess
 import sys
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from deploy.cli import COMMANDS, help_text, main
+from deploy.demo import table_of
 
 pytestmark = pytest.mark.broker
 DEMO = [sys.executable, "-m", "deploy.cli", "demo"]
@@ -45,6 +48,22 @@ def test_ctrl_c_leaves_no_process_behind() -> None:
         demo.stdout.read()
         assert demo.wait(timeout=60) == 0
     assert [kid for kid in kids if Path(f"/proc/{kid}").exists()] == []
+
+
+def test_the_table_fits_a_plain_terminal() -> None:
+    """Nothing is cut off at 80 characters, whatever an account may say."""
+    longest = {
+        "accountId": "home-00001", "asOf": "2026-07-06T23:45:00Z", "balance": "-12345.678901",
+        "currency": "CNY", "runwayHoursP50": 0.0, "tier": "lowest", "stage": "restore_commanded",
+        "switch": "ready_for_reconnection",
+    }  # fmt: skip
+    others = {"stage": "notice_sent", "switch": "unknown", "runwayHoursP50": None}
+    with Console(width=80, file=StringIO()) as console, console.capture() as shown:
+        console.print(table_of([longest, longest | others]))
+    assert "\u2026" not in shown.get()
+    for word in ("07-06 23:45", "-12345.678", "nothing left", "over 35 days", "restore sent",
+                 "notice sent", "armed", "unknown"):  # fmt: skip
+        assert word in shown.get()
 
 
 def test_help_names_every_command_with_an_example() -> None:

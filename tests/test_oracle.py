@@ -62,7 +62,8 @@ def story(terms: dict, paid: list[tuple[int, str]], noticed_at: int | None) -> l
         LogRecord("account-settings", 0, 0, TUESDAY - HOUR, "home-1", json.dumps(terms).encode()),
     ]
     for number, (at, amount) in enumerate(paid):
-        body = {"accountId": "home-1", "paymentId": f"p{number}", "amount": amount}
+        body = {"accountId": "home-1", "paymentId": f"p{number}", "amount": amount,
+                "paidAt": instant_text(at)}  # fmt: skip
         records.append(LogRecord("payments", 0, number, at, "home-1", json.dumps(body).encode()))
     for hour in range(10):
         at = TUESDAY + hour * HOUR
@@ -127,6 +128,23 @@ def test_a_wrongful_trip_is_named(why: str, terms: dict, paid: list, noticed_at:
     inputs = story(settings(**terms), paid, noticed_at)
     found = wrongful_trips(inputs, Oracle(inputs), said([NOTICE, trip(at)]))
     assert any(why in one for one in found) if why else found == []
+
+
+@pytest.mark.parametrize(
+    ("approved_at", "faults"),
+    [
+        (TUESDAY + 8 * HOUR + 119, 1),  # before the notice
+        (TUESDAY + 8 * HOUR + 120, 0),
+        (TEN, 0),
+        (TEN + 1, 1),
+    ],
+)
+def test_an_approval_counts_between_the_notice_and_the_trip(approved_at: int, faults: int):
+    inputs = story(settings(customerClass="large"), PAID_EIGHT, IN_TIME)
+    oracle = Oracle(inputs)
+    oracle.accounts["home-1"].actions.append((approved_at, "approve-trip"))
+    found = wrongful_trips(inputs, oracle, said([NOTICE, trip(TEN)]))
+    assert len([one for one in found if "nobody approved" in one]) == faults
 
 
 def test_a_trip_without_notice_is_wrongful():

@@ -27,16 +27,32 @@ def _desk(unread: Source | None) -> Desk:
     return desk
 
 
-@pytest.mark.parametrize("unread", LEAVE_ON)
+@pytest.mark.parametrize("unread", [*LEAVE_ON, Source.TICKS])
 def test_nothing_counts_as_caught_up_while_a_reason_to_leave_the_power_on_is_unread(
     unread: Source,
 ) -> None:
-    """A hold, a payment or a protection that lies in the log must not meet a trip (seed 2007)."""
+    """A hold, a payment, terms or a later hour that lie in the log must not meet a trip (2007)."""
     assert [part.payments_caught_up for part in parts(_desk(unread))] == [False]
 
 
 def test_with_all_read_the_feed_counts_as_caught_up() -> None:
     assert [part.payments_caught_up for part in parts(_desk(None))] == [True]
+
+
+def test_an_open_transaction_holds_nothing_back_but_trips() -> None:
+    """A payment that is not committed yet is not said yet; its producer may be dead."""
+    desk = Desk()
+    reading = _record(Source.READINGS, 0, 100)
+    position = dict.fromkeys(Source, 0) | {Source.READINGS: 1}
+    highwater = position | {Source.PAYMENTS: 2}
+    fetched = Fetched({Source.READINGS: [reading]}, highwater, position, readable=dict(position))
+    desk.put(fetched)
+    assert [(list(p.fetched.records), p.payments_caught_up) for p in parts(desk)] == [
+        ([Source.READINGS], False)
+    ]
+    desk.put(Fetched({}, highwater, position | {Source.PAYMENTS: 2}, readable=highwater))
+    desk.put(Fetched({Source.READINGS: [_record(Source.READINGS, 1, 101)]}))
+    assert [part.payments_caught_up for part in parts(desk)] == [True]
 
 
 def test_people_are_heard_before_the_field() -> None:

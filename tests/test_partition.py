@@ -16,6 +16,7 @@ from scoring.events import Source
 from streams.clerk import Clerk
 from streams.log import PartitionLost
 from streams.partition import MAX_ENTRIES_WAITING, Partition
+from streams.rows import decode_ledger_rows, encode_ledger_rows
 from streams.topics import LEDGER_ROWS, REFUSALS
 from tests.inputs import terms
 from tests.memory_log import Cluster, Crash, MemoryLog, SendFailed
@@ -224,6 +225,49 @@ def test_a_worker_that_lost_its_partition_tells_nothing_and_its_late_rows_win_no
 
     for turns in range(1, 400, 47):
         assert_same(outcome(asyncio.run(story(turns))), calm, f"zombie after {turns} turns")
+
+
+@pytest.mark.parametrize("with_claim", [False, True])
+def test_a_former_owners_late_row_is_seen_and_put_right_before_compaction(
+    calm: Outcome, *, with_claim: bool
+) -> None:
+    """The log keeps of each key the newest record: it must be the rightful one, also if nothing
+    else is written (`look`).  And who finds another's claim behind its own is the former owner."""
+
+    async def story() -> None:
+        cluster = utility()
+        log = MemoryLog(cluster, seed=8)
+        cluster.give(0, log)
+        partition = Partition(0, log, Clerk(0, terms()))
+        await partition.recover()
+        await take_all(partition, log)
+        while partition.is_busy:
+            await asyncio.sleep(0)
+        rows = cluster.topics[LEDGER_ROWS, 0]
+        clerk = partition.clerk
+        late = next(each for each in rows if each.key == b"home-1" and each.value)
+        stale = encode_ledger_rows(decode_ledger_rows([late]).rows, epoch=-1)[0]
+        cluster.put(LEDGER_ROWS, 0, b"home-1", stale)
+        if with_claim:
+            cluster.put(LEDGER_ROWS, 0, *Clerk(0, terms()).claim())
+        partition.look()
+        if with_claim:
+            with pytest.raises(PartitionLost):
+                async with asyncio.timeout(10):
+                    await partition.failed
+            return
+        assert await partition.release()
+        newest = {each.key: each for each in rows}
+        assert newest[b"home-1"].offset > late.offset
+        compacted = Clerk(0, terms())
+        compacted.claimed(len(rows))
+        compacted.recall_rows(sorted(newest.values(), key=lambda each: each.offset))
+        row = clerk.book.row("home-1")
+        assert compacted.book.row("home-1") is not None
+        mine = compacted.book.ledger[compacted.book.row("home-1")]
+        assert mine.tobytes() == clerk.book.ledger[row].tobytes()
+
+    asyncio.run(story())
 
 
 def test_a_worker_that_cannot_prove_that_it_owns_the_partition_does_not_recover() -> None:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scoring.annex import ANNEX, ANNEX_VERSION, Annexes
 from scoring.book import LEARNED, LEARNED_VERSION, LEDGER, LEDGER_VERSION, Book, empty_ledger
 from scoring.events import Source
 from streams import rows as state
@@ -179,15 +180,18 @@ def test_every_version_ever_shipped_still_loads():
     shipped = json.loads(SHIPPED.read_text())
     assert max(each["row_version"] for each in shipped["ledger"]) == LEDGER_VERSION
     assert max(each["row_version"] for each in shipped["learned"]) == LEARNED_VERSION
+    assert max(each["row_version"] for each in shipped["annex"]) == ANNEX_VERSION
     for kind, decode in (
         ("ledger", state.decode_ledger_rows),
         ("learned", state.decode_learned_rows),
+        ("annex", state.decode_ledger_rows),
     ):
         for each in shipped[kind]:
             decoded = decode([Record(0, b"home-1", bytes.fromhex(each["value"]))])
             assert decoded.unreadable == []
+            rows = decoded.annexes.rows if kind == "annex" else decoded.rows
             for column, figure in each["figures"].items():
-                assert decoded.rows[column][0].tolist() == figure, (kind, column)
+                assert rows[column][0].tolist() == figure, (kind, column)
 
 
 def test_a_changed_layout_is_a_new_version():
@@ -196,6 +200,7 @@ def test_a_changed_layout_is_a_new_version():
     for kind, layout, version in (
         ("ledger", LEDGER, LEDGER_VERSION),
         ("learned", LEARNED, LEARNED_VERSION),
+        ("annex", ANNEX, ANNEX_VERSION),
     ):
         (newest,) = [each for each in shipped[kind] if each["row_version"] == version]
         assert newest["layout"] == layout_of(layout), f"raise {kind.upper()}_VERSION (scoring.book)"
@@ -213,13 +218,17 @@ def shipped_now() -> dict[str, list[dict[str, object]]]:
     """What to add to the fixture when a version is raised."""
     ledger, learned = some_rows(1), np.zeros(1, LEARNED)
     ledger["ledger_nanos"], learned["source_offset"], learned["days"] = -123_456_789, 17, 30
+    ledger["collector"], ledger["payment_days"] = b"c-017", 9_000
+    annexes = Annexes.none()
+    annexes.make(0)["costs_nanos"] = 7
     described = {}
     for kind, row, values, version in (
         ("ledger", ledger, state.encode_ledger_rows(ledger, 3, {0: EFFECTS}), LEDGER_VERSION),
         ("learned", learned, state.encode_learned_rows(learned, 3), LEARNED_VERSION),
+        ("annex", annexes.rows, state.encode_ledger_rows(ledger, 3, {}, annexes), ANNEX_VERSION),
     ):
-        names = {"ledger": ["ledger_nanos", "used_wh", "source_offset", "multiplier"],
-                 "learned": ["source_offset", "days"]}[kind]  # fmt: skip
+        names = {"ledger": ["ledger_nanos", "used_wh", "source_offset", "payment_days"],
+                 "learned": ["source_offset", "days"], "annex": ["costs_nanos"]}[kind]  # fmt: skip
         described[kind] = [
             {
                 "row_version": version,

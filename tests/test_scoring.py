@@ -26,7 +26,7 @@ from scoring.events import (
 )
 from scoring.ids import text_hashes
 from scoring.rules import SupplyRules
-from scoring.scoring import World, score_events, score_readings, score_tick
+from scoring.scoring import World, due_at_tick, score_events, score_readings, score_tick
 from scoring.sheet import sheet_from_dict
 from scoring.tariff import Tariffs
 from scoring.units import nanos
@@ -192,7 +192,8 @@ def test_older_terms_do_not_replace_newer_ones() -> None:
 def test_a_tick_that_finds_nothing_due_touches_no_row() -> None:
     """Time passes for a million accounts and only a few of them matter."""
     book = _book("1000.00")
-    scored = score_tick(book, STARTS_AT + 60, 0, _world())
+    at = STARTS_AT + 60
+    scored = score_tick(book, due_at_tick(book, at, 0, _world()), at, 0, _world())
     assert not scored.rows
     assert not scored.effects
 

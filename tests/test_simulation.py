@@ -8,8 +8,15 @@ import pytest
 
 from tests.simulation import PARTITIONS, Simulation, run_seed
 
+ONCE_WRONG = {
+    2007: "a hold was read after a report",
+    78: "rows were written again while other rows owed refusals",
+    1001: "two readings of one list, the second late, gave two forecasts one id",
+}
+"""Seeds that found something; the sentence says what, as far as the seed still shows it."""
 
-@pytest.mark.parametrize("seed", [*range(1, 26), 2007])  # 2007: a hold read after a report
+
+@pytest.mark.parametrize("seed", [*range(1, 26), *ONCE_WRONG])
 def test_a_seed_goes_right_whatever_dies(seed: int):
     verdict = run_seed(seed)
     assert verdict.is_right, verdict.report()

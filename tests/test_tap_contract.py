@@ -114,7 +114,11 @@ def test_position_and_end_of_an_assigned_partition_can_be_read() -> None:
 
     state = asyncio.run(fresh())
     assert state.highwater is None
+    assert state.lso is None
     assert state.has_valid_position is False
+    took = source_of(fetcher.Fetcher._proc_fetch_request)
+    assert "tp_state.highwater = highwater" in took
+    assert "tp_state.lso = lso" in took
     assert "state.consumed_to(" in source_of(fetcher.FetchResult._update_position)
 
 

@@ -30,6 +30,10 @@ MEAN_STEPS_TO_CRASH = 120
 REBALANCE_SHARE = 0.06
 ZOMBIE_SHARE = 0.04
 MOST_RECORDS = (20, 1_000, 1_000)
+PROMPT_SHARE = 0.8
+PROMPT_TURNS = 300
+"""How often the workers are let finish what they entered before hours go by in the world: else
+nearly every command comes out so late that it has expired."""
 PATIENCE_TURNS = 20_000
 """Turns of the event loop after which work that does not settle is a dead lock."""
 
@@ -130,6 +134,9 @@ class Workers:
             await asyncio.sleep(0)
         else:
             raise AssertionError(f"does not settle: {self._standing()}")
+        if self._dice.random() < PROMPT_SHARE:
+            for _ in range(PROMPT_TURNS):
+                await asyncio.sleep(0)
         if not self.calm and self._zombies and self._dice.random() < 0.5:
             await self._end_zombies()
 

@@ -23,14 +23,14 @@ from typing import TYPE_CHECKING, Any
 from deploy.broker import EmbeddedBroker
 from deploy.local import Site
 from streams import topics
-from tests.bench import goals, load, worker_lines
+from tests.bench import goals, load, pauses, worker_lines
 from tests.brokers.kafka_node import KafkaNode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 PARTITIONS = 8
-LINES = ("speed", "latency", "recovery", "api")
+LINES = ("speed", "latency", "pauses", "recovery", "api")
 PEER_SECONDS = 20.0
 """The peers (b, b2) would need minutes for the whole backlog; they get so long of it."""
 
@@ -55,12 +55,12 @@ def broker(kind: str) -> Iterator[str]:
 
 
 @contextmanager
-def site(kind: str) -> Iterator[Site]:
+def site(kind: str, more: Mapping[str, str] | None = None) -> Iterator[Site]:
     """A broker with all topics, and nothing else yet."""
     with (
         broker(kind) as bootstrap,
         tempfile.TemporaryDirectory() as name,
-        Site(Path(name), bootstrap, PARTITIONS) as found,
+        Site(Path(name), bootstrap, PARTITIONS, more) as found,
     ):
         found.start_broker()
         yield found
@@ -129,6 +129,17 @@ def latency(kind: str) -> dict[str, Any]:
     return found
 
 
+def paused(kind: str, accounts: int) -> dict[str, Any]:
+    """How long nothing happens when a worker is restarted, and when one of two dies."""
+    names = load.by_partition(accounts, PARTITIONS)
+    with site(kind, {"KILOWATCH_INSTANCE_ID": "worker-1"}) as here:
+        tell(f"{kind}: planned restart of a worker with {accounts:,} accounts")
+        restarted = pauses.restart(here, names)
+    with site(kind) as here:
+        tell(f"{kind}: kill -9 of one of two workers with {accounts:,} accounts")
+        return {"restart": restarted, "failover": pauses.failover(here, names)}
+
+
 def recovery(kind: str, accounts: int) -> dict[str, Any]:
     """A worker that died comes back with so many accounts."""
     with site(kind) as here:
@@ -166,6 +177,8 @@ def main() -> int:
             report[kind]["speed"] = speed(kind, accounts, options.rounds)
         if "latency" in lines:
             report[kind]["latency"] = latency(kind)
+        if "pauses" in lines:
+            report[kind]["pauses"] = paused(kind, accounts)
         if "recovery" in lines:
             report[kind]["recovery"] = recovery(kind, 1_000_000 // share)
     if "api" in lines:

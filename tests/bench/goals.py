@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from deploy.local import SESSION_TIMEOUT_SECONDS
+
 
 class Goal(NamedTuple):
     """A figure at a path of the report, and the least or most it may be."""
@@ -25,6 +27,12 @@ GOALS = {
     "twice a Quix Streams running sum": Goal("kafka.speed.ratios.c/b2", 2.0, is_least=True),
     "a quarter of fetching and decoding alone": Goal("kafka.speed.ratios.c/a", 0.25, is_least=True),
     "reading to warning p99, seconds": Goal("kafka.latency.p99_seconds", 0.25, is_least=False),
+    "planned restart, seconds without a row of any partition": Goal(
+        "kafka.pauses.restart.all_partitions_seconds", 3.0, is_least=False
+    ),
+    "kill -9 to rows of all partitions, seconds (session timeout + 5)": Goal(
+        "kafka.pauses.failover.all_partitions_seconds", SESSION_TIMEOUT_SECONDS + 5, is_least=False
+    ),
     "a million accounts back, seconds": Goal("kafka.recovery.seconds", 15.0, is_least=False),
     "worker memory per account, bytes": Goal(
         "kafka.recovery.memory_bytes_per_account", 1_500, is_least=False

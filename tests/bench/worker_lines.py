@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from deploy.local import Site
     from deploy.processes import Child
 
-WATCH_SECONDS = 0.1
+WATCH_SECONDS = 0.5
+"""Between two looks at its metrics, which the worker itself must write each time."""
+
 CATCH_UP_SECONDS = 900.0
 WARM_UP_SHARE = 0.1
 """The first part of a backlog is not in the figure: caches fill, the group settles."""
@@ -89,7 +91,7 @@ def recovery(site: Site, accounts: int, partitions: int) -> dict[str, float]:
             break
         worker.check()
         assert time.monotonic() < until, "the worker did not take up all partitions"
-        time.sleep(WATCH_SECONDS / 4)
+        time.sleep(WATCH_SECONDS / 10)
     seconds = time.perf_counter() - began
     worker.wait_until(lambda: metric(site.worker_metrics(-1), "accounts") == accounts, 30.0)
     held = memory_bytes(worker.process.pid) - empty_bytes

@@ -122,11 +122,14 @@ def test_the_demo_shows_everything_on_a_real_kafka(bare_kafka: KafkaNode) -> Non
     assert evidence.said_twice(topics) == []
 
 
-@pytest.mark.parametrize(("named", "kills"), [(False, 8), (True, 14)])
+@pytest.mark.parametrize(
+    ("named", "kills"),
+    [(False, 8), (True, 14), pytest.param(False, 40, marks=pytest.mark.long)],
+)
 def test_workers_killed_in_mid_stream_lose_nothing(
     bare_kafka: KafkaNode, run_directory: Path, figures: dict[str, Any], named: bool, kills: int
 ) -> None:
-    dice = random.Random(f"{SEED}:kills:{named}")
+    dice = random.Random(f"{SEED}:kills:{named}:{kills}")
     plan = plan_of(SEED + named)
     with Running(bare_kafka.bootstrap, run_directory, plan, named=named) as running:
         running.until(lambda: running.members() == 2, "both workers are in the group")
@@ -142,7 +145,7 @@ def test_workers_killed_in_mid_stream_lose_nothing(
             post = running.posts[number % 2]
             running.kill(post)
             running.start(post)
-        judge(running, figures, f"kills{'Named' if named else ''}")
+        judge(running, figures, f"{kills} kills{', named' if named else ''}")
         assert [post.ended_with for post in running.posts] == [[], []]
 
 

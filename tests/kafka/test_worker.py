@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from kafka import TopicPartition as KafkaPartition
+from kafka.admin import KafkaAdminClient
 
 from deploy.local import Site, metric
 from scoring.events import Source
@@ -131,6 +133,54 @@ def test_any_bytes_on_any_topic_are_refused_and_the_next_good_record_is_taken(si
     wait_for(site, lambda: taken(site, topics.READINGS) == before + len(HOMES), "taken")
     accepted = 'kilowatch_readings_total{outcome="accepted"}'
     assert f"{accepted} {float(len(HOMES))}" in site.worker_metrics()
+
+
+def test_an_open_transaction_of_the_payments_system_stops_no_readings(site: Site) -> None:
+    """Its payment is seen when committed; its marker at the end of the topic stops nothing."""
+    home, number = HOMES[0], partition_of(HOMES[0].encode(), PARTITIONS)
+    site.start_worker()
+    wait_for(site, lambda: taken(site, topics.ACCOUNT_SETTINGS) == len(HOMES), "settings taken")
+
+    def read_at(second: int) -> None:
+        send(site, [at_home(topics.READINGS, reading(home, NOW + second, 1_000 + second))])
+        wait_for(site, lambda: taken(site, topics.READINGS) == second, f"{second} readings taken")
+
+    async def story() -> None:
+        async with AIOKafkaProducer(
+            bootstrap_servers=site.bootstrap, transactional_id="payments-system"
+        ) as producer:
+            async with producer.transaction():
+                key, value = payment(home, "p-1", "9.00", NOW)
+                await producer.send_and_wait(topics.PAYMENTS, value, key, partition=number)
+                await asyncio.to_thread(read_at, 1)
+                assert taken(site, topics.PAYMENTS) == 0
+            await asyncio.to_thread(wait_for, site, lambda: taken(site, topics.PAYMENTS) == 1, "it")
+            await asyncio.to_thread(read_at, 2)
+
+    asyncio.run(story())
+
+
+def test_what_the_broker_has_thrown_away_before_it_was_read_stops_nothing(site: Site) -> None:
+    """Retention ran out while nobody worked: the committed offset does not exist any more."""
+    home, number = HOMES[0], partition_of(HOMES[0].encode(), PARTITIONS)
+    site.start_worker()
+    send(site, [at_home(topics.READINGS, reading(home, NOW, 1_000))])
+    wait_for(site, lambda: taken(site, topics.READINGS) == 1, "the first reading taken")
+    assert site.workers.pop().stop() == 0
+    site.metrics_ports.pop()
+    send(site, [at_home(topics.READINGS, reading(home, NOW + n, 1_000 + n)) for n in (1, 2, 3)])
+    forget(site, {TopicPartition(topics.READINGS, number): 3})
+    site.start_worker()
+    wait_for(site, lambda: taken(site, topics.READINGS) == 1, "what is left is taken")
+    send(site, [at_home(topics.READINGS, reading(home, NOW + 9, 1_009))])
+    wait_for(site, lambda: taken(site, topics.READINGS) == 2, "and what comes")
+
+
+def forget(site: Site, before: Mapping[TopicPartition, int]) -> None:
+    """Let the broker throw away all records before these offsets, as retention does."""
+    admin = KafkaAdminClient(bootstrap_servers=[site.bootstrap])
+    admin.delete_records({KafkaPartition(*here): offset for here, offset in before.items()})
+    admin.close()
 
 
 def test_three_workers_share_four_partitions_whole_and_give_them_back_warm(site: Site) -> None:
