@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LOCK := requirements-dev.lock
 
-.PHONY: help install demo test test-kafka test-kafka-long bench sim lint lock clean
+.PHONY: help install demo test test-kafka test-kafka-long bench backtest backtest-peers sim lint lock clean
 
 help: ## list what can be done
 	@echo "Kilowatch: prepaid electricity accounts, live on Kafka."
@@ -51,6 +51,27 @@ test-kafka-long: $(READY) ## the long fault runs against a real Apache Kafka
 
 bench: $(READY) ## measure speed, memory, recovery and latency; prints JSON
 	@$(BIN)/python -m tests.bench $(BENCH)
+
+DATA ?= ../shared/data
+UNIVERSITY = $(DATA)/university_buildings_hourly.parquet --holidays GB --from 2020-10-01 --to 2023-12-31
+HOMES = $(DATA)/homes_au_halfhourly.parquet --holidays AU-NSW
+STEEL = $(DATA)/steel_works_15min.parquet --columns kwh --holidays KR
+REPORTS ?= kilowatch-run/backtest
+backtest: $(READY) ## judge the forecasts on the real readings in DATA=../shared/data, else on the sample
+	@mkdir -p $(REPORTS)
+	judge() { echo; echo "$$1"; $(BIN)/kilowatch backtest "$$@" --report $(REPORTS)/$$(basename $$1 .parquet).html; }
+	if [ ! -d $(DATA) ]; then judge simulator/sample/homes_ca_8_weeks.parquet --holidays US-CA; exit; fi
+	judge $(UNIVERSITY)
+	judge $(HOMES)
+	judge $(STEEL)
+	judge $(DATA)/homes_ca_hourly.parquet --holidays US-CA
+	judge $(DATA)/meters_be_hourly.parquet --holidays BE
+
+backtest-peers: $(READY) ## AutoETS and AutoTheta beside ours (installs statsforecast; takes long)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[peers]'
+	$(BIN)/python -m deploy.peers $(STEEL) --days 300
+	$(BIN)/python -m deploy.peers $(HOMES) --days 120
+	$(BIN)/python -m deploy.peers $(UNIVERSITY) --days 120
 
 SEED ?=
 SEEDS ?= 100

@@ -61,6 +61,12 @@ COMMANDS = {
             "kilowatch replay simulator/sample/homes_ca_8_weeks.parquet",
         ),
         Command(
+            "backtest",
+            "deploy.backtest",
+            "judge the forecasts on a file of real readings",
+            "kilowatch backtest homes.parquet --holidays AU-NSW --report homes.html",
+        ),
+        Command(
             "bill",
             "deploy.bills",
             "the itemised bill of a file of usage under a tariff sheet",

@@ -18,6 +18,7 @@ import numpy as np
 
 from scoring.annex import Annexes, AnnexStore
 from scoring.events import MAX_RATE_PERIODS, Source
+from scoring.pools import Pools
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LEDGER_VERSION = 1
-LEARNED_VERSION = 1
+LEARNED_VERSION = 2
 
 MAX_ACCOUNT_ID_CHARACTERS = 64
 TARIFF_ID_BYTES = 24
@@ -115,10 +116,27 @@ LEARNED = np.dtype(
         ("source_offset", "i8"),  # readings offset at which this row was learned
         ("last_day", "i4"),  # newest local day seen closed, proleptic ordinal; 0 none
         ("days", "u4"),  # whole days learned
-        ("level_wh", "f4"),  # of a day; while days is 0, what the first part of a day used
-        ("weekday_share", "f4", (7,)),  # usage of each weekday over the level, less 1; Monday first
-        ("error_share", "f4", (2,)),  # P10 and P90 of (actual - day-ahead forecast) / level
+        # experts: what they know, and how wrong they were
+        ("history_wh", "f4", (28,)),  # days up to last_day, oldest first; missing ones bridged
+        ("level_wh", "f4", (4,)),  # of a day; while days is 0, what the first part of a day used
+        ("weekday_share", "f4", (7,)),  # usage of each weekday over the level; Monday first, mean 1
+        ("holiday_share", "f4"),  # usage of a holiday over that of its weekday
+        ("regressed_wh", "f4", (2,)),  # of the day after last_day: by the group, by an own model
+        ("typical_error_wh", "f4"),  # mean day-ahead error
+        ("loss", "f4", (10,)),  # of each expert, discounted, in typical errors
+        # the forecast, and how far it was off
+        ("ahead_wh", "f4", (35,)),  # medians of the days after last_day
+        ("told_wh", "f4", (11,)),  # sums of 1, 3 and 7 days told on the newest 1, 3 and 7 days
+        ("told_reach", "f2", (2, 11)),  # P10 and P90 told of them, over the sum, less 1
+        ("sum_error_wh", "f4", (3,)),  # mean error of sums of 1, 3 and 7 days
+        ("error_quantile", "f4", (2, 3)),  # P10 and P90 of it, in mean errors
+        ("reach", "f4", (2,)),  # P10 and P90 of tomorrow's error over its median
         ("period_share", "f4", (MAX_RATE_PERIODS,)),  # of usage; all 0 not known yet
+        ("known_days", "u4"),  # bits of the days of the history, newest first: 1 measured
+        ("kind_days", "u1", (8,)),  # days met of each weekday and of holidays, at most 255
+        ("reach_shape", "u1", (2,)),  # how reach grows with the days summed, see intervals
+        ("sums_told", "u1", (3,)),  # sums of 1, 3 and 7 days compared, at most 255
+        ("spare", "u1", (3,)),  # so that a row is whole words, and none of its bytes accidental
     ],
     align=True,
 )
@@ -192,7 +210,7 @@ class Accounts:
 
 
 class Book:
-    """All accounts of one partition.
+    """All accounts of one partition, and beside them what was learned of all together (`pools`).
 
     >>> book = Book()
     >>> book.add("home-1"), book.add("home-2"), book.add("home-1")
@@ -208,6 +226,7 @@ class Book:
 
     def __init__(self) -> None:
         self.account_ids: list[str] = []
+        self.pools = Pools()
         self._row_of: dict[str, int] = {}
         self._ledger = np.zeros(self.FIRST_CAPACITY, LEDGER)
         self._learned = np.zeros(self.FIRST_CAPACITY, LEARNED)
@@ -277,10 +296,22 @@ class Book:
         """Copies of the ledger rows and annexes of these rows."""
         return copied(self._ledger, rows), self._annexes.take(rows)
 
-    def put(self, rows: NDArray[np.int64], accounts: Accounts) -> None:
-        """Remember changed rows; each row at most once in `rows`."""
+    def put(
+        self,
+        rows: NDArray[np.int64],
+        accounts: Accounts,
+        learned: NDArray[np.bool_] | None = None,
+    ) -> None:
+        """Remember changed rows; each row at most once in `rows`.
+
+        `learned` (n,) tells whose learned row changed, None that any may have: a learned row is
+        long, and changes once a day.
+        """
         put_back(self._ledger, rows, accounts.ledger)
-        put_back(self._learned, rows, accounts.learned)
+        if learned is None:
+            put_back(self._learned, rows, accounts.learned)
+        elif learned.any():
+            put_back(self._learned, rows[learned], accounts.learned[learned])
         self._tariff_index[rows] = accounts.tariff_index
         self._annexes.put(rows, accounts.annexes)
 

@@ -93,6 +93,7 @@ def due_at_tick(book: Book, at: int, source_offset: int, world: World) -> NDArra
 
     A tick that comes again after a crash says nothing to rows that have answered a later one.
     """
+    book.pools.learn_at(at)
     unseen = book.ledger["source_offset"][:, Source.TICKS] < source_offset
     return np.flatnonzero(decide.due(book.ledger, at, world.rules) & unseen)
 
@@ -178,7 +179,8 @@ def _score_turn(book: Book, readings: Readings, world: World, scored: Scored) ->
     ledger["newest_quality"] = np.where(newest, readings.quality, ledger["newest_quality"])
     ledger["received_at"] = readings.received_at
     ledger["source_offset"][:, Source.READINGS] = readings.source_offset
-    learned = forecast.learn(accounts, days, world.tariffs)
+    knowledge = forecast.Knowledge(world.day_kinds, book.pools, readings.account_row)
+    learned = forecast.learn(accounts, days, knowledge)
     accounts.learned["source_offset"][learned] = readings.source_offset[learned]
     rows = readings.account_row
     turn = Turn(
@@ -192,7 +194,7 @@ def _score_turn(book: Book, readings: Readings, world: World, scored: Scored) ->
     is_learned = np.zeros(len(rows), np.bool_)
     is_learned[learned] = True
     turn.decide(turn.screen() & ~broken, is_learned & ~broken)
-    turn.put(broken)
+    turn.put(broken, is_learned)
     scored.learned_rows.update(rows[is_learned & ~broken].tolist())
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from scoring import debts, decide
 from scoring.book import GROUP_BYTES
 from scoring.day_charges import charge_days
+from scoring.day_kinds import DayKinds, weekdays_only
 from scoring.effects import (
     AccountForecast,
     Cause,
@@ -79,6 +80,7 @@ class World:
     rules: SupplyRules
     partition: int
     late_charges: LateChargeRules = field(default_factory=LateChargeRules)
+    day_kinds: DayKinds = field(default_factory=weekdays_only)
 
 
 class Turn:
@@ -143,14 +145,19 @@ class Turn:
         moved = tiers != self.accounts.ledger["tier"]
         self._tell_forecasts(np.flatnonzero(moved if told is None else moved | told))
 
-    def put(self, broken: NDArray[np.bool_]) -> None:
-        """Write the block back; broken accounts stay as they were and are quarantined."""
+    def put(self, broken: NDArray[np.bool_], learned: NDArray[np.bool_] | None = None) -> None:
+        """Write the block back; broken accounts stay as they were and are quarantined.
+
+        `learned` (n,) tells who has learned a day; None: nobody.
+        """
         for position in np.flatnonzero(broken).tolist():
             self._quarantine(position)
         rows, accounts = self.rows, self.accounts
+        if learned is None:
+            learned = np.zeros(len(rows), np.bool_)
         if broken.any():
-            rows, accounts = rows[~broken], accounts.take(~broken)
-        self.book.put(rows, accounts)
+            rows, accounts, learned = rows[~broken], accounts.take(~broken), learned[~broken]
+        self.book.put(rows, accounts, learned)
         self.scored.rows.update(rows.tolist())
 
     def _quarantine(self, position: int) -> None:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scoring.book import Book
+from scoring.day_kinds import weekdays_only
 from scoring.effects import AccountForecast, DailyUsage
 from scoring.events import Feed, Source
 from scoring.scoring import World, find_tariffs
@@ -41,6 +42,7 @@ from streams.topics import LEARNED_ROWS, LEDGER_ROWS, REFUSALS
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from scoring.day_kinds import DayKinds
     from scoring.effects import Effect, Reason, RefusedReading
     from scoring.events import AccountEvent
     from scoring.rules import SupplyRules
@@ -62,6 +64,7 @@ class Terms:
     tariffs: Tariffs
     rules: SupplyRules
     partitions: int
+    day_kinds: DayKinds = field(default_factory=weekdays_only)
 
 
 @dataclass(slots=True)
@@ -121,7 +124,10 @@ class Clerk:
         find_tariffs(self.book, self.terms.tariffs)
 
     def _world(self) -> World:
-        return World(self.terms.tariffs, self.feed, self.terms.rules, self.partition)
+        terms = self.terms
+        return World(
+            terms.tariffs, self.feed, terms.rules, self.partition, day_kinds=terms.day_kinds
+        )
 
     def _readings(self, records: Sequence[Record], draft: Draft) -> None:
         decoded = wire.decode_readings(records, self.book, self.terms.partitions)

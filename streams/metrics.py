@@ -11,10 +11,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
 from scoring.effects import Hold
-from scoring.events import Source
+from scoring.events import CustomerClass, Source
 from streams.topics import TOPIC_OF_SOURCE
 
 if TYPE_CHECKING:
@@ -63,6 +64,14 @@ class Meters:
             "Since the instant up to which the payments system says it has sent all; the oldest "
             "of this worker's partitions",
         )
+        self.forecast = {
+            name: self._gauge(f"forecast_{name}", meaning, "customer_class")
+            for name, meaning in (
+                ("wape", "Day-ahead error over usage, of about the last fortnight"),
+                ("bias", "Day-ahead forecast less usage, over usage, likewise"),
+                ("coverage", "Share of days inside their 80 % interval, likewise"),
+            )
+        }
         self.loop_lag = self._gauge("loop_lag_seconds", "How late the event loop's timer was")
         for source in Source:  # a series that starts at 0 can be alerted on
             self.records.labels(TOPIC_OF_SOURCE[source])
@@ -108,11 +117,28 @@ class Meters:
         self.quarantined.set(quarantined)
         for hold, count in held.items():
             self.held.labels(str(hold.name).lower()).set(count)
+        self._look_at_forecasts(clerks)
         for source, topic in TOPIC_OF_SOURCE.items():
             self.lag.labels(topic).set(lag.get(source, 0))
         heartbeats = [clerk.feed.heartbeat_at for clerk in clerks.values()]
         if heartbeats:
             self.heartbeat_age.set(max(time.time() - min(heartbeats), 0.0))
+
+    def _look_at_forecasts(self, clerks: Mapping[int, Clerk]) -> None:
+        """How right the forecasts of each customer class were, over all partitions."""
+        if not clerks:
+            return
+        quality = sum(clerk.book.pools.quality for clerk in clerks.values())
+        for customer_class, (used, error, signed, inside, days) in zip(
+            CustomerClass, np.transpose(quality).tolist(), strict=True
+        ):
+            if days > 0 and used > 0:
+                for name, share in (
+                    ("wape", error / used),
+                    ("bias", signed / used),
+                    ("coverage", inside / days),
+                ):
+                    self.forecast[name].labels(customer_class.value).set(share)
 
 
 def serve(meters: Meters, port: int, address: str) -> tuple[int, Callable[[], None]]:

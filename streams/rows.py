@@ -20,6 +20,7 @@ from scoring.annex import ANNEX_VERSION, Annexes, empty_annexes
 from scoring.book import LEARNED, LEARNED_VERSION, LEDGER_VERSION, empty_ledger
 from scoring.events import Source
 from streams.layouts import Layout
+from streams.versions import LEARNED_OF_VERSION_1, learned_rows_of_version_1
 from streams.wire_base import Encoded
 
 if TYPE_CHECKING:
@@ -93,7 +94,10 @@ class DecodedRows:
 LEDGER_LAYOUTS = {1: Layout(empty_ledger(1))}
 """Every version ever shipped: its layout, and how its rows become today's (see `carry_over`)."""
 
-LEARNED_LAYOUTS = {1: Layout(np.zeros(1, LEARNED))}
+LEARNED_LAYOUTS = {
+    1: Layout(np.zeros(1, LEARNED_OF_VERSION_1), learned_rows_of_version_1),
+    2: Layout(np.zeros(1, LEARNED)),
+}
 
 ANNEX_LAYOUTS = {1: Layout(empty_annexes(1))}
 

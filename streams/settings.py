@@ -13,10 +13,13 @@ from dataclasses import dataclass, field, fields
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from scoring.day_kinds import CountryUnknown, of_country, weekdays_only
 from scoring.rules import SupplyRules, WorkingCalendar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from scoring.day_kinds import DayKinds
 
 PREFIX = "KILOWATCH_"
 NO_HOLIDAYS = "none"
@@ -95,6 +98,11 @@ class Settings:
         "calendar is unknown and nobody is tripped",
         dates=True,
     )
+    forecast_holidays: str = _setting(
+        "",
+        "country, or part of one, whose holidays the forecast knows, e.g. `CN`, `GB`, `AU-NSW`; "
+        "empty: weekdays only. It moves no trip",
+    )
     bind: str = _setting(
         "127.0.0.1", "address on which the API and the metrics of a worker listen", filled=True
     )
@@ -165,6 +173,16 @@ def _days_off(text: str) -> tuple[date, ...]:
         return tuple(date.fromisoformat(part.strip()) for part in text.split(",") if part.strip())
     except ValueError as error:
         raise ValueError("write dates as 2026-10-01, separated by commas, or `none`") from error
+
+
+def day_kinds(settings: Settings) -> DayKinds:
+    """The days the forecast of this deployment tells apart; raises SettingsWrong."""
+    if not settings.forecast_holidays:
+        return weekdays_only()
+    try:
+        return of_country(settings.forecast_holidays)
+    except CountryUnknown as error:
+        raise SettingsWrong(f"{variable('forecast_holidays')}: {error}") from error
 
 
 def supply_rules(settings: Settings) -> SupplyRules:

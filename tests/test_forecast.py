@@ -84,10 +84,10 @@ def accounts(count: int = 1) -> Accounts:
 def taught(daily_wh: list[int], last_day: int = SUNDAY) -> Accounts:
     """An account that has lived through these days, after a first day that was a part of one."""
     block = accounts()
-    learn(block, closed((last_day - len(daily_wh), 1, 0)), TARIFFS)
+    learn(block, closed((last_day - len(daily_wh), 1, 0)))
     for age, used_wh in enumerate(daily_wh):
         day = last_day - len(daily_wh) + 1 + age
-        learn(block, closed((day, used_wh, 0)), TARIFFS)
+        learn(block, closed((day, used_wh, 0)))
     return block
 
 
@@ -100,12 +100,12 @@ def ahead(block: Accounts, as_of: int = MIDNIGHT):
 
 def test_the_first_day_is_a_part_of_a_day_and_only_a_lower_bound():
     block = accounts()
-    learn(block, closed((SUNDAY, 90_000, 0)), TARIFFS)
+    learn(block, closed((SUNDAY, 90_000, 0)))
     assert block.learned["days"][0] == 0
     assert ahead(block).ahead_wh[0, 0] == 90_000
-    learn(block, closed((MONDAY, 24_000, 0)), TARIFFS)
+    learn(block, closed((MONDAY, 24_000, 0)))
     assert block.learned["days"][0] == 1
-    assert block.learned["level_wh"][0] == 24_000
+    assert (block.learned["level_wh"][0] == 24_000).all()
 
 
 def test_a_home_that_uses_the_same_each_day_is_forecast_to_do_so():
@@ -119,7 +119,7 @@ def test_a_home_that_uses_the_same_each_day_is_forecast_to_do_so():
 
 def test_an_office_is_learned_to_rest_at_weekends():
     look = ahead(taught(([20_000] * 5 + [5_000] * 2) * 12)).ahead_wh[0].reshape(5, 7)
-    assert (look == look[0]).all()
+    assert look == pytest.approx(np.tile(look[0], (5, 1)), rel=0.02)
     assert look[0, :5] == pytest.approx(20_000, rel=0.15)
     assert look[0, 5:] == pytest.approx(5_000, rel=0.25)
 
@@ -127,8 +127,8 @@ def test_an_office_is_learned_to_rest_at_weekends():
 def test_a_day_that_is_told_twice_teaches_once():
     block = taught([10_000, 12_000, 9_000])
     once = block.learned.copy()
-    learn(block, closed((SUNDAY, 12_000, 0)), TARIFFS)
-    learn(block, closed((SUNDAY - 1, 50_000, 0)), TARIFFS)
+    learn(block, closed((SUNDAY, 12_000, 0)))
+    learn(block, closed((SUNDAY - 1, 50_000, 0)))
     assert (block.learned == once).all()
 
 
@@ -145,11 +145,11 @@ TEACHES = [
 @pytest.mark.parametrize(("why", "days", "learned", "last"), TEACHES)
 def test_the_table_of_what_teaches(why, days, learned, last):
     block = taught([10_000] * 5)
-    level = block.learned["level_wh"][0]
-    learn(block, closed(*((MONDAY + d, used, guessed) for d, used, guessed in days)), TARIFFS)
+    level = block.learned["level_wh"][0].copy()
+    learn(block, closed(*((MONDAY + d, used, guessed) for d, used, guessed in days)))
     assert block.learned["days"][0] == learned, why
     assert block.learned["last_day"][0] == MONDAY + last, why
-    assert (block.learned["level_wh"][0] == level) == (learned == 5), why
+    assert (block.learned["level_wh"][0] == level).all() == (learned == 5), why
 
 
 WITHOUT_SUPPLY = [
@@ -169,7 +169,7 @@ def test_days_without_supply_teach_nothing(why, columns, teaches):
     block.ledger["read_at"] = MIDNIGHT
     for column, value in columns.items():
         block.ledger[column] = value
-    learn(block, closed((MONDAY, 0, 0)), TARIFFS)
+    learn(block, closed((MONDAY, 0, 0)))
     assert (block.learned["days"][0] == 6) == teaches, why
 
 
@@ -178,8 +178,8 @@ def test_learn_tells_which_rows_it_changed():
     days = DaysClosed(
         np.array([3, 1, 3]), np.array([MONDAY] * 2 + [MONDAY + 1]), np.full(3, 10), np.zeros(3, int)
     )
-    assert sorted(set(learn(block, days, TARIFFS).tolist())) == [1, 3]
-    assert len(learn(block, DaysClosed.none(), TARIFFS)) == 0
+    assert sorted(set(learn(block, days).tolist())) == [1, 3]
+    assert len(learn(block, DaysClosed.none())) == 0
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 40_000)), min_size=1, max_size=30))
@@ -190,9 +190,9 @@ def test_how_days_are_cut_into_batches_changes_nothing(days):
     for position, used_wh in days:
         rows.append((position, next_day[position], used_wh, 0))
         next_day[position] += 1
-    learn(together, DaysClosed(*np.array(rows, np.int64).T), TARIFFS)
+    learn(together, DaysClosed(*np.array(rows, np.int64).T))
     for row in rows:
-        learn(alone, DaysClosed(*np.array([row], np.int64).T), TARIFFS)
+        learn(alone, DaysClosed(*np.array([row], np.int64).T))
     assert together.learned.tobytes() == alone.learned.tobytes()
 
 
@@ -286,19 +286,21 @@ def test_the_spread_narrows_as_days_are_learned():
 
 @given(
     st.integers(0, 400),
-    st.floats(-3, 3, width=32),
-    st.floats(-3, 3, width=32),
+    st.floats(-3, 0, width=32),
+    st.floats(0, 3, width=32),
+    st.tuples(st.integers(0, 255), st.integers(0, 255)),
     st.integers(0, 86_399),
 )
-def test_the_median_lies_between_the_quantiles_whatever_was_learned(days, low, high, second):
+def test_the_median_lies_between_the_quantiles_whatever_was_learned(
+    days, low, high, shapes, second
+):
     block = accounts()
-    block.learned["days"], block.learned["level_wh"] = days, 10_000
-    block.learned["error_share"] = [[low, high]]
+    block.learned["days"], block.learned["ahead_wh"] = days, 10_000
+    block.learned["reach"], block.learned["reach_shape"] = [[low, high]], [shapes]
     look = ahead(block, MIDNIGHT + second)
     assert (look.low_factor > 0).all()
     assert (look.low_factor <= 1).all()
     assert (look.high_factor >= 1).all()
-    assert (np.diff(look.low_factor * np.cumsum(look.ahead_wh, axis=1)) >= -1).all()
 
 
 def test_an_account_without_readings_or_tariff_is_harmless():
@@ -333,9 +335,9 @@ def test_the_split_is_learned_from_the_open_months():
     block = taught([10_000] * 3)
     block.ledger["used_wh"][0, 0, :2] = [30_000, 10_000]
     block.ledger["used_wh"][0, 1, :2] = [30_000, 30_000]
-    learn(block, closed((MONDAY, 10_000, 0)), TARIFFS)
+    learn(block, closed((MONDAY, 10_000, 0)))
     assert ahead(block).period_share[0].tolist()[:3] == pytest.approx([0.6, 0.4, 0])
     block.ledger["used_wh"] = 0  # a new month: too little to tell, so the old split stays
     block.ledger["used_wh"][0, 0, 1] = 3_000
-    learn(block, closed((MONDAY + 1, 10_000, 0)), TARIFFS)
+    learn(block, closed((MONDAY + 1, 10_000, 0)))
     assert ahead(block).period_share[0, 0] == pytest.approx(0.6)

@@ -88,7 +88,7 @@ def account(
     ledger["year_used_before_wh"] = year_wh
     ledger["ledger_nanos"] = nanos(money)
     learned["last_day"], learned["days"] = ledger["day"] - 1, 60
-    learned["level_wh"], learned["error_share"] = daily_wh, [-0.2, 0.2]
+    learned["ahead_wh"], learned["reach"] = daily_wh, [-0.2, 0.2]
     learned["period_share"][0, :2] = peak_share, 1 - peak_share
     return block
 
@@ -223,12 +223,10 @@ def accounts(draw: st.DrawFn) -> Accounts:
     ledger["hour_load"] = draw(st.lists(st.integers(0, 65_535), min_size=24, max_size=24))
     ledger["ledger_nanos"] = draw(money)
     learned["days"] = draw(st.integers(0, 100))
-    learned["weekday_share"] = draw(
-        st.lists(st.floats(-0.5, 0.5, width=32), min_size=7, max_size=7)
-    )
-    learned["error_share"] = [
-        draw(st.tuples(st.floats(-1, 0, width=32), st.floats(0, 2, width=32)))
-    ]
+    week = draw(st.lists(st.floats(-0.5, 0.5, width=32), min_size=7, max_size=7))
+    learned["ahead_wh"] *= 1 + np.tile(np.array(week, np.float32), 5)
+    learned["reach"] = [draw(st.tuples(st.floats(-1, 0, width=32), st.floats(0, 2, width=32)))]
+    learned["reach_shape"] = [draw(st.tuples(st.integers(0, 255), st.integers(0, 255)))]
     if index[0] != YEARLY:
         learned["period_share"] = [[1, 0, 0, 0, 0, 0]]
         ledger["used_wh"][:, :, 1] = 0
@@ -282,8 +280,8 @@ def test_a_large_block_gives_each_account_what_it_gets_alone():
     block = side_by_side([account(tariff, used_wh=(300_000, 0)) for tariff in range(5)] * 260)
     block.ledger["ledger_nanos"] = random.integers(0, 400, len(block)) * 10**9
     block.ledger["hour_load"] = random.integers(0, 65_535, (len(block), 24))
-    block.learned["weekday_share"] = random.uniform(-0.5, 0.5, (len(block), 7))
-    block.learned["level_wh"] = random.uniform(1_000, 60_000, len(block))
+    block.learned["ahead_wh"] = random.uniform(1_000, 60_000, (len(block), 35))
+    block.learned["reach_shape"] = random.integers(0, 256, (len(block), 2))
     block.learned["period_share"] = random.dirichlet([1] * 6, len(block))
     together = outlook(block, TARIFFS)
     for row in range(0, len(block), 97):

@@ -1,0 +1,142 @@
+"""How good are Kilowatch's forecasts on the readings in a file?
+
+`kilowatch backtest FILE` lives through a wide Parquet or CSV table with the code of the stream and
+no Kafka, and says how good it was beside the simple rules.  Reading and laying out days is `days`',
+living through them `rewind`'s, judging `marks`', drawing `report`'s.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from deploy.days import read_days
+from deploy.marks import figures
+from deploy.report import page
+from deploy.rewind import live_through
+from scoring.calendar import ZoneInvalid
+from scoring.day_kinds import CountryUnknown, of_country, weekdays_only
+from simulator.table import FileWrong
+
+if TYPE_CHECKING:
+    from deploy.days import Days
+    from deploy.rewind import Told
+    from scoring.day_kinds import DayKinds
+
+EXAMPLES = """examples:
+  kilowatch backtest simulator/sample/homes_ca_8_weeks.parquet
+  kilowatch backtest offices.parquet --holidays GB --report offices.html
+  kilowatch backtest works.csv --columns kwh --json
+  kilowatch backtest meters.parquet --tz Europe/Brussels --from 2020-10-01 --to 2023-12-31
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """What can be asked of a backtest."""
+    options = argparse.ArgumentParser(
+        prog="kilowatch backtest",
+        description="Judge the forecasts on a file of real readings: one column of kWh per customer"
+        " and one row per interval, hourly, half-hourly or quarter-hourly, with gaps.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = options.add_argument
+    add("file", type=Path)
+    add("--holidays", metavar="PLACE", help="country, or part of one: GB, AU-NSW, CN (none)")
+    add("--tz", metavar="ZONE", help="zone of the customers, where the file's times are UTC (UTC)")
+    add("--columns", metavar="A,B", help="only these customers")
+    add("--from", dest="first", metavar="DATE", help="first local day")
+    add("--to", dest="last", metavar="DATE", help="last local day")
+    add("--seed", type=int, default=0, help="of the prepaying customers' purchases (0)")
+    add("--json", action="store_true", help="one JSON object, for machines")
+    add("--report", type=Path, metavar="OUT.html", help="also write a page with plots")
+    return options
+
+
+def backtest(
+    days: Days, kinds: DayKinds, seed: int, console: Console | None
+) -> tuple[Told, dict[str, Any]]:
+    """Live through the days, with a progress bar on `console`; what was told and its figures."""
+    started = time.perf_counter()
+    columns = (
+        TextColumn("[progress.description]{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, disable=console is None) as progress:
+        task = progress.add_task("days", total=len(days))
+        told = live_through(days, kinds, seed, lambda: progress.advance(task))
+    return told, figures(told, days, time.perf_counter() - started)
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.2f} %"
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
+
+
+def show(console: Console, found: dict[str, Any]) -> None:
+    """The figures as tables for people."""
+    console.print(
+        f"{found['customers']} customers, {found['days']} days judged, {found['seconds']} s"
+    )
+    ahead = Table("day-ahead energy", "WAPE", title_justify="left")
+    ahead.add_row("[bold]Kilowatch[/]", f"[bold]{_percent(found['wape'])}[/]")
+    for name, value in found["simple_wape"].items():
+        ahead.add_row(name, _percent(value))
+    ahead.add_row("Kilowatch, median customer", _percent(found["wape_median"]))
+    ahead.add_row("bias", _percent(found["bias"]))
+    ahead.add_row("month's bill, said on day 10", _percent(found["month_wape_day10"]))
+    ahead.add_row("  by the mean of 7 days", _percent(found["month_wape_day10_mean_of_7_days"]))
+    console.print(ahead)
+    spans = Table("energy of the next", "WAPE", "inside the 80 % interval")
+    for span, share in found["coverage80"].items():
+        label = f"{span} day{'' if span == '1' else 's'}"
+        spans.add_row(label, _percent(found["wape_by_days"][span]), _percent(share))
+    console.print(spans)
+    week = found["mean_week_runway"]
+    warned = Table("warnings", "Kilowatch", "7-day-mean runway")
+    for name, key, form in (
+        ("threshold, hours", "warn_threshold_hours", str),
+        ("exhaustions warned 24 h before", "warned_24h", _percent),
+        ("needless, per account and quarter", "needless_per_quarter", _number),
+        ("lead time P10, P50, P90, hours", "lead_hours_p10_p50_p90", str),
+    ):
+        warned.add_row(name, form(found[key]), form(week[key]))
+    console.print(warned)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """`kilowatch backtest FILE`: 0 when it was judged, 1 when the file or a word is wrong."""
+    options = parser().parse_args(argv)
+    console = Console(stderr=options.json)
+    try:
+        kinds = of_country(options.holidays) if options.holidays else weekdays_only()
+        columns = options.columns.split(",") if options.columns else None
+        days = read_days(options.file, options.tz, columns, options.first, options.last)
+    except (FileWrong, CountryUnknown, ZoneInvalid) as error:
+        print(f"kilowatch backtest: {error}", file=sys.stderr)
+        return 1
+    told, found = backtest(days, kinds, options.seed, Console(stderr=True))
+    if options.report:
+        options.report.write_text(page(options.file.name, days, told, found), encoding="utf-8")
+    if options.json:
+        print(json.dumps(found))
+    else:
+        show(console, found)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,150 @@
+"""What a backtest says of a small file, of a year with a known answer, and of all real sets."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from deploy.backtest import main
+from deploy.days import read_days
+from deploy.marks import coverage, month_bills, sums, wape, warning_marks
+from deploy.rewind import WARN_HOURS, live_through, simple_rules
+from scoring.day_kinds import weekdays_only
+
+SAMPLE = Path(__file__).parents[1] / "simulator/sample/homes_ca_8_weeks.parquet"
+KEYS = {
+    "wape", "wape_median", "best_simple_wape", "coverage80", "warned_24h", "needless_per_quarter",
+    "customers", "days", "seconds",
+}  # fmt: skip
+
+
+def asked(capsys, *words: str) -> dict:
+    assert main([*words, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def wide(path: Path, kwh: np.ndarray, minutes: int = 60, name: str = "start_local") -> Path:
+    """A file of customers (rows, n) from a Monday on."""
+    start = datetime(2024, 1, 1)  # noqa: DTZ001 - a wall clock
+    times = [start + timedelta(minutes=minutes * row) for row in range(len(kwh))]
+    columns = {name: pa.array(times, pa.timestamp("s"))}
+    columns |= {f"c{number}": kwh[:, number] for number in range(kwh.shape[1])}
+    pq.write_table(pa.table(columns), path)
+    return path
+
+
+def homes(days: int, count: int = 6, seed: int = 1) -> np.ndarray:
+    """Hourly kWh of homes with weekends, seasons and moods."""
+    random = np.random.default_rng(seed)
+    day = np.arange(days)
+    level = 10 * (1 + 0.3 * np.sin(2 * np.pi * day / 365))[:, None]
+    level = level * np.where(day % 7 >= 5, 1.3, 0.9)[:, None]
+    daily = level * np.maximum(random.normal(1, 0.15, (days, count)), 0.1)
+    return np.repeat(daily / 24, 24, axis=0)
+
+
+def test_the_shipped_sample_is_judged_with_all_keys_and_beats_the_simple_rules(capsys, tmp_path):
+    page = tmp_path / "out.html"
+    found = asked(capsys, str(SAMPLE), "--holidays", "US-CA", "--report", str(page))
+    assert found.keys() >= KEYS
+    assert found["wape"] < found["best_simple_wape"]
+    assert set(found["coverage80"]) == {"1", "3", "7"}
+    assert page.read_text().count("<svg") == 5
+
+
+def test_a_year_of_homes_keeps_every_promise(tmp_path):
+    days = read_days(wide(tmp_path / "homes.parquet", homes(400)), None)
+    told = live_through(days, weekdays_only())
+    ours = wape(told.ahead_wh[..., 0], days.used_wh, told.scored)
+    # noise of 15 % cannot be forecast: its mean absolute error is 0.15 x sqrt(2 / pi) = 12 %
+    assert ours == pytest.approx(0.12, abs=0.015)
+    for span in (1, 3, 7):
+        assert 0.77 <= coverage(told, days.used_wh, span) <= 0.83, span
+    marks = warning_marks(told.warned.ours, told.warned.account_days)
+    week = warning_marks(told.warned.mean_week, told.warned.account_days)
+    assert marks.warned_24h >= 0.99
+    assert marks.needless_per_quarter <= week.needless_per_quarter
+    assert month_bills(told, days) < 0.08
+
+
+def test_nothing_is_told_of_a_day_before_it_is_over(tmp_path):
+    """Whatever the last days hold, what was told before them is the same."""
+    kwh = homes(80, 2)
+    one = live_through(read_days(wide(tmp_path / "a.parquet", kwh), None), weekdays_only())
+    kwh[-24 * 5 :] *= 7
+    other = live_through(read_days(wide(tmp_path / "b.parquet", kwh), None), weekdays_only())
+    assert np.array_equal(one.ahead_wh[:76], other.ahead_wh[:76], equal_nan=True)
+    assert not np.array_equal(one.ahead_wh[76:], other.ahead_wh[76:], equal_nan=True)
+
+
+def test_a_day_with_a_missing_interval_is_unknown_and_a_gap_is_survived(tmp_path):
+    kwh = homes(60, 2)
+    kwh[24 * 40 + 3, 0] = np.nan
+    kwh[24 * 45 : 24 * 50, 1] = np.nan
+    days = read_days(wide(tmp_path / "gaps.parquet", kwh), None)
+    assert np.isnan(days.used_wh[40, 0])
+    assert np.isnan(days.used_wh[45:50, 1]).all()
+    assert np.isfinite(days.used_wh).sum() == 2 * 60 - 6
+    told = live_through(days, weekdays_only())
+    assert told.ahead_wh[50, 1, 0] == pytest.approx(9_000, rel=0.5), "not a zero"
+
+
+def test_local_days_of_a_zone_have_23_and_25_hours(tmp_path):
+    kwh = np.ones((24 * 366, 1))
+    days = read_days(wide(tmp_path / "utc.parquet", kwh, name="start_utc"), "Europe/London")
+    used = days.used_wh[:, 0]
+    assert sorted(set(used[np.isfinite(used)].tolist())) == [23_000, 24_000, 25_000]
+    assert int((used == 23_000).sum()) == int((used == 25_000).sum()) == 1
+
+
+def test_quarter_hours_count_as_hours_do(tmp_path):
+    hourly = homes(35, 2)
+    quarters = np.repeat(hourly / 4, 4, axis=0)
+    one = read_days(wide(tmp_path / "h.parquet", hourly), None)
+    other = read_days(wide(tmp_path / "q.parquet", quarters, 15), None)
+    assert other.used_wh == pytest.approx(one.used_wh, abs=2)
+
+
+def test_the_simple_rules_are_what_their_names_say():
+    used = np.arange(1.0, 41)[:, None] * 100
+    yesterday, week, mean7, mean4 = (rule[-1, 0] for rule in simple_rules(used))
+    assert (yesterday, week) == (3_900, 3_300)
+    assert mean7 == pytest.approx(np.mean([3_300, 3_400, 3_500, 3_600, 3_700, 3_800, 3_900]))
+    assert mean4 == pytest.approx(np.mean([3_300, 2_600, 1_900, 1_200]))
+    used[-2] = np.nan
+    assert simple_rules(used)[0, -1, 0] == 3_800, "the last known day"
+
+
+def test_sums_and_marks_are_counted_by_hand():
+    used = np.array([[1.0], [2.0], [4.0], [np.nan], [8.0]])
+    assert sums(used, 2)[:2, 0].tolist() == [3.0, 6.0]
+    assert np.isnan(sums(used, 2)[2:, 0]).all()
+    said, where = np.array([10.0, 20.0]), np.array([True, True])
+    assert wape(said, np.array([8.0, 24.0]), where) == pytest.approx(6 / 32)
+    leads = np.full((100, len(WARN_HOURS)), 30.0)
+    leads[:2, 0] = 10.0  # the lowest threshold misses two of a hundred
+    leads[:5, 1] = 130.0
+    marks = warning_marks(leads, 9_131)
+    assert marks.threshold_hours == WARN_HOURS[1]
+    assert marks.warned_24h == 1.0
+    assert marks.needless_per_quarter == pytest.approx(5 / 100, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["nowhere.parquet"], "there is no file"),
+        ([str(SAMPLE), "--holidays", "ATLANTIS"], "no country"),
+        ([str(SAMPLE), "--columns", "nobody"], "has no column nobody"),
+        ([str(SAMPLE), "--from", "2030-01-01"], "no readings"),
+    ],
+)
+def test_what_is_wrong_is_said_in_a_sentence(words, why, capsys):
+    assert main(words) == 1
+    assert why in capsys.readouterr().err
