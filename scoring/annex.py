@@ -44,7 +44,6 @@ ANNEX = np.dtype(
         ("plan_read_nanos", "i8"),  # bill of the month at the first reading after plan_read_day
         ("plan_read_day", "i4"),  # newest instalment day that has passed in plan_month; 0 none
         ("plan_month", "i4"),  # month of which plan_told and plan_read speak
-        ("plan_told", "u4"),  # bits of what has been told of that month
         # payments (scoring.postings)
         ("payment_hashes", "u8", (PAYMENTS_MORE,)),
         ("in_flight_hashes", "u8", (MAX_IN_FLIGHT,)),  # 0 none
@@ -77,14 +76,16 @@ ANNEX = np.dtype(
         ("debt_month", "i4", (MAX_DEBTS,)),  # billing month as in LEDGER; 0 none
         ("debt_due_day", "i4", (MAX_DEBTS,)),  # last local day to pay in, ordinal; 0 no debt here
         ("debt_until_day", "i4", (MAX_DEBTS,)),  # last local day whose late charge is accrued
+        ("plan_told", "u4"),  # bits of what has been told of plan_month
         ("payment_days", "u2", (PAYMENTS_MORE,)),  # as in LEDGER
+        ("plan_shares", "u2", (MAX_INSTALMENTS,)),  # cumulative, in hundredths of a per cent
         ("has_reactive", "u1", (2,)),
         ("basis", "u1"),  # index in large.BASES
         ("earlier_basis", "u1", (MAX_EARLIER_TERMS,)),
-        ("plan_shares", "u2", (MAX_INSTALMENTS,)),  # cumulative, in hundredths of a per cent
         ("plan_days", "u1", (MAX_INSTALMENTS,)),  # of the month, 31 its end; 0 no further one
         ("plan_mode", "u1"),  # index in PlanMode
         ("plan_grace_days", "u1"),
+        ("spare", "u1", (1,)),  # so that none of a row's bytes is accidental
     ],
     align=True,
 )

@@ -44,6 +44,9 @@ class Layout:
     mask_words: int = field(init=False)
 
     def __post_init__(self) -> None:
+        fields: Any = self.empty.dtype.fields
+        in_columns = sum(column[0].itemsize for column in fields.values())
+        assert in_columns == self.empty.dtype.itemsize, "bytes of no column would hold anything"
         words = words_of(self.empty).shape[1]
         object.__setattr__(self, "words", words)
         object.__setattr__(self, "mask_words", -(-words // MASK_WORD_BITS))
