@@ -31,11 +31,13 @@ from streams.order import ORDER
 from streams.recall import Owed, Recall
 from streams.rows import (
     CLAIM_KEY,
+    LOOK_KEY,
     KeptEffect,
     decode_ledger_rows,
     encode_claim,
     encode_learned_rows,
     encode_ledger_rows,
+    encode_look,
 )
 from streams.topics import LEARNED_ROWS, LEDGER_ROWS, REFUSALS
 
@@ -244,6 +246,10 @@ class Clerk:
     def claim(self) -> Message:
         """The record that says in the partition's own log: from here on I write."""
         return CLAIM_KEY, encode_claim(self.epoch)
+
+    def look(self) -> Entry:
+        """A record that only shows by its offset whether all before it is ours."""
+        return Entry(rows=[(LOOK_KEY, encode_look())])
 
     def overtaken(self, records: Sequence[Record]) -> Entry:
         """Our rows again, of accounts of which somebody else's row is the newest of these records.

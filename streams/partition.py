@@ -15,7 +15,6 @@ from collections import deque
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
-from streams.entry import Entry
 from streams.log import PartitionLost
 from streams.order import Desk, parts
 from streams.topics import LEARNED_ROWS, LEDGER_ROWS
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 
     from scoring.events import Source
     from streams.clerk import Clerk
-    from streams.entry import Tally
+    from streams.entry import Entry, Tally
     from streams.log import Fetched, Log, Message, Record
 
 MAX_ENTRIES_WAITING = 4
@@ -220,12 +219,12 @@ class Partition:
                 return
 
     def look(self) -> None:
-        """Write a claim again, so that offsets tell whether somebody else has written meanwhile.
+        """Write a look, whose offset tells whether somebody else has written meanwhile.
 
         To be called at least every LOOK_SECONDS: compaction waits for longer (streams.topics).
         """
         if self.ready and not self.is_busy:
-            self._waiting.append(Entry(rows=[self.clerk.claim()]))
+            self._waiting.append(self.clerk.look())
             self._idle.clear()
             self._more.set()
 

@@ -36,6 +36,7 @@ FORMAT = 1
 LEDGER_KIND = 1
 LEARNED_KIND = 2
 CLAIM_KIND = 3
+LOOK_KIND = 4
 
 HEAD = np.dtype(
     [
@@ -59,6 +60,8 @@ CUT_SHORT = "cut short, or has columns that its version does not know"
 
 CLAIM_KEY = b"\0claim"
 """Key of a partition's claims; no account id holds a NUL."""
+
+LOOK_KEY = b"\0look"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +148,11 @@ def encode_learned_rows(learned: NDArray[Any], epoch: int) -> list[bytes]:
     return LEARNED_LAYOUTS[LEARNED_VERSION].pack(heads, learned)
 
 
+def encode_look() -> bytes:
+    """The value of a look: it says nothing, only where it comes to stand (`streams.partition`)."""
+    return np.array((MAGIC, FORMAT, LOOK_KIND, 0, 0, 0, -1), HEAD).tobytes()
+
+
 def encode_claim(epoch: int) -> bytes:
     """The value of a claim; `epoch` is the claimant's last known epoch, -1 if none."""
     return np.array((MAGIC, FORMAT, CLAIM_KIND, 0, 0, 0, epoch), HEAD).tobytes()
@@ -188,6 +196,7 @@ def _decode(
     )
     is_ours = (heads["magic"] == MAGIC) & (heads["format"] == FORMAT)
     is_claim = is_ours & (heads["kind"] == CLAIM_KIND)
+    is_look = is_ours & (heads["kind"] == LOOK_KIND)
     is_row = is_ours & (heads["kind"] == kind)
     claims = [
         (found[position].offset, int(heads["epoch"][position]))
@@ -195,7 +204,7 @@ def _decode(
     ]
     unreadable.extend(
         (found[position].offset, "not a row of this topic")
-        for position in np.flatnonzero(~is_row & ~is_claim).tolist()
+        for position in np.flatnonzero(~is_row & ~is_claim & ~is_look).tolist()
     )
     parts: list[_Part] = []
     for version in np.unique(heads["row_version"][is_row]).tolist():

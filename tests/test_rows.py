@@ -81,10 +81,12 @@ def test_claims_and_tombstones_are_told_apart_from_rows():
         Record(1, b"home-1", value),
         Record(2, b"home-2", None),
         Record(3, state.CLAIM_KEY, state.encode_claim(0)),
+        Record(4, state.LOOK_KEY, state.encode_look()),
     ]
     decoded = state.decode_ledger_rows(records)
     assert decoded.claims == [(0, -1), (3, 0)]
     assert decoded.removed == ["home-2"]
+    assert decoded.unreadable == []
     assert decoded.account_ids == ["home-1"]
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from deploy.local import SESSION_TIMEOUT_SECONDS, metric
-from streams.rows import CLAIM_KEY
+from streams.rows import CLAIM_KEY, LOOK_KEY
 from streams.topics import LEDGER_ROWS, READINGS
 from tests.bench import load
 
@@ -67,7 +67,7 @@ class Stream:
 
     async def _listen(self, consumer: AIOKafkaConsumer) -> None:
         async for record in consumer:
-            if record.key != CLAIM_KEY:
+            if record.key not in {CLAIM_KEY, LOOK_KEY}:
                 self.row_ms[record.partition].append(record.timestamp)
 
     async def _write(self, producer: AIOKafkaProducer) -> None:

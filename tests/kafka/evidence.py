@@ -17,7 +17,7 @@ from kafka import KafkaConsumer, TopicPartition
 
 from api.view import View
 from scoring.events import Source
-from simulator.answers import Answer
+from simulator.answers import Answer, answers
 from simulator.link import Taken
 from streams.rows import decode_ledger_rows
 from streams.topics import LEARNED_ROWS, LEDGER_ROWS, SOURCE_OF_TOPIC, TARIFFS, TOPICS
@@ -113,16 +113,7 @@ def _in_view(topics: Topics) -> dict[str, Answer]:
     for (name, number), records in topics.items():
         if name == LEDGER_ROWS:
             view.take_ledger_rows(number, records)
-    for _done in view.looks():
-        pass
-    ledger = view.book.ledger
-    return {
-        account_id: Answer(
-            int(view.balance_nanos[row]), int(ledger["ledger_nanos"][row]),
-            int(ledger["read_at"][row]), ((), ()), bool(ledger["quarantined"][row]),
-        )
-        for row, account_id in enumerate(view.book.account_ids)
-    }  # fmt: skip
+    return answers(view.book, view.tariffs)
 
 
 # --- how long nobody worked -----------------------------------------------------------------------
