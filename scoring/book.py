@@ -311,7 +311,7 @@ class Book:
         if learned is None:
             put_back(self._learned, rows, accounts.learned)
         elif learned.any():
-            put_back(self._learned, rows[learned], accounts.learned[learned])
+            put_back(self._learned, rows[learned], copied(accounts.learned, learned))
         self._tariff_index[rows] = accounts.tariff_index
         self._annexes.put(rows, accounts.annexes)
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scoring import calendar, experts, intervals, pools
+from scoring.book import copied, put_back
 from scoring.cold_start import level_before_days_wh, period_share_by_hours
 from scoring.day_kinds import DayKinds, weekdays_only
 from scoring.effects import Stage
@@ -211,7 +212,7 @@ def _learn_turn(
     knowledge: Knowledge,
 ) -> None:
     """One closed day of each of these accounts (each once)."""
-    rows = accounts.learned[position]
+    rows = copied(accounts.learned, position)
     group = accounts.ledger["customer_class"][position].astype(np.int64)
     account = knowledge.account[position]
     new = day > rows["last_day"]
@@ -221,12 +222,12 @@ def _learn_turn(
     _bridge(rows, day - teaches, begun & new, knowledge.kinds)
     taught = np.flatnonzero(new & ~first & teaches)
     if len(taught):
-        some = rows[taught]
+        some = copied(rows, taught)
         _learn_day(some, day[taught], used_wh[taught], group[taught], account[taught], knowledge)
-        rows[taught] = some
+        put_back(rows, taught, some)
     rows["last_day"] = np.maximum(rows["last_day"], day)
     _learn_period_share(rows, accounts.ledger["used_wh"][position])
-    accounts.learned[position] = rows
+    put_back(accounts.learned, position, rows)
 
 
 def _bridge(
@@ -241,13 +242,13 @@ def _bridge(
     )
     for step in range(min(int(gap.max()), LONGEST_BRIDGE_DAYS)):
         missing = np.flatnonzero(np.minimum(gap, LONGEST_BRIDGE_DAYS) > step)
-        some = rows[missing]
+        some = copied(rows, missing)
         experts.append(some, some["ahead_wh"][:, 0])
         some["last_day"] += 1
         intervals.teach(some, np.zeros(len(some), np.bool_))
         some["regressed_wh"] = some["ahead_wh"][:, 1:2]
         _plan(some, some["last_day"].astype(np.int64), kinds)
-        rows[missing] = some
+        put_back(rows, missing, some)
 
 
 def _learn_day(

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scoring.book import Book
+from scoring.book import Book, copied
 from scoring.day_kinds import weekdays_only
 from scoring.effects import AccountForecast, DailyUsage
 from scoring.events import Feed, Source
@@ -234,7 +234,7 @@ class Clerk:
     def _learned_rows(self, rows: list[int]) -> list[Message]:
         if not rows:
             return []
-        values = encode_learned_rows(self.book.learned[rows], self.epoch)
+        values = encode_learned_rows(copied(self.book.learned, np.array(rows)), self.epoch)
         return list(zip(self._keys(rows), values, strict=True))
 
     def _keys(self, rows: list[int]) -> list[bytes]:
