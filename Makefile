@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LOCK := requirements-dev.lock
 
-.PHONY: help install demo test test-kafka test-kafka-long bench backtest backtest-peers sim lint lock clean
+.PHONY: help install demo test test-services test-kafka test-kafka-long bench backtest backtest-peers sim lint lock clean
 
 help: ## list what can be done
 	@echo "Kilowatch: prepaid electricity accounts, live on Kafka."
@@ -41,7 +41,10 @@ demo: $(READY) ## broker, worker, API and a simulated utility on this machine; C
 	@exec $(BIN)/kilowatch demo
 
 test: $(READY) ## all tests that need no other machine
-	@$(BIN)/pytest -m "not kafka and not long"
+	@$(BIN)/pytest -m "not kafka and not services and not long"
+
+test-services: $(READY) ## tests with Debian's PostgreSQL, Prometheus, Alertmanager and Chromium
+	@$(BIN)/pytest -m "services and not long" tests
 
 test-kafka: $(READY) ## the tests against a real Apache Kafka (needs Java 17 and Maven)
 	@$(BIN)/pytest -m "kafka and not long" tests/kafka
