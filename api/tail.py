@@ -17,6 +17,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from api.monitor import DAYS_KEPT
 from scoring.units import SECONDS_PER_DAY
+from streams.connection import connection_terms
 from streams.topics import DAILY_USAGE, LEARNED_ROWS, LEDGER_ROWS, TARIFFS
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class Tail:
         self._next_offset: dict[TopicPartition, int] = {}
         self._consumer = AIOKafkaConsumer(
             bootstrap_servers=settings.bootstrap,
+            **connection_terms(settings),
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             fetch_max_wait_ms=WAIT_MS,

@@ -98,12 +98,19 @@ class Protection(IntEnum):
 
 
 class Action(StrEnum):
-    """What an operator can do about an account's supply."""
+    """What an operator can do about an account's supply.
+
+    A dispute and a rejected trip leave the supply on like a hold, and end like one, by a release;
+    they differ in what the record says.  A note changes nothing.
+    """
 
     HOLD_SUPPLY = "hold-supply"
     RELEASE_SUPPLY = "release-supply"
     APPROVE_TRIP = "approve-trip"
     RELEASE_QUARANTINE = "release-quarantine"
+    REJECT_TRIP = "reject-trip"
+    DISPUTE = "dispute"
+    NOTE = "note"
 
 
 @dataclass(frozen=True, slots=True)

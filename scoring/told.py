@@ -24,6 +24,9 @@ from scoring.units import NO_TIME
 if TYPE_CHECKING:
     from scoring.situation import Situation
 
+HOLDING = (Action.HOLD_SUPPLY, Action.REJECT_TRIP, Action.DISPUTE)
+"""Whatever the person calls it, the supply stays on until somebody releases it."""
+
 APPROVABLE = (Stage.NOTICE_SENT, Stage.NOTICED, Stage.TRIP_COMMANDED)
 
 
@@ -55,7 +58,9 @@ def on_receipt(here: Situation, event: NoticeDelivered) -> Verdict:
 def on_operator_action(here: Situation, event: OperatorActed) -> Verdict:
     """A person holds, releases or approves; the record on its topic is the trace of who and why."""
     held = int(Protection.HELD_BY_OPERATOR)
-    if event.action is Action.HOLD_SUPPLY:
+    if event.action is Action.NOTE:
+        return NOTHING
+    if event.action in HOLDING:
         return Verdict(changes={"protections": here.protections | held})
     if event.action is Action.RELEASE_SUPPLY:
         return Verdict(changes={"protections": here.protections & ~held})

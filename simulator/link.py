@@ -19,6 +19,7 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
 
+from streams.connection import connection_terms
 from streams.topics import LEDGER_ROWS
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class Writer:
         try:
             self._producer = KafkaProducer(
                 bootstrap_servers=bootstrap.split(","),
+                **connection_terms(),
                 acks="all",
                 enable_idempotence=False,
                 max_in_flight_requests_per_connection=1,
@@ -133,6 +135,7 @@ class Reader:
     def __init__(self, bootstrap: str, topics: Iterable[str]) -> None:
         self._consumer = KafkaConsumer(
             bootstrap_servers=bootstrap.split(","),
+            **connection_terms(),
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             fetch_max_wait_ms=20,
@@ -213,7 +216,7 @@ class Progress:
     """How far a consumer group has committed: what it can no longer lose."""
 
     def __init__(self, bootstrap: str, group: str) -> None:
-        self._admin = KafkaAdminClient(bootstrap_servers=bootstrap.split(","))
+        self._admin = KafkaAdminClient(bootstrap_servers=bootstrap.split(","), **connection_terms())
         self._group = group
 
     def committed(self, places: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:

@@ -24,6 +24,7 @@ from faust.tables.manager import TableManager
 from faust.transport.drivers import aiokafka as driver
 
 from streams.assignor import CoPartitionedAssignor
+from streams.connection import connection_terms
 from streams.log import PartitionLost
 from streams.records import give_plain_records
 
@@ -99,6 +100,7 @@ class HotConsumerThread(driver.AIOKafkaConsumerThread):
         session_ms = settings.session_timeout_seconds * 1000
         return AIOKafkaConsumer(
             bootstrap_servers=settings.bootstrap,
+            **connection_terms(settings),
             group_id=settings.group,
             group_instance_id=settings.instance_id or None,
             client_id="kilowatch-worker",
@@ -254,6 +256,20 @@ class HotTransport(driver.Transport):
     Consumer = HotConsumer
 
 
+def _faust_credentials(settings: Settings) -> Any:
+    """The same terms in Faust's words: it connects a producer of its own, though nobody uses it."""
+    terms = connection_terms(settings)
+    context = terms.get("ssl_context")
+    if "sasl_mechanism" in terms:
+        return faust.SASLCredentials(
+            username=terms["sasl_plain_username"],
+            password=terms["sasl_plain_password"],
+            mechanism=terms["sasl_mechanism"],
+            ssl_context=context,
+        )
+    return None if context is None else faust.SSLCredentials(context)
+
+
 class HotApp(faust.App):
     """A Faust app whose records all go to `taker`.
 
@@ -267,6 +283,7 @@ class HotApp(faust.App):
         super().__init__(
             settings.group,
             broker="kafka://" + settings.bootstrap.replace(",", ";"),
+            broker_credentials=_faust_credentials(settings),
             broker_session_timeout=session,
             broker_request_timeout=max(2 * session, 40),
             broker_rebalance_timeout=max(3 * session, 10),

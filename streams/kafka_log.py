@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Protocol
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from streams.connection import connection_terms
 from streams.log import PartitionLost
 from streams.records import give_plain_records
 from streams.topics import MAX_ROW_BYTES, TOPIC_OF_SOURCE
@@ -139,6 +140,7 @@ class KafkaLog:
         compression = self._settings.compression
         producer = AIOKafkaProducer(
             bootstrap_servers=self._settings.bootstrap,
+            **connection_terms(self._settings),
             acks="all",
             enable_idempotence=idempotent,
             compression_type=None if compression == "none" else compression,
@@ -231,6 +233,7 @@ class KafkaLog:
         here = TopicPartition(topic, partition)
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self._settings.bootstrap,
+            **connection_terms(self._settings),
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             max_partition_fetch_bytes=TAIL_FETCH_BYTES,

@@ -51,6 +51,26 @@ class Settings:
     bootstrap: str = _setting(
         "127.0.0.1:9092", "Kafka brokers to start from, host:port separated by commas", filled=True
     )
+    kafka_security: str = _setting(
+        "plaintext",
+        "how all clients speak to the brokers: `plaintext`, `tls`, `sasl` (a password over a line "
+        "that is not encrypted) or `sasl-tls`",
+        one_of=("plaintext", "tls", "sasl", "sasl-tls"),
+    )
+    kafka_ca_file: str = _setting(
+        "", "PEM file of the authorities that sign the brokers' certificates; empty: the system's"
+    )
+    kafka_certificate_file: str = _setting(
+        "", "PEM file of our own certificate, where brokers ask for one"
+    )
+    kafka_key_file: str = _setting("", "PEM file of that certificate's private key")
+    kafka_sasl: str = _setting(
+        "SCRAM-SHA-512",
+        "SASL mechanism",
+        one_of=("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"),
+    )
+    kafka_user: str = _setting("", "SASL user")
+    kafka_password_file: str = _setting("", "file that holds the SASL password, and nothing else")
     group: str = _setting(
         "kilowatch", "consumer group that shares the partitions among workers", filled=True
     )

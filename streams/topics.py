@@ -19,6 +19,7 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from aiokafka.partitioner import murmur2
 
 from scoring.events import Source
+from streams.connection import connection_terms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -183,7 +184,7 @@ async def ensure_topics(settings: Settings, names: Iterable[str] = tuple(TOPICS)
     Raises TopicsWrong naming every topic whose partitions or terms do not fit.  A broker that does
     not know a term (the embedded one) is taken as it is, with a log line.
     """
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.bootstrap)
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.bootstrap, **connection_terms(settings))
     await admin.start()
     try:
         wanted = [TOPICS[name] for name in names]

@@ -111,8 +111,9 @@ def _by_terms(account: Account, at: int) -> list[str]:
     if terms["paymentMode"] != "prepaid":
         reasons.append("not prepaid")
     acted = [action for stamped, action in account.actions if stamped <= at]
-    supply = [action for action in acted if action in ("hold-supply", "release-supply")]
-    if supply and supply[-1] == "hold-supply":
+    holding = ("hold-supply", "reject-trip", "dispute")
+    supply = [action for action in acted if action in (*holding, "release-supply")]
+    if supply and supply[-1] in holding:
         reasons.append("held by an operator")
     return reasons
 
