@@ -17,7 +17,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-ANNEX_VERSION = 1
+ANNEX_VERSION = 2
 
 MAX_DEBTS = 12
 """Claims of an account kept apart: a year of monthly bills.  What is beyond is added to the newest
@@ -36,8 +36,27 @@ added to the newest kept."""
 MAX_INSTALMENTS = 6
 """Dates of a settlement plan in a month: twice the three that are usual (domain.md 2.5)."""
 
+MAX_STEPS = 3
+"""Steps of a procedure that need a proof: an arrears stop has three (`scoring.procedures`)."""
+
+MAX_APPROVERS = 2
+APPROVER_BYTES = 32
+"""Of a person's name as the operators' system writes it; two names that are alike so far count as
+one person, so a long name can only hold a trip back."""
+
 ANNEX = np.dtype(
     [
+        # the road to a trip and back (scoring.decide)
+        ("proven_at", "i8", (MAX_STEPS,)),  # when each step's proof was in hand; 0 not yet
+        ("approved_at", "i8", (MAX_APPROVERS,)),  # 0 nobody yet
+        ("approvers", f"S{APPROVER_BYTES}", (MAX_APPROVERS,)),
+        ("executed_at", "i8"),  # when the newest command was reported to be carried out; 0 not
+        ("unsettled_until", "i8"),  # after a change of mode, meter or tariff; 0 settled
+        ("emergency_credit_nanos", "i8"),
+        ("load_wh", "i8"),  # measured in the newest gap between two readings that is whole
+        ("load_from", "i8"),
+        ("load_until", "i8"),
+        ("warning_proven", "i8"),  # when the newest warning's delivery was proven; 0 not
         # settlement plan (scoring.plans)
         ("plan_month_nanos", "i8"),  # the month's bill as agreed; 0 by forecast
         ("plan_security_nanos", "i8"),  # deposit and guarantee
@@ -77,6 +96,9 @@ ANNEX = np.dtype(
         ("debt_due_day", "i4", (MAX_DEBTS,)),  # last local day to pay in, ordinal; 0 no debt here
         ("debt_until_day", "i4", (MAX_DEBTS,)),  # last local day whose late charge is accrued
         ("plan_told", "u4"),  # bits of what has been told of plan_month
+        ("open_items", "u4"),  # bits of WorkItemKind that a person is asked to do
+        ("notices", "u4"),  # notices sent in this trip episode, all steps together
+        ("step", "u4"),  # number of the procedure's step last sent
         ("payment_days", "u2", (PAYMENTS_MORE,)),  # as in LEDGER
         ("plan_shares", "u2", (MAX_INSTALMENTS,)),  # cumulative, in hundredths of a per cent
         ("has_reactive", "u1", (2,)),
@@ -85,7 +107,7 @@ ANNEX = np.dtype(
         ("plan_days", "u1", (MAX_INSTALMENTS,)),  # of the month, 31 its end; 0 no further one
         ("plan_mode", "u1"),  # index in PlanMode
         ("plan_grace_days", "u1"),
-        ("spare", "u1", (1,)),  # so that none of a row's bytes is accidental
+        ("spare", "u1", (5,)),  # so that none of a row's bytes is accidental
     ],
     align=True,
 )

@@ -19,13 +19,14 @@ import numpy as np
 from scoring.annex import Annexes, AnnexStore
 from scoring.events import MAX_RATE_PERIODS, Source
 from scoring.pools import Pools
+from scoring.procedures import USUAL_MODE_ARMED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
-LEDGER_VERSION = 1
+LEDGER_VERSION = 2
 LEARNED_VERSION = 2
 
 MAX_ACCOUNT_ID_CHARACTERS = 64
@@ -79,9 +80,11 @@ LEDGER = np.dtype(
         ("command_expires_at", "i8"),
         ("approved_until", "i8"),
         ("warn_at", "i8"),  # when a higher tier is reached by time alone; 0 never
+        ("step_at", "i8"),  # before it no step of a procedure is due by time alone; 0 never
         ("source_offset", "i8", (len(Source),)),  # newest record of each topic in this row, else -1
         ("month", "i4"),  # current billing month, year * 12 + month - 1; 0 none yet
         ("day", "i4"),  # local date of day_wh as proleptic ordinal; 0 none yet
+        ("warned_day", "i4"),  # local date of the newest warning, ordinal; 0 none
         ("settings_version", "u4"),  # 0: no settings yet
         ("multiplier", "u4"),
         ("episode", "u4"),  # number of the current or last low-balance episode
@@ -103,6 +106,10 @@ LEDGER = np.dtype(
         ("switch", "u1"),
         ("newest_quality", "u1"),  # Quality of the newest counted reading
         ("attempt", "u1"),
+        ("command", "u1"),  # CommandState of the newest command
+        ("procedure", "u1"),  # Procedure of the current or last trip episode
+        ("control_mode", "u1"),  # DLMS class 70: what the switch can do
+        ("warned_today", "u1"),  # warnings sent on warned_day
         ("warning_number", "u2"),  # warnings sent in this episode
         *((name, f"S{size}") for name, size in GROUP_BYTES.items()),
         ("ledger_changed", "u1"),  # a payment or correction came since the last warning
@@ -147,6 +154,7 @@ def empty_ledger(count: int) -> NDArray[Any]:
     rows = np.zeros(count, LEDGER)
     rows["register_wh"] = rows["rate_register_wh"] = rows["source_offset"] = -1
     rows["multiplier"] = 1
+    rows["control_mode"] = USUAL_MODE_ARMED
     return rows
 
 

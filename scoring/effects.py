@@ -62,6 +62,13 @@ class Hold(IntFlag):
     APPROVAL_MISSING = 1 << 17
     TRIES_USED_UP = 1 << 18
     NOTICE_OVERDUE = 1 << 19
+    WEATHER_MORATORIUM = 1 << 20
+    WEATHER_UNKNOWN = 1 << 21
+    BALANCE_UNSETTLED = 1 << 22
+    EMERGENCY_CREDIT = 1 << 23
+    NO_SAFE_RECONNECTION = 1 << 24
+    OUTCOME_UNKNOWN = 1 << 25
+    NOT_OVERDUE = 1 << 26
 
 
 NO_HOLD = Hold(0)
@@ -79,6 +86,25 @@ class DecisionKind(StrEnum):
     CONNECTED_BY_OTHERS = "connected-by-others"
     APPROVAL_NOT_NEEDED = "approval-not-needed"
     PAYMENT_KEPT = "payment-kept"
+    APPROVED = "approved"
+    TRIP_PROVEN = "trip-proven"
+    RESTORE_PROVEN = "restore-proven"
+    LOAD_AFTER_TRIP = "load-after-trip"
+
+
+class WorkItemKind(IntEnum):
+    """What a named person is asked to do; the number is its bit in `open_items`."""
+
+    COLLECT = 0
+    """Call on a customer whose money runs out or whose bills are overdue (催费)."""
+    DELIVER_NOTICE = 1
+    """Bring a notice whose delivery nobody has proven."""
+    TRIP_BY_CREW = 2
+    """Three trip commands without proof: go and look."""
+    RESTORE_BY_CREW = 3
+    """Restore commands without proof: somebody may be in the dark."""
+    LOOK_AT_SWITCH = 4
+    """Meter and switch contradict each other."""
 
 
 class PlanNoticeKind(StrEnum):
@@ -159,25 +185,53 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class LowBalanceWarning(Effect):
-    """The money will not last: `tier` 1 to 3; tier 0 says the account has recovered."""
+    """The money will not last: `tier` 1 to 3; tier 0 says the account has recovered.
+
+    `runs_out_at` is when the money is probably used up, `no_trip_before` the first instant after
+    it at which the calendar and the procedure allow a trip, `pay_by` when money must have come so
+    that it is surely seen before; NO_TIME where nobody can say.  `text_en` and `text_zh` are what
+    the customer reads.
+    """
 
     tier: Tier
     previous_tier: Tier
+    runs_out_at: int = 0
+    no_trip_before_at: int = 0
+    pay_by_at: int = 0
+    text_en: str = ""
+    text_zh: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class DisconnectionNotice(Effect):
-    """The money is gone: supply stops no earlier than `not_before` unless paid."""
+    """The money is gone: supply stops no earlier than `not_before` unless paid.
+
+    `step` is which notice of its procedure this is: a letter of dunning announces nothing yet.
+    """
 
     amount_due_nanos: int
     not_before: int
+    procedure: str = "prepaid_trip"
+    step: str = "disconnection_notice"
+    text_en: str = ""
+    text_zh: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A step that has reached the customer: which, by what, and when the proof was in hand."""
+
+    step: str
+    effect_id: str
+    proven_at: int
 
 
 @dataclass(frozen=True, slots=True)
 class TripCommand(Effect):
     """Disconnect the supply (CIM 3.31.0.23), not after `expires_at`.
 
-    It names the notice that came before it and when its delivery was proven.
+    It names the procedure it rests on with the proof of each of its steps, the notice that came
+    last and when its delivery was proven, and who approved it.
     """
 
     control_code: str
@@ -185,6 +239,9 @@ class TripCommand(Effect):
     attempt: int
     notice_id: str
     notice_delivered_at: int
+    procedure: str = "prepaid_trip"
+    proofs: tuple[Proof, ...] = ()
+    approvers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +253,30 @@ class RestoreCommand(Effect):
     attempt: int
     cancels: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StatusRead(Effect):
+    """Say where the switch stands: `about_id` expired and nobody knows what became of it."""
+
+    about_id: str
+    expires_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkItem(Effect):
+    """A named person is asked to do something (`WorkItemKind`), or no longer needs to.
+
+    `status` is "open" or "withdrawn"; `collector` the staff number it goes to, "" the duty desk.
+    `about_id` names what it is about: a notice, a command, a warning.
+    """
+
+    kind: str
+    status: str
+    collector: str
+    about_id: str
+    text_en: str
+    text_zh: str
 
 
 @dataclass(frozen=True, slots=True)

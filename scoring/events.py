@@ -237,6 +237,11 @@ class AccountSettings:
     groups: Groups = NO_GROUPS
     basic: BasicTerms = NO_BASIC_TERMS
     plan: Plan | None = None
+    control_mode: int | None = None
+    """DLMS class 70 control mode of the switch, 0 to 6 (domain.md 4.2); None as is usual: 4 where
+    direct closing is agreed, 3 where it is not."""
+    emergency_credit_nanos: int = 0
+    """Lent beyond all other credit before a supply is stopped; warnings do not count on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,12 +278,16 @@ class PaymentReceived(Event):
 
 @dataclass(frozen=True, slots=True)
 class SwitchReported(Event):
-    """The field says what became of a command, or where the switch stands."""
+    """The field says what became of a command, or where the switch stands.
+
+    `acknowledges`: the command has been taken and not carried out yet; the rest says nothing new.
+    """
 
     command_id: str
     switch: Switch
     succeeded: bool
     reported_at: int
+    acknowledges: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,7 +302,7 @@ class OperatorActed(Event):
 
 @dataclass(frozen=True, slots=True)
 class NoticeDelivered(Event):
-    """Proof that a disconnection notice reached the customer."""
+    """Proof that a notice or a warning (`notice_id`) reached the customer."""
 
     notice_id: str
     delivered_at: int

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from scoring.book import LEDGER
+from scoring.annex import MAX_APPROVERS, MAX_STEPS
 from scoring.effects import (
     NO_HOLD,
     Cause,
@@ -27,24 +27,19 @@ from scoring.effects import (
     Tier,
 )
 from scoring.events import CustomerClass, Feed, PaymentMode, Quality, Switch
-from scoring.outlook import OUTLOOK
+from scoring.procedures import USUAL_MODE_ARMED, CommandState, Procedure
 from scoring.units import NO_TIME
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import tzinfo
 
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from scoring.book import Accounts
     from scoring.rules import SupplyRules
     from scoring.tariff import Tariffs
 
 CUSTOMER_CLASSES = tuple(CustomerClass)
 PAYMENT_MODES = tuple(PaymentMode)
 PREPAID = PAYMENT_MODES.index(PaymentMode.PREPAID)
-TIERS, STAGES, SWITCHES, QUALITIES = tuple(Tier), tuple(Stage), tuple(Switch), tuple(Quality)
 
 
 class World(Protocol):
@@ -118,6 +113,30 @@ class Situation(NamedTuple):
     holds: Hold = NO_HOLD
     decision_number: int = 0
     is_quarantined: bool = False
+    procedure: Procedure = Procedure.NONE
+    command: CommandState = CommandState.NONE
+    control_mode: int = USUAL_MODE_ARMED
+    step_at: int = NO_TIME
+    warned_day: int = 0
+    warned_today: int = 0
+    collector: str = ""
+    area: str = ""
+    # of the annex, for those who have one
+    step: int = 0
+    notices: int = 0
+    proven_at: tuple[int, ...] = (NO_TIME,) * MAX_STEPS
+    approved_at: tuple[int, ...] = (NO_TIME,) * MAX_APPROVERS
+    approvers: tuple[str, ...] = ("",) * MAX_APPROVERS
+    executed_at: int = NO_TIME
+    unsettled_until: int = NO_TIME
+    emergency_credit_nanos: int = 0
+    load_wh: int = 0
+    load_from: int = NO_TIME
+    load_until: int = NO_TIME
+    warning_proven: int = NO_TIME
+    open_items: int = 0
+    oldest_due_day: int = 0
+    owed_nanos: int = 0
 
     @property
     def is_judged(self) -> bool:
@@ -158,8 +177,8 @@ class Situation(NamedTuple):
             available_nanos=self.available_nanos,
             tariff_id=self.tariff_id,
             settings_version=self.settings_version,
-            runway_hours_p10=_shown(self.runway_hours_p10),
-            runway_hours_p50=_shown(self.runway_hours_p50),
+            runway_hours_p10=shown_hours(self.runway_hours_p10),
+            runway_hours_p50=shown_hours(self.runway_hours_p50),
             estimated_wh=self.estimated_wh,
             holds=hold_names(holds),
         )
@@ -199,108 +218,13 @@ TYPE_OF: dict[str, Any] = {
     "holds": Hold,
     "ledger_changed": bool,
     "is_quarantined": bool,
+    "procedure": Procedure,
+    "command": CommandState,
+    "proven_at": tuple,
+    "approved_at": tuple,
+    "approvers": tuple,
 }
 """Columns that are more than a number; the others of a Situation are plain ints."""
-
-
-AS_THEY_ARE = (
-    *("settings_version", "protections", "warning_amount_nanos", "reconnect_min_nanos"),
-    *("read_at", "day_wh", "ledger_nanos", "episode", "warning_number", "stage_since"),
-    *("trip_episode", "attempt", "restore_attempt", "notice_delivered_at", "approved_until"),
-    *("command_expires_at", "decision_number"),
-)
-"""Ledger columns that a Situation keeps unchanged."""
-
-TRANSLATED = (
-    *("tariff_id", "customer_class", "payment_mode", "direct_close_agreed", "warning_hours"),
-    *("newest_quality", "used_wh", "tier", "ledger_changed", "stage", "switch", "holds"),
-    "quarantined",
-)
-"""Ledger columns that become names, truths or sums."""
-
-LOOKED_AT = OUTLOOK.names or ()
-SEEN = LEDGER[[*AS_THEY_ARE, *TRANSLATED]]
-"""The part of a ledger row a Situation is made from, seen in place: the rest is never touched."""
-
-
-def situation(
-    accounts: Accounts,
-    look: NDArray[Any],
-    position: int,
-    account_id: str,
-    now: int,
-    cause: Cause,
-    world: World,
-) -> Situation:
-    """The situation of the account at `position` of the block, with its OUTLOOK row in `look`."""
-    row: Any = accounts.ledger[position : position + 1].view(SEEN).item()
-    plain = dict(zip(AS_THEY_ARE, row, strict=False))  # the translated follow
-    (
-        tariff_id, customer_class, payment_mode, direct_close_agreed, warning_hours,
-        newest_quality, used_wh, tier, ledger_changed, stage, switch, holds, quarantined,
-    ) = row[len(AS_THEY_ARE) :]  # fmt: skip
-    tier_1, tier_2, tier_3 = warning_hours.tolist()
-    seen = dict(zip(LOOKED_AT, look[position].item(), strict=True))
-    index = int(accounts.tariff_index[position])
-    return Situation(
-        account_id=account_id,
-        now=now,
-        cause=cause,
-        feed=world.feed,
-        rules=world.rules,
-        zone=zone_named(world.tariffs.zone_name(index)) if index >= 0 else None,
-        tariff_id=tariff_id.decode(),
-        customer_class=CUSTOMER_CLASSES[customer_class],
-        payment_mode=PAYMENT_MODES[payment_mode],
-        direct_close_agreed=direct_close_agreed != 0,
-        warning_hours=(tier_1, tier_2, tier_3),
-        newest_quality=QUALITIES[newest_quality],
-        used_wh=sum(map(sum, used_wh.tolist())),
-        estimated_wh=seen["estimated_wh"],
-        is_tariff_known=seen["version"] >= 0,
-        bill_nanos=seen["bill_nanos"] + seen["previous_bill_nanos"],
-        available_nanos=seen["available_nanos"],
-        forecast_today_wh=round(seen["forecast_today_wh"]),
-        forecast_today_nanos=seen["forecast_today_nanos"],
-        forecast_month_nanos=seen["forecast_month_nanos"],
-        runway_hours_p10=finite_hours(seen["runway_hours_p10"]),
-        runway_hours_p50=finite_hours(seen["runway_hours_p50"]),
-        runway_hours_p90=finite_hours(seen["runway_hours_p90"]),
-        tier=TIERS[tier],
-        ledger_changed=ledger_changed != 0,
-        stage=STAGES[stage],
-        switch=SWITCHES[switch],
-        holds=Hold(holds),
-        is_quarantined=quarantined != 0,
-        **plain,
-    )
-
-
-def evidence_of(
-    accounts: Accounts, look: NDArray[Any], positions: NDArray[np.int64]
-) -> list[Evidence]:
-    """The evidence of each account at `positions` (n,), as its Situation would give it.
-
-    In columns, because every account closes a day each day and most need no judging.
-    """
-    rows, seen = accounts.ledger, look[positions]
-    return [
-        Evidence(read_at, ledger_nanos, bill_nanos, available_nanos, tariff_id.decode(), version,
-                 _shown(finite_hours(p10)), _shown(finite_hours(p50)), estimated_wh, ())
-        for read_at, ledger_nanos, bill_nanos, available_nanos, tariff_id, version, p10, p50,
-        estimated_wh in zip(
-            rows["read_at"][positions].tolist(),
-            rows["ledger_nanos"][positions].tolist(),
-            (seen["bill_nanos"] + seen["previous_bill_nanos"]).tolist(),
-            seen["available_nanos"].tolist(),
-            rows["tariff_id"][positions].tolist(),
-            rows["settings_version"][positions].tolist(),
-            seen["runway_hours_p10"].tolist(),
-            seen["runway_hours_p50"].tolist(),
-            seen["estimated_wh"].tolist(),
-            strict=True,
-        )
-    ]  # fmt: skip
 
 
 def decision(here: Situation, kind: DecisionKind, detail: str, holds: Hold = NO_HOLD) -> Verdict:
@@ -345,6 +269,6 @@ def finite_hours(hours: float) -> float | None:
     return hours if math.isfinite(hours) else None
 
 
-def _shown(hours: float | None) -> float | None:
+def shown_hours(hours: float | None) -> float | None:
     """Hours to a hundredth: more would be noise of a forecast."""
     return None if hours is None else round(hours, 2)

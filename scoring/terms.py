@@ -19,6 +19,7 @@ from scoring.effects import Reason
 from scoring.events import PaymentReceived, SettingsChanged
 from scoring.ids import text_hash
 from scoring.plans import enter_plan
+from scoring.procedures import USUAL_MODE_ARMED, USUAL_MODE_DIRECT
 from scoring.situation import CUSTOMER_CLASSES, PAYMENT_MODES
 
 if TYPE_CHECKING:
@@ -88,6 +89,11 @@ def _enter_settings(
     held = int(ledger["protections"][0]) & SET_BY_OPERATOR
     ledger["protections"] = held | sum(settings.protections)
     ledger["direct_close_agreed"] = settings.direct_close_agreed
+    usual = USUAL_MODE_DIRECT if settings.direct_close_agreed else USUAL_MODE_ARMED
+    mode = settings.control_mode
+    ledger["control_mode"] = usual if mode is None else mode
+    if settings.emergency_credit_nanos or len(accounts.annexes):
+        accounts.annexes.make(0)["emergency_credit_nanos"] = settings.emergency_credit_nanos
     if settings.plan is not None:
         enter_plan(accounts.annexes.make(0), settings.plan)
     elif len(accounts.annexes):

@@ -8,12 +8,12 @@ in which records are taken, and their facts, are `scoring.scoring`'s.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from scoring import debts, decide
-from scoring.book import GROUP_BYTES
+from scoring.book import GROUP_BYTES, LEDGER
 from scoring.day_charges import charge_days
 from scoring.day_kinds import DayKinds, weekdays_only
 from scoring.effects import (
@@ -28,12 +28,15 @@ from scoring.effects import (
     RefusedReading,
     Tier,
 )
+from scoring.from_rows import evidence_of, situation
 from scoring.late_charge import LateChargeRules
 from scoring.outlook import outlook
-from scoring.situation import PAYMENT_MODES, evidence_of, finite_hours, situation
+from scoring.situation import PAYMENT_MODES, finite_hours
 from scoring.units import MAX_NANOS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from scoring.book import Accounts, Book
@@ -128,8 +131,7 @@ class Turn:
         if verdict:
             row = int(self.rows[position])
             self._seen.pop(position, None)
-            for column, value in verdict.changes.items():
-                self.accounts.ledger[column][position] = value
+            write(self.accounts, position, verdict.changes)
             self.scored.effects.extend((row, effect) for effect in verdict.effects)
             self.scored.rows.add(row)
 
@@ -259,6 +261,19 @@ class Turn:
 
     def _account_id(self, position: int) -> str:
         return self.book.account_ids[int(self.rows[position])]
+
+
+def write(accounts: Accounts, position: int, changes: Mapping[str, Any]) -> None:
+    """Write a verdict's columns; an account that needs an annex for them gets one."""
+    for column, value in changes.items():
+        if column in IN_LEDGER:
+            accounts.ledger[column][position] = value
+        else:
+            written = [each.encode() for each in value] if column == "approvers" else value
+            accounts.annexes.make(position)[column] = written
+
+
+IN_LEDGER = frozenset(LEDGER.names or ())
 
 
 def broken_beliefs(accounts: Accounts) -> NDArray[np.bool_]:

@@ -20,7 +20,15 @@ from scoring.annex import ANNEX_VERSION, Annexes, empty_annexes
 from scoring.book import LEARNED, LEARNED_VERSION, LEDGER_VERSION, empty_ledger
 from scoring.events import Source
 from streams.layouts import Layout
-from streams.versions import LEARNED_OF_VERSION_1, learned_rows_of_version_1
+from streams.versions import (
+    ANNEX_OF_VERSION_1,
+    LEARNED_OF_VERSION_1,
+    LEDGER_OF_VERSION_1,
+    annexes_of_version_1,
+    carry_over,
+    learned_rows_of_version_1,
+    ledger_rows_of_version_1,
+)
 from streams.wire_base import Encoded
 
 if TYPE_CHECKING:
@@ -94,29 +102,27 @@ class DecodedRows:
     unreadable: list[tuple[int, str]]
 
 
-LEDGER_LAYOUTS = {1: Layout(empty_ledger(1))}
-"""Every version ever shipped: its layout, and how its rows become today's (see `carry_over`)."""
+LEDGER_LAYOUTS = {
+    1: Layout(
+        carry_over(empty_ledger(1), np.zeros(1, LEDGER_OF_VERSION_1)), ledger_rows_of_version_1
+    ),
+    2: Layout(empty_ledger(1)),
+}
+"""Every version ever shipped: its layout, and how its rows become today's (`streams.versions`)."""
 
 LEARNED_LAYOUTS = {
     1: Layout(np.zeros(1, LEARNED_OF_VERSION_1), learned_rows_of_version_1),
     2: Layout(np.zeros(1, LEARNED)),
 }
 
-ANNEX_LAYOUTS = {1: Layout(empty_annexes(1))}
+ANNEX_LAYOUTS = {
+    1: Layout(np.zeros(1, ANNEX_OF_VERSION_1), annexes_of_version_1),
+    2: Layout(empty_annexes(1)),
+}
 
 assert LEDGER_VERSION in LEDGER_LAYOUTS
 assert LEARNED_VERSION in LEARNED_LAYOUTS
 assert ANNEX_VERSION in ANNEX_LAYOUTS
-
-
-def carry_over(old: NDArray[Any], fresh: NDArray[Any]) -> NDArray[Any]:
-    """`fresh` rows with every column that `old` rows also have: the usual start of a migration."""
-    assert old.dtype.names is not None
-    assert fresh.dtype.names is not None
-    for name in fresh.dtype.names:
-        if name in old.dtype.names:
-            fresh[name] = old[name]
-    return fresh
 
 
 def encode_ledger_rows(

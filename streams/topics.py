@@ -59,6 +59,8 @@ LOW_BALANCE_WARNINGS = "low-balance-warnings"
 DISCONNECTION_NOTICES = "disconnection-notices"
 TRIP_COMMANDS = "trip-commands"
 RESTORE_COMMANDS = "restore-commands"
+STATUS_READS = "status-reads"
+WORK_ITEMS = "work-items"
 PLAN_NOTICES = "plan-notices"
 DECISIONS = "decisions"
 DAILY_USAGE = "daily-usage"
@@ -148,6 +150,8 @@ TOPICS: dict[str, Topic] = {
         Topic(DISCONNECTION_NOTICES, "supply stops unless paid", None, False, 730),
         Topic(TRIP_COMMANDS, "disconnect, until an expiry", None, False, 730),
         Topic(RESTORE_COMMANDS, "connect again", None, False, 730),
+        Topic(STATUS_READS, "where does this switch stand?", None, False, 730),
+        Topic(WORK_ITEMS, "what a named person is asked to do", None, False, 730),
         Topic(PLAN_NOTICES, "an instalment fails, or a plan is outrun", None, False, 730),
         Topic(DECISIONS, "what was decided and why, also to do nothing", None, False, 730),
         Topic(DAILY_USAGE, "one closed local day of one account", None, False, 730),

@@ -12,11 +12,64 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scoring import experts, intervals
-from scoring.book import LEARNED
+from scoring.annex import ANNEX, empty_annexes
+from scoring.book import LEARNED, LEDGER, empty_ledger
 from scoring.day_kinds import weekdays_only
+from scoring.effects import Stage
+from scoring.procedures import USUAL_MODE_DIRECT, Procedure
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+
+def without(layout: np.dtype[Any], names: set[str], *then: tuple[Any, ...]) -> np.dtype[Any]:
+    """The layout before columns of these names were added; `then` stood at its end."""
+    assert layout.fields is not None
+    kept = [(name, layout.fields[name][0]) for name in layout.names or () if name not in names]
+    return np.dtype([*kept, *then], align=True)
+
+
+def carry_over(old: NDArray[Any], fresh: NDArray[Any]) -> NDArray[Any]:
+    """`fresh` rows with every column that `old` rows also have: the usual start of a migration."""
+    assert old.dtype.names is not None
+    assert fresh.dtype.names is not None
+    for name in fresh.dtype.names:
+        if name in old.dtype.names:
+            fresh[name] = old[name]
+    return fresh
+
+
+LEDGER_OF_VERSION_1 = without(
+    LEDGER, {"step_at", "warned_day", "command", "procedure", "control_mode", "warned_today"}
+)
+"""One procedure, and no word of what became of a command."""
+
+ANNEX_OF_VERSION_1 = without(
+    ANNEX,
+    {
+        *("proven_at", "approved_at", "approvers", "executed_at", "unsettled_until"),
+        *("emergency_credit_nanos", "load_wh", "load_from", "load_until", "warning_proven"),
+        *("open_items", "notices", "step", "spare"),
+    },
+    ("spare", "u1", (1,)),
+)
+"""Nothing of the road to a trip."""
+
+
+def annexes_of_version_1(old: NDArray[Any]) -> NDArray[Any]:
+    """What was not kept is not known."""
+    return carry_over(old[[name for name in old.dtype.names or () if name != "spare"]],
+                      empty_annexes(len(old)))  # fmt: skip
+
+
+def ledger_rows_of_version_1(old: NDArray[Any]) -> NDArray[Any]:
+    """Whoever was on the road to a trip was on the contract's; of its command nothing is known."""
+    fresh = carry_over(old, empty_ledger(len(old)))
+    on_the_road = old["stage"] != Stage.NORMAL
+    fresh["procedure"] = np.where(on_the_road, Procedure.PREPAID_TRIP, Procedure.NONE)
+    fresh["control_mode"][old["direct_close_agreed"] != 0] = USUAL_MODE_DIRECT
+    return fresh
+
 
 LEARNED_OF_VERSION_1 = np.dtype(
     [

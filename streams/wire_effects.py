@@ -25,9 +25,12 @@ from scoring.effects import (
     Evidence,
     LowBalanceWarning,
     PlanNotice,
+    Proof,
     RestoreCommand,
+    StatusRead,
     Tier,
     TripCommand,
+    WorkItem,
 )
 from scoring.units import NO_TIME, instant
 from streams import topics
@@ -48,6 +51,8 @@ TOPIC_OF_EFFECT: dict[type[Effect], str] = {
     DisconnectionNotice: topics.DISCONNECTION_NOTICES,
     TripCommand: topics.TRIP_COMMANDS,
     RestoreCommand: topics.RESTORE_COMMANDS,
+    StatusRead: topics.STATUS_READS,
+    WorkItem: topics.WORK_ITEMS,
     PlanNotice: topics.PLAN_NOTICES,
     Decision: topics.DECISIONS,
     DailyUsage: topics.DAILY_USAGE,
@@ -106,9 +111,24 @@ def _field(name: str) -> _Field:
         return _Field(name, json_name, _write_cause, _read_cause)
     if name == "evidence":
         return _Field(name, json_name, _write_evidence, _read_evidence)
-    if name == "holds":
+    if name == "proofs":
+        return _Field(name, json_name, _write_proofs, _read_proofs)
+    if name in {"holds", "approvers"}:
         return _Field(name, json_name, list, tuple)
     return _Field(name, json_name, _as_is, _as_is)
+
+
+def _write_proofs(proofs: tuple[Proof, ...]) -> list[dict[str, Any]]:
+    return [
+        {"step": each.step, "effectId": each.effect_id, "provenAt": _write_time(each.proven_at)}
+        for each in proofs
+    ]
+
+
+def _read_proofs(bodies: list[dict[str, Any]]) -> tuple[Proof, ...]:
+    return tuple(
+        Proof(body["step"], body["effectId"], _read_time(body["provenAt"])) for body in bodies
+    )
 
 
 TIER_NAMES = tuple(tier.name.lower() for tier in Tier)

@@ -158,6 +158,8 @@ class SettingsBody(Body, kw_only=True):
     reconnect_min: Money = "0.00"
     protections: tuple[ProtectionName, ...] = ()
     direct_close_agreed: bool = False
+    control_mode: Annotated[int, msgspec.Meta(ge=0, le=6)] | None = None
+    emergency_credit: Money = "0.00"
     groups: GroupsBody = GroupsBody()
     basic: BasicBody = BasicBody()
     plan: PlanBody | None = None
@@ -171,6 +173,7 @@ class SwitchBody(Body, kw_only=True):
     switch: Literal["unknown", "connected", "disconnected", "ready_for_reconnection"]
     succeeded: bool
     reported_at: Instant
+    acknowledges: bool = False
 
 
 class ActionBody(Body):
@@ -238,8 +241,9 @@ def _decode_settings(record: Record, partitions: int) -> SettingsChanged:
     if list(body.warning_days) != sorted(body.warning_days, reverse=True):
         raise Refused(Reason.WRONG_SHAPE, "warningDays must fall, e.g. [7, 3, 1]")
     credit, amount = nanos_of(body.credit_limit, "creditLimit"), body.warning_amount
-    if credit < 0:
-        raise Refused(Reason.AMOUNT_OUT_OF_RANGE, "creditLimit is below zero")
+    emergency = nanos_of(body.emergency_credit, "emergencyCredit")
+    if min(credit, emergency) < 0:
+        raise Refused(Reason.AMOUNT_OUT_OF_RANGE, "creditLimit or emergencyCredit is below zero")
     for name, size in GROUP_BYTES.items():
         if len(getattr(body.groups, name).encode()) > size:
             raise Refused(Reason.WRONG_SHAPE, f"groups: {name} is longer than {size} bytes")
@@ -265,6 +269,8 @@ def _decode_settings(record: Record, partitions: int) -> SettingsChanged:
         # a protection named twice is one protection: the row keeps bits
         protections=tuple(sorted({Protection[name.upper()] for name in body.protections})),
         direct_close_agreed=body.direct_close_agreed,
+        control_mode=body.control_mode,
+        emergency_credit_nanos=emergency,
         plan=_plan_of(body),
         groups=Groups(**{name: getattr(body.groups, name) for name in GROUP_BYTES}),
         basic=_basic_terms(body.basic),
@@ -325,6 +331,7 @@ def _decode_switch(record: Record, partitions: int) -> SwitchReported:
         Switch[body.switch.upper()],
         body.succeeded,
         seconds_of(body.reported_at, "reportedAt"),
+        body.acknowledges,
     )
 
 

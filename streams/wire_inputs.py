@@ -84,6 +84,7 @@ def _body_of(event: AccountEvent) -> tuple[str, dict[str, Any]]:
                 "commandId": event.command_id,
                 "switch": event.switch.name.lower(),
                 "succeeded": event.succeeded,
+                "acknowledges": event.acknowledges,
                 "reportedAt": instant_text(event.reported_at),
             }
         case OperatorActed():
@@ -140,6 +141,8 @@ def _settings_body(settings: AccountSettings) -> dict[str, Any]:
         "reconnectMin": decimal_text(settings.reconnect_min_nanos),
         "protections": [protection.name.lower() for protection in settings.protections],
         "directCloseAgreed": settings.direct_close_agreed,
+        "controlMode": settings.control_mode,
+        "emergencyCredit": decimal_text(settings.emergency_credit_nanos),
         "basic": {
             "capacityKva": decimal_text(settings.basic.capacity_va * (NANOS_PER_UNIT // 1000)),
             "suspendedKva": decimal_text(settings.basic.suspended_va * (NANOS_PER_UNIT // 1000)),

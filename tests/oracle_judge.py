@@ -43,6 +43,8 @@ EFFECT_TOPICS = (
     "decisions",
     "account-forecasts",
     "plan-notices",
+    "status-reads",
+    "work-items",
 )
 
 

@@ -11,10 +11,10 @@ from scoring.book import LEARNED, Accounts, empty_ledger
 from scoring.decide import due, judge, needs_judgement, note_deadlines
 from scoring.effects import Hold, Stage
 from scoring.events import Feed
+from scoring.from_rows import situation
 from scoring.outlook import OUTLOOK
 from scoring.rules import SupplyRules
 from scoring.sheet import sheet_from_dict
-from scoring.situation import situation
 from scoring.tariff import Tariffs
 from tests.situations import CAUSE, DAY, HOUR, MINUTE, NOON, RULES, UNIT
 

@@ -30,8 +30,8 @@ from scoring.events import (
     Switch,
     SwitchReported,
 )
+from scoring.from_rows import situation
 from scoring.outlook import OUTLOOK
-from scoring.situation import situation
 from scoring.units import instant
 from tests.situations import DAY, HOUR, MINUTE, RULES, SHANGHAI, UNIT
 from tests.test_screen import World, tariffs

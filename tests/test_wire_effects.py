@@ -19,9 +19,12 @@ from scoring.effects import (
     Evidence,
     LowBalanceWarning,
     PlanNotice,
+    Proof,
     RestoreCommand,
+    StatusRead,
     Tier,
     TripCommand,
+    WorkItem,
 )
 from scoring.events import Source
 from scoring.ids import text_hash, text_hashes
@@ -34,11 +37,32 @@ EVIDENCE = Evidence(
 )
 WHO = (HOME, 1_782_836_100, CAUSE, EVIDENCE)
 EFFECTS: list[Effect] = [
-    LowBalanceWarning(f"{HOME}:warning:1:1", *WHO, Tier.LOW, Tier.NORMAL),
+    LowBalanceWarning(
+        f"{HOME}:warning:1:1",
+        *WHO,
+        Tier.LOW,
+        Tier.NORMAL,
+        1_783_105_800,
+        1_783_299_600,
+        0,
+        "pay",
+        "请缴费",
+    ),
     DisconnectionNotice(f"{HOME}:notice:1", *WHO, 123_456_789_012, 1_782_836_100),
     TripCommand(
-        f"{HOME}:trip:1:1", *WHO, "3.31.0.23", 1_782_836_100, 1, f"{HOME}:notice:1", 1_782_836_100
+        f"{HOME}:trip:1:1",
+        *WHO,
+        "3.31.0.23",
+        1_782_836_100,
+        1,
+        f"{HOME}:notice:1",
+        1_782_836_100,
+        "arrears_stop",
+        (Proof("dunning", f"{HOME}:dunning:1", 1_782_000_000),),
+        ("li", "wang"),
     ),
+    StatusRead(f"{HOME}:status:1:1", *WHO, f"{HOME}:trip:1:1", 1_782_836_100),
+    WorkItem(f"{HOME}:work:collect:1", *WHO, "collect", "open", "c-017", "", "call", "催费"),
     RestoreCommand(f"{HOME}:restore:1:1", *WHO, "3.31.0.5", 0, 1, f"{HOME}:trip:1:1", "paid"),
     Decision(f"{HOME}:held:1", *WHO, "held", "why"),
     DailyUsage(f"{HOME}:day:2026-07-01", *WHO, "2026-07-01", 12_000, 40),
@@ -89,6 +113,11 @@ def test_a_warning_reads_like_this():
         },
         "tier": "low",
         "previousTier": "normal",
+        "runsOutAt": "2026-07-03T19:10:00Z",
+        "noTripBeforeAt": "2026-07-06T01:00:00Z",
+        "payByAt": None,
+        "textEn": "pay",
+        "textZh": "请缴费",
     }
 
 
