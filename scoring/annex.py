@@ -95,6 +95,7 @@ ANNEX = np.dtype(
         ("debt_month", "i4", (MAX_DEBTS,)),  # billing month as in LEDGER; 0 none
         ("debt_due_day", "i4", (MAX_DEBTS,)),  # last local day to pay in, ordinal; 0 no debt here
         ("debt_until_day", "i4", (MAX_DEBTS,)),  # last local day whose late charge is accrued
+        ("policy_version", "u4"),  # of the customer policy in force (scoring.policy); 0 none
         ("plan_told", "u4"),  # bits of what has been told of plan_month
         ("open_items", "u4"),  # bits of WorkItemKind that a person is asked to do
         ("notices", "u4"),  # notices sent in this trip episode, all steps together
@@ -107,7 +108,7 @@ ANNEX = np.dtype(
         ("plan_days", "u1", (MAX_INSTALMENTS,)),  # of the month, 31 its end; 0 no further one
         ("plan_mode", "u1"),  # index in PlanMode
         ("plan_grace_days", "u1"),
-        ("spare", "u1", (5,)),  # so that none of a row's bytes is accidental
+        ("spare", "u1", (1,)),  # so that none of a row's bytes is accidental
     ],
     align=True,
 )

@@ -245,6 +245,20 @@ class AccountSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class PolicyTerms:
+    """What the stream obeys of a customer's policy (`scoring.policy`), whole each time.
+
+    From the first policy on these terms are the policy's, and settings no longer change them.
+    """
+
+    version: int
+    payment_mode: PaymentMode
+    warning_amount_nanos: int
+    warning_days: tuple[float, float, float]
+    plan: Plan | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """What every scalar event carries: whose, from where, and when the broker stamped it."""
 
@@ -258,6 +272,13 @@ class SettingsChanged(Event):
     """The customer information system states an account's terms."""
 
     settings: AccountSettings
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyChanged(Event):
+    """A customer's approved policy comes into force."""
+
+    policy: PolicyTerms
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,4 +341,11 @@ class Feed:
     caught_up: bool
 
 
-AccountEvent = SettingsChanged | PaymentReceived | SwitchReported | OperatorActed | NoticeDelivered
+AccountEvent = (
+    SettingsChanged
+    | PolicyChanged
+    | PaymentReceived
+    | SwitchReported
+    | OperatorActed
+    | NoticeDelivered
+)

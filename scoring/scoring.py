@@ -18,6 +18,7 @@ from scoring.events import (
     NoticeDelivered,
     OperatorActed,
     PaymentReceived,
+    PolicyChanged,
     SettingsChanged,
     Source,
     SwitchReported,
@@ -126,6 +127,7 @@ NOBODY = np.zeros(0, np.int64)
 
 SOURCE_OF: dict[type, Source] = {
     SettingsChanged: Source.SETTINGS,
+    PolicyChanged: Source.SETTINGS,
     PaymentReceived: Source.PAYMENTS,
     SwitchReported: Source.SWITCH_REPORTS,
     OperatorActed: Source.OPERATOR_ACTIONS,

@@ -16,7 +16,7 @@ from scoring.book import GROUP_BYTES
 from scoring.days import DaysClosed
 from scoring.decide import SET_BY_OPERATOR
 from scoring.effects import Reason
-from scoring.events import PaymentReceived, SettingsChanged
+from scoring.events import PaymentReceived, PolicyChanged, SettingsChanged
 from scoring.ids import text_hash
 from scoring.plans import enter_plan
 from scoring.procedures import USUAL_MODE_ARMED, USUAL_MODE_DIRECT
@@ -24,7 +24,7 @@ from scoring.situation import CUSTOMER_CLASSES, PAYMENT_MODES
 
 if TYPE_CHECKING:
     from scoring.book import Accounts
-    from scoring.events import AccountEvent, AccountSettings
+    from scoring.events import AccountEvent, AccountSettings, PolicyTerms
     from scoring.late_charge import LateChargeRules
     from scoring.tariff import Tariffs
 
@@ -60,9 +60,43 @@ def enter(
         if closed.entries:
             postings.post_bills(accounts, closed, accounts.ledger["read_at"], tariffs, rules)
         return done
+    if isinstance(event, PolicyChanged):
+        return _enter_policy(accounts, event.policy)
     if isinstance(event, PaymentReceived):
         posted = postings.post_payment(accounts, event, tariffs, rules)
         return Entered(posted.refused, is_repeat=posted.is_repeat)
+    return Entered()
+
+
+def _has_policy(accounts: Accounts) -> bool:
+    return bool(len(accounts.annexes)) and bool(accounts.annexes.make(0)["policy_version"][0])
+
+
+def _agree(accounts: Accounts, terms: AccountSettings | PolicyTerms) -> None:
+    """The terms that a policy may set; without one they are the settings' own."""
+    ledger = accounts.ledger
+    ledger["payment_mode"] = PAYMENT_MODES.index(terms.payment_mode)
+    ledger["warning_amount_nanos"] = terms.warning_amount_nanos
+    ledger["warning_hours"] = [round(days * 24) for days in terms.warning_days]
+    if terms.plan is not None:
+        enter_plan(accounts.annexes.make(0), terms.plan)
+    elif len(accounts.annexes):
+        accounts.annexes.make(0)["plan_days"] = 0
+
+
+def _enter_policy(accounts: Accounts, policy: PolicyTerms) -> Entered:
+    """A policy's terms replace those of the settings, also of settings still to come.
+
+    It says nothing of protections, switches, tariffs or meters, so it cannot change them.
+    """
+    annex = accounts.annexes.make(0)
+    if policy.version < annex["policy_version"][0]:
+        return Entered(Reason.SETTINGS_OUT_OF_ORDER)
+    before = accounts.ledger[list(CALM_A_WARNING)].copy()
+    annex["policy_version"] = policy.version
+    _agree(accounts, policy)
+    if (accounts.ledger[list(CALM_A_WARNING)] != before).any():
+        accounts.ledger["ledger_changed"] = 1
     return Entered()
 
 
@@ -79,12 +113,9 @@ def _enter_settings(
         balance.close_previous(ledger, tariffs, accounts.tariff_index, closed, accounts.annexes)
     ledger["settings_version"] = settings.version
     ledger["customer_class"] = CUSTOMER_CLASSES.index(settings.customer_class)
-    ledger["payment_mode"] = PAYMENT_MODES.index(settings.payment_mode)
     ledger["tariff_id"] = settings.tariff_id.encode()
     ledger["max_power_w"] = settings.max_power_w
     ledger["credit_limit_nanos"] = settings.credit_limit_nanos
-    ledger["warning_amount_nanos"] = settings.warning_amount_nanos
-    ledger["warning_hours"] = [round(days * 24) for days in settings.warning_days]
     ledger["reconnect_min_nanos"] = settings.reconnect_min_nanos
     held = int(ledger["protections"][0]) & SET_BY_OPERATOR
     ledger["protections"] = held | sum(settings.protections)
@@ -94,10 +125,8 @@ def _enter_settings(
     ledger["control_mode"] = usual if mode is None else mode
     if settings.emergency_credit_nanos or len(accounts.annexes):
         accounts.annexes.make(0)["emergency_credit_nanos"] = settings.emergency_credit_nanos
-    if settings.plan is not None:
-        enter_plan(accounts.annexes.make(0), settings.plan)
-    elif len(accounts.annexes):
-        accounts.annexes.make(0)["plan_days"] = 0
+    if not _has_policy(accounts):
+        _agree(accounts, settings)
     for name in GROUP_BYTES:
         ledger[name] = getattr(settings.groups, name).encode()
     if (ledger[list(CALM_A_WARNING)] != before).any():

@@ -49,11 +49,11 @@ ANNEX_OF_VERSION_1 = without(
     {
         *("proven_at", "approved_at", "approvers", "executed_at", "unsettled_until"),
         *("emergency_credit_nanos", "load_wh", "load_from", "load_until", "warning_proven"),
-        *("open_items", "notices", "step", "spare"),
+        *("open_items", "notices", "step", "policy_version", "spare"),
     },
     ("spare", "u1", (1,)),
 )
-"""Nothing of the road to a trip."""
+"""Nothing of the road to a trip, nor of a policy."""
 
 
 def annexes_of_version_1(old: NDArray[Any]) -> NDArray[Any]:

@@ -9,13 +9,10 @@ one; payments, which have kinds, are read in `wire_payments`.  How they are writ
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
-from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 
-from scoring.annex import MAX_INSTALMENTS
 from scoring.book import GROUP_BYTES, TARIFF_ID_BYTES
 from scoring.effects import Reason
 from scoring.events import (
@@ -29,8 +26,7 @@ from scoring.events import (
     NoticeDelivered,
     OperatorActed,
     PaymentMode,
-    Plan,
-    PlanMode,
+    PolicyChanged,
     Protection,
     SettingsChanged,
     Switch,
@@ -61,6 +57,7 @@ from streams.wire_base import (
     seconds_of,
 )
 from streams.wire_payments import Heartbeat, decode_payment
+from streams.wire_policy import POLICY_MARK, Days, PlanBody, check_levels, decode_policy, plan_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,7 +70,6 @@ MAX_POWER_W = 1_000_000_000
 """1 GW: more than any single customer of a distribution utility draws."""
 
 MAX_MULTIPLIER = 1_000_000
-MAX_WARNING_DAYS = 365
 
 ProtectionName = Literal["protected", "critical_customer", "life_support", "dispute"]
 """What settings may state; `held_by_operator` is an operator's action, not a term."""
@@ -103,31 +99,6 @@ class GroupsBody(
     voltage_level: Group = ""
     collector: Group = ""
     area: Group = ""
-
-
-class InstalmentBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True, frozen=True):
-    """One date of a settlement plan; `share` is the part of the month to be paid by then."""
-
-    day: Annotated[int, msgspec.Meta(ge=1, le=31)]
-    share: Annotated[str, msgspec.Meta(pattern=r"^(0\.[0-9]{1,4}|1(\.0{1,4})?)$")]
-
-
-class PlanBody(
-    msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True, frozen=True
-):
-    """The settlement plan in account-settings; what is left out is the usual plan."""
-
-    mode: PlanMode = PlanMode.ESTIMATE
-    instalments: Annotated[
-        tuple[InstalmentBody, ...], msgspec.Meta(min_length=1, max_length=MAX_INSTALMENTS)
-    ] = tuple(InstalmentBody(day, f"{share / 10_000}") for day, share in Plan().instalments)
-    grace_days: Annotated[int, msgspec.Meta(ge=0, le=60)] = Plan().grace_days
-    month_bill: Money = "0.00"
-    deposit: Money = "0.00"
-    guarantee: Money = "0.00"
-
-
-Days = Annotated[float, msgspec.Meta(ge=0, le=MAX_WARNING_DAYS)]
 
 
 class BasicBody(
@@ -233,13 +204,14 @@ _receipt_decoder = msgspec.json.Decoder(ReceiptBody)
 _tick_decoder = msgspec.json.Decoder(TickBody)
 
 
-def _decode_settings(record: Record, partitions: int) -> SettingsChanged:
+def _decode_settings(record: Record, partitions: int) -> SettingsChanged | PolicyChanged:
+    if POLICY_MARK in (record.value or b""):
+        return decode_policy(record, partitions)
     body = read(_settings_decoder, record)
     account = account_of(record, body.account_id, partitions)
     if len(body.tariff_id.encode()) > TARIFF_ID_BYTES:
         raise Refused(Reason.WRONG_SHAPE, f"tariffId is longer than {TARIFF_ID_BYTES} bytes")
-    if list(body.warning_days) != sorted(body.warning_days, reverse=True):
-        raise Refused(Reason.WRONG_SHAPE, "warningDays must fall, e.g. [7, 3, 1]")
+    check_levels(body.warning_days)
     credit, amount = nanos_of(body.credit_limit, "creditLimit"), body.warning_amount
     emergency = nanos_of(body.emergency_credit, "emergencyCredit")
     if min(credit, emergency) < 0:
@@ -271,7 +243,7 @@ def _decode_settings(record: Record, partitions: int) -> SettingsChanged:
         direct_close_agreed=body.direct_close_agreed,
         control_mode=body.control_mode,
         emergency_credit_nanos=emergency,
-        plan=_plan_of(body),
+        plan=plan_of(body.plan, body.payment_mode),
         groups=Groups(**{name: getattr(body.groups, name) for name in GROUP_BYTES}),
         basic=_basic_terms(body.basic),
     )
@@ -305,22 +277,6 @@ def _small(
     if not least <= found <= most:
         raise Refused(Reason.AMOUNT_OUT_OF_RANGE, f"{field}: {written} is out of range")
     return found
-
-
-def _plan_of(body: SettingsBody) -> Plan | None:
-    """The plan, None without one; Refused where it contradicts itself or the payment mode."""
-    if body.plan is None:
-        return None
-    if body.payment_mode is not PaymentMode.PLAN:
-        raise Refused(Reason.WRONG_SHAPE, "plan: the payment mode is prepaid")
-    plan = body.plan
-    agreed = tuple((each.day, int(Decimal(each.share) * 10_000)) for each in plan.instalments)
-    if any(a[0] >= b[0] or a[1] > b[1] for a, b in pairwise(agreed)):
-        raise Refused(Reason.WRONG_SHAPE, "plan: days must rise and cumulative shares not fall")
-    money = [nanos_of(getattr(plan, name), name) for name in ("month_bill", "deposit", "guarantee")]
-    if min(money) < 0:
-        raise Refused(Reason.AMOUNT_OUT_OF_RANGE, "plan: an amount is below zero")
-    return Plan(plan.mode, agreed, plan.grace_days, *money)
 
 
 def _decode_switch(record: Record, partitions: int) -> SwitchReported:

@@ -17,6 +17,7 @@ from scoring.events import (
     OperatorActed,
     PaymentKind,
     PaymentReceived,
+    PolicyChanged,
     SettingsChanged,
     SwitchReported,
 )
@@ -28,7 +29,7 @@ from streams.wire_readings import DemandRegisters, Reading
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from scoring.events import AccountEvent, AccountSettings, Plan
+    from scoring.events import AccountEvent, AccountSettings, Plan, PolicyTerms
 
 
 def encode_reading(
@@ -77,6 +78,8 @@ def _body_of(event: AccountEvent) -> tuple[str, dict[str, Any]]:
     match event:
         case SettingsChanged(settings=settings):
             return topics.ACCOUNT_SETTINGS, _settings_body(settings)
+        case PolicyChanged(policy=policy):
+            return topics.ACCOUNT_SETTINGS, _policy_body(policy)
         case PaymentReceived():
             return topics.PAYMENTS, _payment_body(event)
         case SwitchReported():
@@ -159,6 +162,16 @@ def _settings_body(settings: AccountSettings) -> dict[str, Any]:
             "collector": settings.groups.collector,
             "area": settings.groups.area,
         },
+    }
+
+
+def _policy_body(policy: PolicyTerms) -> dict[str, Any]:
+    return {
+        "policyVersion": policy.version,
+        "paymentMode": policy.payment_mode.value,
+        "warningAmount": decimal_text(policy.warning_amount_nanos),
+        "warningDays": list(policy.warning_days),
+        "plan": None if policy.plan is None else _plan_body(policy.plan),
     }
 
 

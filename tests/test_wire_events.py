@@ -25,6 +25,8 @@ from scoring.events import (
     PaymentReceived,
     Plan,
     PlanMode,
+    PolicyChanged,
+    PolicyTerms,
     Protection,
     SettingsChanged,
     Switch,
@@ -79,6 +81,12 @@ EVENTS = [
     SwitchReported(HOME, 7, STAMPED_AT, "", Switch.READY_FOR_RECONNECTION, False, 1_782_836_100),
     OperatorActed(HOME, 7, STAMPED_AT, Action.HOLD_SUPPLY, "李雷", "on site", 1_782_836_100),
     NoticeDelivered(HOME, 7, STAMPED_AT, f"{HOME}:notice:1", 1_782_836_100),
+    PolicyChanged(
+        HOME, 7, STAMPED_AT, PolicyTerms(2, PaymentMode.PREPAID, 10**12, (15.0, 7.0, 3.0))
+    ),
+    PolicyChanged(
+        HOME, 7, STAMPED_AT, PolicyTerms(3, PaymentMode.PLAN, 0, (7.0, 3.0, 1.0), Plan())
+    ),
 ]
 
 
