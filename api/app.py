@@ -26,8 +26,11 @@ from starlette.exceptions import HTTPException
 
 from api import problems, ranking
 from api.answer import TIER_NAMES, summary
+from api.history import History
+from api.history_tables import engine_of
 from api.hot import AccountsFirst, account_answer
 from api.meters import Meters
+from api.past import add_past
 from api.shapes import AccountAnswer, AccountList, TierName
 from api.state import State
 from api.tail import STATE_TOPICS, Tail
@@ -59,6 +62,7 @@ def application(state: State) -> AccountsFirst:
     )
     _add_accounts(app, state, meters)
     add_monitor(app, state, meters)
+    add_past(app, state, meters)
     _add_operations(app, state, meters)
     _add_errors(app)
     return AccountsFirst(app, state, meters)
@@ -170,7 +174,8 @@ async def serve(settings: Settings) -> int:
     await ensure_topics(settings, STATE_TOPICS)
     view = View()
     tail = Tail(view, settings)
-    app = application(State(view, tail, supply_rules(settings)))
+    history = History(engine_of(settings.history_url))
+    app = application(State(view, tail, supply_rules(settings), history))
     config = uvicorn.Config(
         app,
         host=settings.bind,

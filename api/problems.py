@@ -63,6 +63,17 @@ def not_ready(state: State) -> Problem:
     )
 
 
+def no_history() -> Problem:
+    """The history's database does not answer, or has no tables yet."""
+    return Problem(
+        "urn:kilowatch:no-history",
+        "the history cannot be asked",
+        503,
+        "its database does not answer or is empty; start `kilowatch history` with the same "
+        "KILOWATCH_HISTORY_URL, or ask again",
+    )
+
+
 def wrong_query(detail: str) -> Problem:
     """The query cannot be answered."""
     return Problem("urn:kilowatch:wrong-query", "the query cannot be answered", 422, detail)

@@ -241,3 +241,27 @@ class ProblemShown(_Model):
     title: str
     status: int
     detail: str
+
+
+class ToldAt(_Model):
+    """Where a record stands in its topic."""
+
+    partition: int
+    offset: int
+
+
+class SaidOnce(_Model):
+    """One thing that was said about an account."""
+
+    kind: str = Field(description="its topic")
+    effect_id: str
+    source: ToldAt
+    body: dict[str, Any] = Field(description="the record as it was told, with its evidence")
+
+
+class AccountHistory(_Model):
+    """What was said about an account, newest first."""
+
+    account_id: str
+    history: list[SaidOnce]
+    next: str | None = Field(description="path of the next, older page")

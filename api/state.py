@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from api.history import History
     from api.view import View
     from scoring.rules import SupplyRules
 
@@ -24,8 +25,9 @@ class Reader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The view, who reads for it, and the rules that say what may come next."""
+    """The view, who reads for it, the rules that say what may come next, and the history."""
 
     view: View
     tail: Reader
     rules: SupplyRules
+    history: History | None = None

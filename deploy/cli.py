@@ -49,6 +49,13 @@ COMMANDS = {
             "KILOWATCH_API_PORT=8080 kilowatch api",
         ),
         Command(
+            "history",
+            "api.history_keeper",
+            "keep what was said in a database: SQLite, or PostgreSQL by URL",
+            "KILOWATCH_HISTORY_URL=postgresql+psycopg://kilowatch@db/kilowatch kilowatch history\n"
+            "  kilowatch history migrate              only bring the database up to date",
+        ),
+        Command(
             "simulate",
             "simulator.drive",
             "a seeded utility with customers, meters, payments and faults, on Kafka",
@@ -141,6 +148,14 @@ def _sentence(error: Exception) -> str | None:
         return str(error)
     if isinstance(error, FileNotFoundError) and error.filename:
         return f"there is no file {error.filename}"
+    from sqlalchemy.exc import OperationalError
+
+    from api.history import WrittenByAnother
+
+    if isinstance(error, WrittenByAnother):
+        return str(error)
+    if isinstance(error, OperationalError):
+        return f"the history's database does not answer: {error.orig}; see KILOWATCH_HISTORY_URL"
     from aiokafka.errors import KafkaConnectionError
     from kafka.errors import KafkaConnectionError as ToolsConnectionError
 

@@ -257,7 +257,8 @@ def main(arguments: list[str]) -> int:
 
 def _run(site: Site, options: argparse.Namespace, console: Console) -> dict[str, Any]:
     for text, start in (
-        ("broker", site.start_broker), ("worker", site.start_worker), ("API", site.start_api),
+        ("broker", site.start_broker), ("worker", site.start_worker),
+        ("history", site.start_history), ("API", site.start_api),
     ):  # fmt: skip
         console.print(f"starting {text} ...")
         start()

@@ -52,6 +52,7 @@ class Site:
         self.api_port = api_port or free_port()
         self.workers: list[Child] = []
         self.api: Child | None = None
+        self.history: Child | None = None
         self.metrics_ports: list[int] = []
         self._partitions = partitions
         self._more = dict(more or {})
@@ -68,6 +69,7 @@ class Site:
             "KILOWATCH_HOLIDAYS": "none",
             "KILOWATCH_SESSION_TIMEOUT_SECONDS": str(SESSION_TIMEOUT_SECONDS),
             "KILOWATCH_API_PORT": str(self.api_port),
+            "KILOWATCH_HISTORY_URL": f"sqlite:///{self.directory}/history.db",
             "KILOWATCH_LOG_LEVEL": "WARNING",
             **self._more,
         }
@@ -102,6 +104,12 @@ class Site:
         self.api.wait_until(lambda: asked(f"{self.api_address}/readyz") != "", READY_SECONDS)
         return self.api
 
+    def start_history(self) -> Child:
+        """The history; returns at once, since nothing waits for it."""
+        port = {"KILOWATCH_METRICS_PORT": str(free_port())}
+        self.history = self._start("history", "history", port)
+        return self.history
+
     def _start(self, name: str, word: str, more: Mapping[str, str]) -> Child:
         command = [sys.executable, "-m", "deploy.cli", word]
         child = Child.start(name, command, self.directory, {**self.environment, **more})
@@ -113,9 +121,10 @@ class Site:
         return asked(f"http://127.0.0.1:{self.metrics_ports[number]}/metrics")
 
     def check(self) -> None:
-        """ProcessFailed if a worker or the API has ended."""
-        for child in (*self.workers, *([self.api] if self.api else [])):
-            child.check()
+        """ProcessFailed if a worker, the API or the history has ended."""
+        for child in (*self.workers, self.api, self.history):
+            if child is not None:
+                child.check()
 
     def stop(self) -> None:
         """End everything, last started first."""

@@ -123,12 +123,21 @@ class Settings:
         "country, or part of one, whose holidays the forecast knows, e.g. `CN`, `GB`, `AU-NSW`; "
         "empty: weekdays only. It moves no trip",
     )
+    history_url: str = _setting(
+        "sqlite:///kilowatch-history.db",
+        "database of the history: SQLite, or PostgreSQL as "
+        "`postgresql+psycopg://user@host/database` (the password best in a file, by `PGPASSFILE`)",
+        filled=True,
+    )
+    history_days: int = _setting(
+        730, "days that the history keeps what was said", least=1, most=36_500
+    )
     bind: str = _setting(
         "127.0.0.1", "address on which the API and the metrics of a worker listen", filled=True
     )
     api_port: int = _setting(8080, "port of the API; 0: any free one", least=0, most=65_535)
     metrics_port: int = _setting(
-        9180, "port of a worker's /metrics; 0: any free one", least=0, most=65_535
+        9180, "port of /metrics of a worker or the history; 0: any free one", least=0, most=65_535
     )
     log_level: str = _setting(
         "INFO", "least weight of a log line", one_of=("DEBUG", "INFO", "WARNING", "ERROR")

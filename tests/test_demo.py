@@ -43,7 +43,7 @@ def test_ctrl_c_leaves_no_process_behind() -> None:
             if line.startswith("API at"):
                 break
         kids = Path(f"/proc/{demo.pid}/task/{demo.pid}/children").read_text().split()
-        assert len(kids) == 3, "broker, worker and API"
+        assert len(kids) == 4, "broker, worker, history and API"
         demo.send_signal(signal.SIGINT)
         demo.stdout.read()
         assert demo.wait(timeout=60) == 0

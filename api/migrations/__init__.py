@@ -1,0 +1,1 @@
+"""How does an older history database come to today's shapes?  One step per file in versions/."""

@@ -1,0 +1,87 @@
+"""Which path shows what was said about an account?
+
+`GET /v1/accounts/{id}/history`, newest first, page by page.  Apart from `app` because it asks a
+database, which may be slow or away while live answers go on; what is kept is `history`'s.
+"""
+
+from __future__ import annotations
+
+import logging
+from time import perf_counter
+from typing import TYPE_CHECKING, Annotated, Literal
+from urllib.parse import quote, urlencode
+
+import msgspec
+from fastapi import FastAPI, Query, Response
+from sqlalchemy.exc import SQLAlchemyError
+
+from api import problems
+from api.history import CursorUnreadable, bodies
+from api.shapes import AccountHistory
+
+if TYPE_CHECKING:
+    from api.meters import Meters
+    from api.state import State
+
+log = logging.getLogger(__name__)
+
+MAX_LIMIT = 1_000
+Kind = Literal[
+    "low-balance-warnings",
+    "disconnection-notices",
+    "trip-commands",
+    "restore-commands",
+    "plan-notices",
+    "decisions",
+    "daily-usage",
+]
+"""`history.KINDS`, for the OpenAPI document; a test holds them together."""
+
+
+def add_past(app: FastAPI, state: State, meters: Meters) -> None:
+    """Add the route; not async, so that a slow database holds up no other answer."""
+
+    @app.get(
+        "/v1/accounts/{account_id}/history",
+        response_model=AccountHistory,
+        responses={each: problems.ERRORS[each] for each in (404, 422, 503)},
+        summary="What was said about an account, newest first",
+    )
+    def history(
+        account_id: str,
+        kind: Annotated[Kind | None, Query(description="only this topic")] = None,
+        limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = 100,
+        after: Annotated[str | None, Query(description="from `next` of the page before")] = None,
+    ) -> Response:
+        """Warnings, notices, commands, decisions and closed days with their evidence.
+
+        `body` is the record as it was told, to the letter; follow `next` for older ones.
+        """
+        began_at = perf_counter()
+        response = _page(state, account_id, kind, limit, after)
+        meters.answered("history", response.status_code, perf_counter() - began_at)
+        return response
+
+
+def _page(
+    state: State, account_id: str, kind: str | None, limit: int, after: str | None
+) -> Response:
+    if state.history is None:
+        return problems.said(problems.no_history())
+    try:
+        said, following = state.history.page(account_id, kind, limit, after)
+    except CursorUnreadable as error:
+        return problems.said(
+            problems.wrong_query(f"{error}; take it from `next` of the page before")
+        )
+    except SQLAlchemyError as error:
+        log.warning("the history does not answer: %s", type(error).__name__)
+        return problems.said(problems.no_history())
+    if not said and after is None and state.view.book.row(account_id) is None:
+        return problems.said(problems.not_found(account_id))
+    body = {"accountId": account_id, "history": bodies(said), "next": None}
+    if following is not None:
+        query = {"kind": kind, "limit": limit, "after": following}
+        text = urlencode({name: value for name, value in query.items() if value is not None})
+        body["next"] = f"/v1/accounts/{quote(account_id, safe='')}/history?{text}"
+    return Response(msgspec.json.encode(body), media_type="application/json")
