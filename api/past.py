@@ -16,7 +16,7 @@ from fastapi import FastAPI, Query, Response
 from sqlalchemy.exc import SQLAlchemyError
 
 from api import problems
-from api.history import CursorUnreadable, bodies
+from api.history import KINDS, CursorUnreadable, bodies
 from api.shapes import AccountHistory
 
 if TYPE_CHECKING:
@@ -26,16 +26,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_LIMIT = 1_000
-Kind = Literal[
-    "low-balance-warnings",
-    "disconnection-notices",
-    "trip-commands",
-    "restore-commands",
-    "plan-notices",
-    "decisions",
-    "daily-usage",
-]
-"""`history.KINDS`, for the OpenAPI document; a test holds them together."""
+if TYPE_CHECKING:
+    Kind = str
+else:
+    Kind = Literal[KINDS]  # in the OpenAPI document
 
 
 def add_past(app: FastAPI, state: State, meters: Meters) -> None:

@@ -6,6 +6,7 @@ Records are those that the wire writes; a crash is an exception in the middle of
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,22 +23,10 @@ from api.history_tables import (
     is_current,
     migrate,
 )
-from scoring.effects import (
-    Cause,
-    DailyUsage,
-    Decision,
-    DisconnectionNotice,
-    Effect,
-    Evidence,
-    LowBalanceWarning,
-    PlanNotice,
-    RestoreCommand,
-    Tier,
-    TripCommand,
-)
-from scoring.events import Source
+from scoring.effects import AccountForecast, DailyUsage, Decision, Effect, LowBalanceWarning, Tier
 from scoring.units import instant
 from streams import topics, wire
+from tests.test_wire_effects import EFFECTS
 from tests.wire_records import Record
 
 if TYPE_CHECKING:
@@ -47,26 +36,25 @@ NOON = instant("2026-07-01T12:00:00+08:00")
 DAY = 86_400
 
 
-EVIDENCE = Evidence(
-    NOON, 10**11, 68_581_729_400, 31_418_270_600, "home", 3, 12.5, None, 0, ("dispute",)
-)
-
-
 def effects_of(account: str, at: int = NOON) -> list[Effect]:
-    """One of each kind that is kept, an hour apart."""
-    cause = Cause(Source.READINGS, 0, 9)
-    who = [(account, at + hour * 3600, cause, EVIDENCE) for hour in range(7)]
+    """One of each kind that is kept, an hour apart, the finished day first."""
+    kept = [each for each in EFFECTS if not isinstance(each, AccountForecast)]
+    kept.sort(key=lambda each: not isinstance(each, DailyUsage))
     return [
-        DailyUsage(
-            f"{account}:day:2026-07-01", *who[0], "2026-07-01", 12_000, 40, 6_560_000_001, 5
-        ),
-        LowBalanceWarning(f"{account}:warning:1:1", *who[1], Tier.LOW, Tier.NORMAL),
-        DisconnectionNotice(f"{account}:notice:1", *who[2], 123_456_789_012, at),
-        TripCommand(f"{account}:trip:1:1", *who[3], "3.31.0.23", at, 1, f"{account}:notice:1", at),
-        RestoreCommand(f"{account}:restore:1:1", *who[4], "3.31.0.5", at, 1, "x", "paid"),
-        Decision(f"{account}:held:1", *who[5], "held", "窗口之外"),
-        PlanNotice(f"{account}:plan:1", *who[6], "instalment-due", 1, "2026-07-10", *range(6)),
-    ]  # fmt: skip
+        replace(
+            each,
+            effect_id=each.effect_id.replace(each.account_id, account),
+            account_id=account,
+            decided_at=at + hour * 3600,
+        )
+        for hour, each in enumerate(kept)
+    ]
+
+
+def one(effects: Sequence[Effect], kind: type[Effect]) -> Effect:
+    """The effect of this type."""
+    (found,) = [each for each in effects if type(each) is kind]
+    return found
 
 
 class Topics:
@@ -130,13 +118,17 @@ class HistoryCases:
 
     def test_a_day_has_columns_in_whole_units(self, history: History) -> None:
         log = Topics()
-        log.tell(effects_of("home-1")[0])
+        day = one(effects_of("home-1"), DailyUsage)
+        assert isinstance(day, DailyUsage)
+        day = replace(day, charge_nanos=6_560_000_001, owed_nanos=5)
+        log.tell(day)
         take(history, log.records)
-        (day,) = rows(history, DAYS)
-        assert (day.local_date, day.used_wh, day.estimated_wh) == ("2026-07-01", 12_000, 40)
-        assert (day.charge_nanos, day.owed_nanos) == (6_560_000_001, 5)
-        assert (day.bill_nanos, day.available_nanos) == (68_581_729_400, 31_418_270_600)
-        assert (day.tariff_id, day.decided_at) == ("home", NOON)
+        (row,) = rows(history, DAYS)
+        assert (row.local_date, row.used_wh, row.estimated_wh) == ("2026-07-01", 12_000, 40)
+        assert (row.charge_nanos, row.owed_nanos) == (6_560_000_001, 5)
+        assert row.bill_nanos == day.evidence.bill_nanos
+        assert row.available_nanos == day.evidence.available_nanos < 0
+        assert (row.tariff_id, row.decided_at) == ("t", NOON)
 
     def test_the_database_itself_can_look_into_a_body(self, history: History) -> None:
         log = Topics()
@@ -156,15 +148,14 @@ class HistoryCases:
         take(history, log.records[:5])
         before = rows(history, TOLD)
         kept = take(history, log.records[5:])
-        assert sum(kept.rows.values()) == 2  # the other five were known
+        assert sum(kept.rows.values()) == len(KINDS) - 5  # the other five were known
         assert not kept.conflicts
         assert rows(history, TOLD)[: len(before)] == before
-        assert len(rows(history, TOLD)) == 6
+        assert len(rows(history, TOLD)) == len(KINDS) - 1
 
     def test_one_id_with_two_bodies_is_told_and_the_first_stays(self, history: History) -> None:
-        first = effects_of("home-1")[1]
-        other = LowBalanceWarning(first.effect_id, "home-1", NOON, first.cause, first.evidence,
-                                  Tier.LOWEST, Tier.NORMAL)  # fmt: skip
+        first = one(effects_of("home-1"), LowBalanceWarning)
+        other = replace(first, tier=Tier.LOWEST)  # type: ignore[call-arg]
         log = Topics()
         log.tell(first, other)
         assert take(history, log.records[:1]).conflicts == ()
@@ -198,7 +189,7 @@ class HistoryCases:
                     take(history, log.records[3:])
             assert (history.positions(), rows(history, TOLD)) == (place, before)
         take(history, log.records[3:])
-        assert len(rows(history, TOLD)) == 6
+        assert len(rows(history, TOLD)) == len(KINDS) - 1
         assert history.positions() == {(topic, 0): 1 for topic in KINDS}
 
     def test_however_it_is_cut_each_thing_is_kept_once(self, history: History) -> None:
@@ -241,14 +232,12 @@ class HistoryCases:
     def test_pages_by_cursor_leave_nothing_out_and_repeat_nothing(self, history: History) -> None:
         log = Topics()
         log.tell(*effects_of("home-1"))
-        same_second = [
-            Decision(f"home-1:held:{number}", "home-1", NOON, Cause(Source.READINGS, 0, 9),
-                     EVIDENCE, "held", "") for number in range(2, 12)
-        ]  # fmt: skip
+        held = one(effects_of("home-1"), Decision)
+        same_second = [replace(held, effect_id=f"home-1:held:{number}") for number in range(2, 12)]
         log.tell(*same_second)
         take(history, log.records)
         everything, _ = history.page("home-1", None, 100, None)
-        assert len(everything) == 17
+        assert len(everything) == len(KINDS) + 10
         paged, after = [], None
         while True:
             page, after = history.page("home-1", None, 3, after)
@@ -286,13 +275,13 @@ class HistoryCases:
         for day in range(10):
             log.tell(*effects_of(f"home-{day}", NOON + day * DAY))
         take(history, log.records)
-        newest = NOON + 9 * DAY + 6 * 3600
+        newest = NOON + 9 * DAY + 8 * 3600
         assert history.forget(days=30, now=newest) == 0
         ahead = newest + 400 * DAY  # a clock a year ahead must not delete what is three days old
         forgotten = history.forget(days=3, now=ahead)
         left = {each.account_id for each in (*rows(history, TOLD), *rows(history, DAYS))}
         assert left == {f"home-{day}" for day in range(6, 10)}
-        assert forgotten == 70 - len(rows(history, TOLD)) - len(rows(history, DAYS))
+        assert forgotten == 10 * len(KINDS) - len(rows(history, TOLD)) - len(rows(history, DAYS))
         assert history.positions() == {(topic, 0): 10 for topic in KINDS}
 
     def test_migrating_again_changes_nothing(self, history: History) -> None:
@@ -301,7 +290,7 @@ class HistoryCases:
         take(history, log.records)
         migrate(history.engine)
         assert is_current(history.engine)
-        assert len(rows(history, TOLD)) == 6
+        assert len(rows(history, TOLD)) == len(KINDS) - 1
 
     def test_the_migrations_lead_to_the_tables_of_today(self, history: History) -> None:
         found = inspect(history.engine)

@@ -289,6 +289,7 @@ def test_the_document_describes_what_is_answered():
     document = HOME.get("/openapi.json").json()
     assert set(document["paths"]) == {
         "/v1/accounts/{account_id}",
+        "/v1/accounts/{account_id}/history",
         "/v1/accounts",
         "/v1/monitor",
         "/v1/monitor/accounts/{account_id}",

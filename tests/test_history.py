@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import typing
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import text
 
-from api import past
 from api.app import application
-from api.history import KINDS, History
+from api.history import History
 from api.history_tables import engine_of, is_current, migrate
 from api.shapes import AccountHistory, ProblemShown
 from api.state import State
@@ -36,10 +34,6 @@ def url(tmp_path: Path) -> str:
 
 class TestSqlite(HistoryCases):
     """The default."""
-
-
-def test_the_document_names_every_kind() -> None:
-    assert typing.get_args(past.Kind) == KINDS
 
 
 @pytest.mark.parametrize(
@@ -80,12 +74,16 @@ def history(url: str) -> Iterator[History]:
     engine.dispose()
 
 
+@pytest.fixture(scope="module")
+def view() -> View:
+    return a_home().feed(View())
+
+
 @pytest.fixture
-def client(history: History) -> Client:
+def client(history: History, view: View) -> Client:
     log = Topics()
     log.tell(*effects_of("home-1"))
     take(history, log.records)
-    view = a_home().feed(View())
     return Client(application(State(view, Fed(), RULES, history)))
 
 
@@ -96,8 +94,8 @@ def test_a_history_reads_like_this(client: Client) -> None:
     (said,) = answer.json()["history"]
     assert said["effectId"] == "home-1:trip:1:1"
     assert said["source"] == {"partition": 0, "offset": 0}
-    assert said["body"]["noticeId"] == "home-1:notice:1"
-    assert said["body"]["evidence"]["holds"] == ["dispute"]
+    assert said["body"]["attempt"] == 1
+    assert said["body"]["evidence"]["holds"] == ["reading_stale", "outside_window"]
     assert answer.json()["next"] is None
 
 
@@ -128,10 +126,10 @@ def test_what_cannot_be_answered_is_a_named_problem(client: Client, path: str, s
 
 
 @pytest.mark.parametrize("how", ["no tables", "no database", "none"])
-def test_without_a_history_live_answers_go_on(how: str, tmp_path: Path) -> None:
+def test_without_a_history_live_answers_go_on(how: str, tmp_path: Path, view: View) -> None:
     urls = {"no tables": "sqlite://", "no database": f"sqlite:///{tmp_path}/missing/history.db"}
     history = History(engine_of(urls[how])) if how in urls else None
-    client = Client(application(State(a_home().feed(View()), Fed(), RULES, history)))
+    client = Client(application(State(view, Fed(), RULES, history)))
     answer = client.get("/v1/accounts/home-1/history")
     assert answer.status_code == 503
     assert "kilowatch history" in answer.json()["detail"]
