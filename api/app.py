@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import logging
 import signal
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Annotated, Literal
 from urllib.parse import urlencode
@@ -26,6 +27,7 @@ from starlette.exceptions import HTTPException
 
 from api import problems, ranking
 from api.answer import TIER_NAMES, summary
+from api.decisions import links_of
 from api.history import History
 from api.history_tables import engine_of
 from api.hot import AccountsFirst, account_answer
@@ -36,6 +38,7 @@ from api.state import State
 from api.tail import STATE_TOPICS, Tail
 from api.view import View
 from api.watching import add_monitor
+from api.why_route import add_why
 from streams.settings import settings_from, settings_table, supply_rules
 from streams.topics import ensure_topics
 
@@ -63,6 +66,7 @@ def application(state: State) -> AccountsFirst:
     _add_accounts(app, state, meters)
     add_monitor(app, state, meters)
     add_past(app, state, meters)
+    add_why(app, state, meters)
     _add_operations(app, state, meters)
     _add_errors(app)
     return AccountsFirst(app, state, meters)
@@ -175,7 +179,8 @@ async def serve(settings: Settings) -> int:
     view = View()
     tail = Tail(view, settings)
     history = History(engine_of(settings.history_url))
-    app = application(State(view, tail, supply_rules(settings), history))
+    links = partial(links_of, settings)
+    app = application(State(view, tail, supply_rules(settings), history, links))
     config = uvicorn.Config(
         app,
         host=settings.bind,

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from api.history import History
     from api.view import View
     from scoring.rules import SupplyRules
@@ -27,7 +29,13 @@ class Reader(Protocol):
 class State:
     """The view, who reads for it, the rules that say what may come next, and the history."""
 
+    """The view, who reads for it, and the rules that say what may come next.
+
+    `links` reads an account's records of `decisions`, in their order.
+    """
+
     view: View
     tail: Reader
     rules: SupplyRules
     history: History | None = None
+    links: Callable[[str], Awaitable[list[bytes]]] | None = None

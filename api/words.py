@@ -1,7 +1,8 @@
 """How is each reason said to a person?
 
-One plain sentence per `Hold`, apart from the code that chooses them, so that whoever speaks to
-customers can mend the words.  Why a hold stands is decided in `scoring.guards`.
+One plain sentence per `Hold` in English and Chinese, apart from the code that chooses them, so
+that whoever speaks to customers can mend the words.  Why a hold stands is decided in
+`scoring.guards`.
 """
 
 from scoring.effects import Hold
@@ -34,4 +35,27 @@ HOLD_WORDS: dict[Hold, str] = {
     Hold.NO_SAFE_RECONNECTION: "the switch could not be closed again as agreed",
     Hold.OUTCOME_UNKNOWN: "nobody knows yet what became of the last command",
     Hold.NOT_OVERDUE: "no bill is overdue for long enough",
+}
+
+HOLD_WORDS_ZH: dict[Hold, str] = {
+    Hold.PROTECTED: "该户处于保电状态",
+    Hold.CRITICAL_CUSTOMER: "重要用户不得自动停电",
+    Hold.LIFE_SUPPORT: "用户依赖电力维持生命",
+    Hold.DISPUTE: "电费存在争议",
+    Hold.HELD_BY_OPERATOR: "值班人员要求保持供电",
+    Hold.OUTSIDE_WINDOW: "只在工作日办公时间、且次日仍为工作日时停电",
+    Hold.CALENDAR_UNREADABLE: "节假日历未知，无法确认可停电日",
+    Hold.READING_STALE: "最近一次抄表过旧",
+    Hold.READING_ESTIMATED: "估算电量占比过高",
+    Hold.PAYMENTS_NOT_CAUGHT_UP: "缴费记录尚未读完",
+    Hold.PAYMENTS_FEED_SILENT: "缴费系统长时间没有消息",
+    Hold.NOTICE_NOT_DELIVERED: "停电通知尚无送达凭证",
+    Hold.NOTICE_TOO_RECENT: "停电通知送达时间过短",
+    Hold.SWITCH_UNKNOWN: "开关位置未知",
+    Hold.TARIFF_UNKNOWN: "没有适用的电价",
+    Hold.QUARANTINED: "数据异常，等待人工核查",
+    Hold.NOT_PREPAID: "只有预付费用户适用",
+    Hold.APPROVAL_MISSING: "大客户停电须经人工审批",
+    Hold.TRIES_USED_UP: "命令次数已用完，须派人现场处理",
+    Hold.NOTICE_OVERDUE: "通知未能送达，须派人送达",
 }

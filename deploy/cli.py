@@ -86,6 +86,24 @@ COMMANDS = {
             "kilowatch tariffs check my-sheets/",
         ),
         Command(
+            "why",
+            "deploy.why",
+            "tell in words why an account was warned, cut or left on",
+            "kilowatch why home-00187 --lang zh --zone Asia/Shanghai",
+        ),
+        Command(
+            "verify",
+            "deploy.verify",
+            "prove that no decision was changed, dropped or added",
+            "kilowatch verify",
+        ),
+        Command(
+            "keys",
+            "deploy.keys",
+            "make, list and rotate the keys that sign commands",
+            "kilowatch keys new keys/ --id 2026-11",
+        ),
+        Command(
             "topics",
             "deploy.topics",
             "create missing topics, check the others, and list them",
@@ -142,9 +160,12 @@ def _sentence(error: Exception) -> str | None:
     from deploy.processes import ProcessFailed
     from simulator.link import LinkBroken
     from streams.settings import SettingsWrong, settings_from
+    from streams.signing import KeysWrong
     from streams.topics import TopicsWrong
 
-    if isinstance(error, (SettingsWrong, TopicsWrong, BrokerMissing, ProcessFailed, LinkBroken)):
+    if isinstance(
+        error, (SettingsWrong, KeysWrong, TopicsWrong, BrokerMissing, ProcessFailed, LinkBroken)
+    ):
         return str(error)
     if isinstance(error, FileNotFoundError) and error.filename:
         return f"there is no file {error.filename}"

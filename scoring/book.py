@@ -39,6 +39,9 @@ GROUP_BYTES = {"industry": 5, "voltage_level": 5, "collector": 8, "area": 12}
 """The groups by which accounts are watched, and the bytes of a group's code in a row: GB/T 4754
 class, nominal voltage ("220kV"), staff number, area code."""
 
+FEEDER_BYTES = 12
+"""Of the code of the feeder (line or transformer) that supplies an account."""
+
 COUNTED_SLOT_WORDS = 9
 COUNTED_SLOTS = COUNTED_SLOT_WORDS * 64
 """Quarter-hours back from the newest one in which a late interval is still counted: 576 slots are
@@ -57,6 +60,7 @@ LEDGER = np.dtype(
         # ledger
         ("ledger_nanos", "i8"),  # postings: opening + payments - closed bills - charges
         ("charged_nanos", "i8"),  # of the open months' bills: what has been told as days' charges
+        ("chain_hash", "u8", (4,)),  # SHA-256 of the newest link of its decisions; 0 none yet
         ("payment_hashes", "u8", (PAYMENTS_REMEMBERED,)),
         # usage; the last index of the pairs: 0 the current billing month, 1 the one before
         ("read_at", "i8"),  # newest fact about energy: the as-of time
@@ -92,6 +96,7 @@ LEDGER = np.dtype(
         ("holds", "u4"),  # Hold bits last told
         ("restore_attempt", "u4"),  # restores sent in this trip episode; `attempt` counts trips
         ("decision_number", "u4"),  # Decisions told about this account so far
+        ("chain_number", "u4"),  # links in the chain of its decisions so far
         ("warning_hours", "u2", (3,)),  # tier 1, 2, 3
         ("payment_days", "u2", (PAYMENTS_REMEMBERED,)),  # of each hash: days since 2000-01-01 UTC
         ("payments_forgotten_day", "u2"),  # newest day of a payment whose id is not kept any more
@@ -112,6 +117,7 @@ LEDGER = np.dtype(
         ("warned_today", "u1"),  # warnings sent on warned_day
         ("warning_number", "u2"),  # warnings sent in this episode
         *((name, f"S{size}") for name, size in GROUP_BYTES.items()),
+        ("feeder", f"S{FEEDER_BYTES}"),  # line that supplies it, "" unknown
         ("ledger_changed", "u1"),  # a payment or correction came since the last warning
         ("quarantined", "u1"),
     ],

@@ -242,6 +242,8 @@ class AccountSettings:
     direct closing is agreed, 3 where it is not."""
     emergency_credit_nanos: int = 0
     """Lent beyond all other credit before a supply is stopped; warnings do not count on it."""
+    feeder: str = ""
+    """Line or transformer that supplies the account; "" unknown."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,6 +129,7 @@ def _enter_settings(
         _agree(accounts, settings)
     for name in GROUP_BYTES:
         ledger[name] = getattr(settings.groups, name).encode()
+    ledger["feeder"] = settings.feeder.encode()
     if (ledger[list(CALM_A_WARNING)] != before).any():
         ledger["ledger_changed"] = 1
     accounts.tariff_index[:] = tariffs.index_of(ledger["tariff_id"])

@@ -29,6 +29,7 @@ from scoring.effects import (
     Tier,
 )
 from scoring.from_rows import evidence_of, situation
+from scoring.grounds import grounds
 from scoring.late_charge import LateChargeRules
 from scoring.outlook import outlook
 from scoring.situation import PAYMENT_MODES, finite_hours
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from scoring.book import Accounts, Book
     from scoring.days import DaysClosed
     from scoring.events import Feed, Source
+    from scoring.grounds import Grounds
     from scoring.rules import SupplyRules
     from scoring.situation import Situation
     from scoring.tariff import Tariffs
@@ -49,7 +51,10 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Scored:
-    """What a batch, event or tick changed: to be remembered, told and counted."""
+    """What a batch, event or tick changed: to be remembered, told and counted.
+
+    `grounds` are those of the effects that were judged, by effect id.
+    """
 
     rows: set[int] = field(default_factory=set)
     learned_rows: set[int] = field(default_factory=set)
@@ -57,6 +62,7 @@ class Scored:
     refusals: list[RefusedReading] = field(default_factory=list)
     outcomes: dict[str, int] = field(default_factory=dict)
     quarantined: int = 0
+    grounds: dict[str, Grounds] = field(default_factory=dict)
 
     def count(self, outcome: str, number: int) -> None:
         """Count records by outcome."""
@@ -72,6 +78,7 @@ class Scored:
         for outcome, count in later.outcomes.items():
             self.count(outcome, count)
         self.quarantined += later.quarantined
+        self.grounds |= later.grounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +137,19 @@ class Turn:
         """Write a verdict's changes into the block and keep its effects."""
         if verdict:
             row = int(self.rows[position])
+            if verdict.effects:
+                stood_on = self._grounds(position)
+                self.scored.grounds.update((each.effect_id, stood_on) for each in verdict.effects)
             self._seen.pop(position, None)
             write(self.accounts, position, verdict.changes)
             self.scored.effects.extend((row, effect) for effect in verdict.effects)
             self.scored.rows.add(row)
+
+    def _grounds(self, position: int) -> Grounds:
+        """What a judgement of the account at this position stands on, before it is written."""
+        row = self.accounts.ledger[position : position + 1]
+        version = int(self.look["version"][position])
+        return grounds(self.here(position), row, version, self.world.tariffs)
 
     def tell(self, position: int, effect: Effect) -> None:
         """Keep one effect of the account at this position."""

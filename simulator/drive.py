@@ -205,7 +205,7 @@ class Drive:
         else:
             self.tally.seen.add(body["effectId"])
             self.tally.effects[record.topic] += 1
-            if record.topic == topics.DECISIONS:
+            if record.topic == topics.DECISIONS and body["told"] is None:
                 for word in body["evidence"]["holds"] or [""]:
                     self.tally.decisions[f"{body['kind']} {word}".strip()] += 1
         cause = body["cause"]
@@ -215,7 +215,7 @@ class Drive:
             if record.topic in URGENT_TOPICS and cause["topic"] == topics.READINGS:
                 self.tally.urgent_seconds.append(now - sent_at)
         if record.topic in ANSWERED_TOPICS:
-            self.world.observe(record.topic, body)
+            self.world.observe(record.topic, record.value)
 
     def summary(self, wall_seconds: float) -> dict[str, Any]:
         """The run in figures."""

@@ -9,11 +9,17 @@ load, and to the customer's mood, is `world`'s.
 from __future__ import annotations
 
 import heapq
+import json
 import math
 import random
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+from streams.command_verifier import CommandRefused
+
+if TYPE_CHECKING:
+    from streams.command_verifier import CommandVerifier
 
 DIRECT_CLOSE = "3.31.0.18"
 """CIM code: the switch closes by itself; any other restore code arms it for the customer's hand."""
@@ -87,8 +93,11 @@ class Field:
     A command is carried out at most once per id; one that arrives again is answered again.
     """
 
-    def __init__(self, rates: FieldRates, seed: int) -> None:
+    def __init__(
+        self, rates: FieldRates, seed: int, verifier: CommandVerifier | None = None
+    ) -> None:
         self.rates = rates
+        self._verifier = verifier
         self.executions: list[Execution] = []
         self.ignored: dict[str, int] = {}
         self._seed = seed
@@ -104,6 +113,20 @@ class Field:
     def position(self, account_id: str) -> str:
         """Where the account's switch stands."""
         return self._position.get(account_id, "connected")
+
+    def take(self, value: bytes, now: int, *, is_trip: bool) -> None:
+        """The bytes of a command arrive; what is not genuine, in force and new is refused."""
+        if self._verifier is not None:
+            try:
+                self._verifier.accept(value, now)
+            except CommandRefused as refused:
+                self._ignore(f"{refused.reason} command")
+                return
+        body = json.loads(value)
+        if is_trip:
+            self.take_trip(body, now)
+        else:
+            self.take_restore(body, now)
 
     def take_trip(self, body: dict[str, Any], now: int) -> None:
         """A trip command arrives at the field system."""

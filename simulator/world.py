@@ -9,6 +9,7 @@ habits, faults and the field have files of their own; here they meet.
 from __future__ import annotations
 
 import heapq
+import json
 import random
 from collections import Counter
 from datetime import UTC, datetime
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from streams.command_verifier import CommandVerifier
+
 __all__ = ["Plan", "World"]
 
 HOUR_SECONDS = 3_600
@@ -42,13 +45,16 @@ _MIDSUMMER_DAY = 172  # day of the year of the northern summer solstice
 
 
 class World:
-    """The utility and its customers, from one seed."""
+    """The utility and its customers, from one seed.
 
-    def __init__(self, plan: Plan) -> None:
+    With a `verifier` the field carries out only commands that Kilowatch has signed.
+    """
+
+    def __init__(self, plan: Plan, verifier: CommandVerifier | None = None) -> None:
         self.plan = plan
         self.now = plan.starts_at
         self.sheets = Sheets(list(plan.sheets) or shipped_sheets())
-        self.field = Field(plan.field_rates, plan.seed)
+        self.field = Field(plan.field_rates, plan.seed, verifier)
         self.counts: Counter[str] = Counter()
         self.accounts = [self._account(*drawn) for drawn in self._draw()]
         self.faults = Faults(plan.faults, plan.seed, len(self.accounts))
@@ -296,12 +302,11 @@ class World:
         else:
             self._queue(messages.switch_report(happening, account.partition))
 
-    def observe(self, topic: str, effect: dict[str, Any]) -> None:
+    def observe(self, topic: str, value: bytes) -> None:
         """Kilowatch said something: the field obeys, the customer reacts. Repeats do no harm."""
-        if topic == topics.TRIP_COMMANDS:
-            self.field.take_trip(effect, self.now)
-        elif topic == topics.RESTORE_COMMANDS:
-            self.field.take_restore(effect, self.now)
+        effect = json.loads(value)
+        if topic in (topics.TRIP_COMMANDS, topics.RESTORE_COMMANDS):
+            self.field.take(value, self.now, is_trip=topic == topics.TRIP_COMMANDS)
         elif topic in (topics.LOW_BALANCE_WARNINGS, topics.DISCONNECTION_NOTICES):
             account = self._by_id[effect["accountId"]]
             dice = random.Random(f"{self.plan.seed}:hears:{effect['effectId']}")

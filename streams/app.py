@@ -25,6 +25,7 @@ from streams.clerk import Terms
 from streams.kafka_log import KafkaLog
 from streams.metrics import Meters, serve
 from streams.settings import day_kinds, settings_from, settings_table, supply_rules
+from streams.signing import signer_from
 from streams.tariff_desk import TariffDesk
 from streams.topics import REFUSALS, TARIFFS, TOPIC_OF_SOURCE, ensure_topics
 from streams.wire import encode_refusal
@@ -99,7 +100,13 @@ async def run(settings: Settings, ready: asyncio.Event | None = None) -> None:
     log.info("metrics on http://%s:%d/metrics", settings.bind, port)
     sheets = kafka_log.follow(TARIFFS, 0)
     await _read_tariffs(sheets, desk, kafka_log)
-    terms = Terms(desk.tariffs, supply_rules(settings), settings.partitions, day_kinds(settings))
+    terms = Terms(
+        desk.tariffs,
+        supply_rules(settings),
+        settings.partitions,
+        day_kinds(settings),
+        signer_from(settings.signing_keys),
+    )
     worker = Worker(settings, terms, kafka_log, meters, give_up)
     app = member.app = HotApp(settings, worker, TOPIC_OF_SOURCE.values())
     _wire(app, worker, kafka_log, ready)

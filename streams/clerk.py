@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 from bisect import bisect_left
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
@@ -20,11 +20,12 @@ import numpy as np
 
 from scoring.book import Book, copied
 from scoring.day_kinds import weekdays_only
-from scoring.effects import AccountForecast, DailyUsage
+from scoring.effects import AccountForecast, DailyUsage, RestoreCommand, TripCommand
 from scoring.events import Feed, Source
 from scoring.scoring import World, find_tariffs
 from scoring.units import NO_TIME
 from streams import quarantine, wire
+from streams.chain import is_linked, link
 from streams.entry import Entry, Tally
 from streams.log import PartitionLost
 from streams.order import ORDER
@@ -47,10 +48,12 @@ if TYPE_CHECKING:
     from scoring.day_kinds import DayKinds
     from scoring.effects import Effect, Reason, RefusedReading
     from scoring.events import AccountEvent
+    from scoring.grounds import Grounds
     from scoring.rules import SupplyRules
     from scoring.scoring import Scored
     from scoring.tariff import Tariffs
     from streams.log import Fetched, Message, Record
+    from streams.signing import Signer
 
 
 log = logging.getLogger(__name__)
@@ -61,12 +64,16 @@ NOT_URGENT = (DailyUsage, AccountForecast)
 
 @dataclass(slots=True)
 class Terms:
-    """What all partitions of a worker share: tariffs as last heard, and the rules of supply."""
+    """What all partitions of a worker share: tariffs as last heard, and the rules of supply.
+
+    Without a `signer` commands are not signed.
+    """
 
     tariffs: Tariffs
     rules: SupplyRules
     partitions: int
     day_kinds: DayKinds = field(default_factory=weekdays_only)
+    signer: Signer | None = None
 
 
 @dataclass(slots=True)
@@ -80,6 +87,7 @@ class Draft:
     refused_rows: list[tuple[Source, RefusedReading]] = field(default_factory=list)
     outcomes: Counter[str] = field(default_factory=Counter)
     quarantined: int = 0
+    grounds: dict[str, Grounds] = field(default_factory=dict)
 
     def take(self, scored: Scored) -> None:
         """Add what the core says has changed."""
@@ -88,6 +96,7 @@ class Draft:
         self.effects += scored.effects
         self.outcomes.update(scored.outcomes)
         self.quarantined += scored.quarantined
+        self.grounds |= scored.grounds
 
 
 class Clerk:
@@ -203,10 +212,10 @@ class Clerk:
         """Rows with what they owe inside; effects and refusals for their topics."""
         kept: dict[int, list[KeptEffect]] = {}
         for row, effect in draft.effects:
-            encoded = wire.encode_effect(effect)
             cause = effect.cause
-            kept.setdefault(row, []).append(KeptEffect(encoded, cause.source, cause.offset))
-            entry.told.setdefault(encoded.topic, []).append((encoded.key, encoded.value))
+            for encoded in self._records(row, effect, draft):
+                kept.setdefault(row, []).append(KeptEffect(encoded, cause.source, cause.offset))
+                entry.told.setdefault(encoded.topic, []).append((encoded.key, encoded.value))
         for source, each in draft.refused_rows:
             if each.account_row in draft.rows:
                 kept.setdefault(each.account_row, []).append(Owed.kept(source, each))
@@ -218,6 +227,22 @@ class Clerk:
             refused = map(wire.encode_refusal, draft.refusals)
             entry.told[REFUSALS] = [(each.key, each.value) for each in refused]
         entry.tally = _tally(draft, entry, fetched)
+
+    def _records(self, row: int, effect: Effect, draft: Draft) -> Sequence[wire.Encoded]:
+        """An effect as it is told: signed if it is a command, and linked to what went before.
+
+        What is chosen here (the key, the link before) is remembered with the row, so that the same
+        effect is told by the same bytes whenever it is told again.
+        """
+        encoded = wire.encode_effect(effect)
+        if not is_linked(effect):
+            return (encoded,)
+        if isinstance(effect, TripCommand | RestoreCommand) and self.terms.signer is not None:
+            value = self.terms.signer.signed(encoded.value, effect.decided_at)
+            encoded = replace(encoded, value=value)
+        grounds = draft.grounds.get(effect.effect_id)
+        linked = link(self.book.ledger[row : row + 1], effect, encoded, grounds)
+        return (linked,) if encoded.topic == linked.topic else (encoded, linked)
 
     def _ledger_rows(
         self, rows: list[int], kept: Mapping[int, Sequence[KeptEffect]]

@@ -118,6 +118,11 @@ class Settings:
         "calendar is unknown and nobody is tripped",
         dates=True,
     )
+    signing_keys: str = _setting(
+        "",
+        "directory of the keys that sign trip and restore commands, made by `kilowatch keys`; "
+        "empty: commands are not signed, and field systems that verify them refuse them",
+    )
     forecast_holidays: str = _setting(
         "",
         "country, or part of one, whose holidays the forecast knows, e.g. `CN`, `GB`, `AU-NSW`; "

@@ -40,7 +40,11 @@ def carry_over(old: NDArray[Any], fresh: NDArray[Any]) -> NDArray[Any]:
 
 
 LEDGER_OF_VERSION_1 = without(
-    LEDGER, {"step_at", "warned_day", "command", "procedure", "control_mode", "warned_today"}
+    LEDGER,
+    {
+        *("step_at", "warned_day", "command", "procedure", "control_mode", "warned_today"),
+        *("chain_hash", "chain_number", "feeder"),
+    },
 )
 """One procedure, and no word of what became of a command."""
 

@@ -32,6 +32,8 @@ from scoring.effects import (
     TripCommand,
     WorkItem,
 )
+from scoring.events import Source
+from scoring.grounds import Grounds
 from scoring.units import NO_TIME, instant
 from streams import topics
 from streams.wire_base import (
@@ -103,7 +105,7 @@ def _field(name: str) -> _Field:
     json_name = words[0] + "".join(word.capitalize() for word in words[1:])
     if name.endswith("_nanos"):
         return _Field(name, json_name, decimal_text, nanos_from_text)
-    if name.endswith("_at") or name == "not_before":
+    if name.endswith("_at") or name in {"not_before", "approved_until"}:
         return _Field(name, json_name, _write_time, _read_time)
     if name in {"tier", "previous_tier"}:
         return _Field(name, json_name, _tier_name, _tier_named)
@@ -113,6 +115,8 @@ def _field(name: str) -> _Field:
         return _Field(name, json_name, _write_evidence, _read_evidence)
     if name == "proofs":
         return _Field(name, json_name, _write_proofs, _read_proofs)
+    if name == "offsets":
+        return _Field(name, json_name, _write_offsets, _as_is)
     if name in {"holds", "approvers"}:
         return _Field(name, json_name, list, tuple)
     return _Field(name, json_name, _as_is, _as_is)
@@ -140,6 +144,12 @@ def _tier_name(tier: Tier) -> str:
 
 def _tier_named(name: str) -> Tier:
     return Tier[name.upper()]
+
+
+def _write_offsets(offsets: tuple[int, ...]) -> dict[str, int]:
+    """How far each topic has been read, of those that ever said anything."""
+    names = topics.TOPIC_OF_SOURCE
+    return {names[Source(n)]: at for n, at in enumerate(offsets) if at >= 0}
 
 
 def _write_evidence(evidence: Evidence) -> msgspec.Raw:
@@ -188,6 +198,7 @@ _EVIDENCE = tuple(_field(each.name) for each in fields(Evidence))
 _WRITE_EVIDENCE = _Writer(_EVIDENCE)
 _COLUMNS = {kind: tuple(_field(each.name) for each in fields(kind)) for kind in TOPIC_OF_EFFECT}
 _WRITERS = {kind: _Writer(columns) for kind, columns in _COLUMNS.items()}
+_WRITE_GROUNDS = _Writer(tuple(_field(each.name) for each in fields(Grounds)))
 
 
 def encode_effect(effect: Effect) -> Encoded:
@@ -198,6 +209,16 @@ def encode_effect(effect: Effect) -> Encoded:
     kind = type(effect)
     body = {"version": VERSION, **_WRITERS[kind](effect)}
     return Encoded(TOPIC_OF_EFFECT[kind], effect.account_id.encode(), to_json(body))
+
+
+def decision_body(decision: Decision) -> dict[str, Any]:
+    """The JSON body of a decision, to which the chain adds its own fields (`streams.chain`)."""
+    return {"version": VERSION, **_WRITERS[Decision](decision)}
+
+
+def encode_grounds(grounds: Grounds) -> dict[str, Any]:
+    """The JSON of what a judgement stood on."""
+    return _WRITE_GROUNDS(grounds)
 
 
 class DayTold(msgspec.Struct, rename="camel", gc=False):

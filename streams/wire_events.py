@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 
-from scoring.book import GROUP_BYTES, TARIFF_ID_BYTES
+from scoring.book import FEEDER_BYTES, GROUP_BYTES, TARIFF_ID_BYTES
 from scoring.effects import Reason
 from scoring.events import (
     AccountEvent,
@@ -134,6 +134,7 @@ class SettingsBody(Body, kw_only=True):
     groups: GroupsBody = GroupsBody()
     basic: BasicBody = BasicBody()
     plan: PlanBody | None = None
+    feeder: Group = ""
 
 
 class SwitchBody(Body, kw_only=True):
@@ -219,6 +220,8 @@ def _decode_settings(record: Record, partitions: int) -> SettingsChanged | Polic
     for name, size in GROUP_BYTES.items():
         if len(getattr(body.groups, name).encode()) > size:
             raise Refused(Reason.WRONG_SHAPE, f"groups: {name} is longer than {size} bytes")
+    if len(body.feeder.encode()) > FEEDER_BYTES:
+        raise Refused(Reason.WRONG_SHAPE, f"feeder is longer than {FEEDER_BYTES} bytes")
     meter = body.meter
     settings = AccountSettings(
         version=body.settings_version,
@@ -246,6 +249,7 @@ def _decode_settings(record: Record, partitions: int) -> SettingsChanged | Polic
         plan=plan_of(body.plan, body.payment_mode),
         groups=Groups(**{name: getattr(body.groups, name) for name in GROUP_BYTES}),
         basic=_basic_terms(body.basic),
+        feeder=body.feeder,
     )
     return SettingsChanged(*account, settings)
 

@@ -162,6 +162,7 @@ def _settings_body(settings: AccountSettings) -> dict[str, Any]:
             "collector": settings.groups.collector,
             "area": settings.groups.area,
         },
+        "feeder": settings.feeder,
     }
 
 

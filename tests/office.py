@@ -16,6 +16,7 @@ from scoring.events import (
     AccountSettings,
     CustomerClass,
     MeterSettings,
+    NoticeDelivered,
     PaymentMode,
     PaymentReceived,
     SettingsChanged,
@@ -28,6 +29,8 @@ from streams import wire
 from streams.clerk import Clerk, Terms
 from streams.log import Fetched
 from streams.topics import (
+    DECISIONS,
+    DISCONNECTION_NOTICES,
     LEARNED_ROWS,
     LEDGER_ROWS,
     READINGS,
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
 
     from api.view import View
     from scoring.events import AccountEvent
+    from streams.log import Message
 
 SHEETS: list[dict[str, Any]] = json.loads(
     files("simulator").joinpath("tariffs.json").read_text("utf-8")
@@ -73,6 +77,7 @@ class Office:
         self.kept: dict[tuple[str, int], list[Record]] = defaultdict(list)
         self.offsets: dict[tuple[str, int], int] = defaultdict(int)
         self.told: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        self.said: dict[str, list[Message]] = defaultdict(list)
 
     # --- what is said to the worker --------------------------------------------------------------
 
@@ -87,6 +92,7 @@ class Office:
         fetched = Fetched(records={SOURCE_OF_TOPIC[topic]: records})
         entry = self.clerks[partition].enter(fetched, payments_caught_up=True)
         for told_topic, told in entry.told.items():
+            self.said[told_topic] += told
             self.told[told_topic] += [json.loads(raw_value) for _key, raw_value in told]
         for state_topic, messages in ((LEDGER_ROWS, entry.rows), (LEARNED_ROWS, entry.learned)):
             log = self.kept[state_topic, partition]
@@ -124,6 +130,22 @@ class Office:
         for partition in range(self.partitions):
             beat = wire.encode_heartbeat(at)
             self.enter(beat.topic, partition, (None, beat.value, at))
+
+    def tick(self, at: int) -> None:
+        """Time passes for every partition."""
+        for partition in range(self.partitions):
+            tick = wire.encode_tick(at)
+            self.enter(tick.topic, partition, (None, tick.value, at))
+
+    def receive(self, account_id: str, at: int) -> None:
+        """The gateway proves that the account's newest notice has arrived."""
+        notices = self.told[DISCONNECTION_NOTICES]
+        notice_id = [each["effectId"] for each in notices if each["accountId"] == account_id][-1]
+        self.event(NoticeDelivered(account_id, 0, at, notice_id, at), at)
+
+    def links(self, account_id: str) -> list[bytes]:
+        """The account's records of `decisions`."""
+        return [v for key, v in self.said[DECISIONS] if key == account_id.encode() and v]
 
     def read(self, account_id: str, *readings: tuple[int, int]) -> None:
         """Register readings (when, Wh) in one fetch."""

@@ -12,10 +12,15 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from simulator.answers import Answer, answers, book_of, tariffs_of
+from streams.chain import Proof
 from streams.rows import decode_ledger_rows
 from tests.oracle import NANOS, LogRecord, Oracle, small
 from tests.oracle_judge import (
     EFFECT_TOPICS,
+    NOTICES,
+    RESTORES,
+    TRIPS,
+    WARNINGS,
     Said,
     missed_warnings,
     not_restored,
@@ -51,6 +56,7 @@ def judge_run(
         "wrongCharges": wrong_charges(oracle, said, found),
         "lostEffects": lost_effects(rows, said),
         "twoBodies": said.two_bodies,
+        "brokenChains": broken_chains(outputs, said),
         "wrongfulTrips": wrongful_trips(inputs, oracle, said),
         "missedWarnings": missed_warnings(oracle, said),
         "notRestored": not_restored(oracle, said, executions, ended_at),
@@ -60,6 +66,22 @@ def judge_run(
             if body["kind"] == "quarantined"
         ],
     }
+
+
+def broken_chains(outputs: list[LogRecord], said: Said) -> list[str]:
+    """Links of the chains of decisions that do not hold, and what was told without a link."""
+    proof, wrong = Proof(), []
+    for record in outputs:
+        if record.topic == "decisions":
+            broken = proof.take(f"{record.partition} {record.offset}", record.value)
+            wrong += [str(broken)] if broken else []
+    for topic in (WARNINGS, NOTICES, TRIPS, RESTORES):
+        wrong += [
+            f"{effect_id} was told by other bytes than its link says"
+            for effect_id in (body["effectId"] for body in said.by_topic[topic])
+            if not proof.proves(effect_id, said.by_id[effect_id])
+        ]
+    return wrong
 
 
 def wrong_balances(oracle: Oracle, found: dict[str, Answer]) -> list[str]:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import random
 import sys
 import time
@@ -35,6 +34,7 @@ from simulator.field import FieldRates
 from simulator.sheets import shipped_sheets
 from simulator.world import Plan, World
 from streams.topics import ACCOUNT_SETTINGS, LEDGER_ROWS, SOURCE_OF_TOPIC, TARIFFS
+from tests.keys import rotating
 from tests.memory_log import Cluster
 from tests.oracle import LogRecord
 from tests.oracle_judge import EFFECT_TOPICS
@@ -43,6 +43,7 @@ from tests.workers import Workers
 
 if TYPE_CHECKING:
     from simulator.messages import Input
+    from streams.signing import Signer
     from tests.memory_log import Kept, MemoryLog
 
 DAY, HOUR = 86_400, 3_600
@@ -120,16 +121,19 @@ class Simulation:
     world: World = field(init=False)
     cluster: Cluster = field(init=False)
     workers: Workers = field(init=False)
+    signer: Signer = field(init=False)
     heard: list[tuple[str, bytes]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         plan = plan_of(self.seed)
         self.dice = random.Random(f"{self.seed}:simulation")
-        self.world = World(plan)
+        rotates_at = plan.starts_at + self.days * DAY // 2
+        self.signer, verifier = rotating(rotates_at, overlap_seconds=DAY)
+        self.world = World(plan, verifier)
         self.cluster = Cluster(PARTITIONS, appended=self._appended)
         rules = SupplyRules(calendar=WorkingCalendar.weekends_only())
         tariffs = tariffs_of(shipped_sheets())
-        self.workers = Workers(self.cluster, self.dice, tariffs, rules)
+        self.workers = Workers(self.cluster, self.dice, tariffs, rules, self.signer)
 
     def _appended(self, topic: str, _partition: int, kept: list[Kept], _log: MemoryLog) -> None:
         if topic in OBSERVED:
@@ -173,7 +177,7 @@ class Simulation:
     def _hear(self) -> None:
         heard, self.heard = self.heard, []
         for topic, value in heard:
-            self.world.observe(topic, json.loads(value))
+            self.world.observe(topic, value)
 
     def _judge(self) -> dict[str, list[str]]:
         inputs: list[LogRecord] = []

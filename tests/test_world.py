@@ -136,7 +136,7 @@ def test_a_trip_takes_the_load_away_and_a_restore_gives_it_back():
         "controlCode": "3.31.0.23",
     }
     world.field.rates = replace(world.field.rates, fails_once=0.0, needs_crew=0.0)
-    world.observe(topics.TRIP_COMMANDS, command)
+    world.observe(topics.TRIP_COMMANDS, json.dumps(command).encode())
     world.step(world.now + 2 * HOUR)
     dark = int(world._total_mwh[0])
     world.step(world.now + 2 * HOUR)
@@ -146,7 +146,7 @@ def test_a_trip_takes_the_load_away_and_a_restore_gives_it_back():
         "cancels": command["effectId"],
         "controlCode": "3.31.0.18",
     }
-    world.observe(topics.RESTORE_COMMANDS, restore)
+    world.observe(topics.RESTORE_COMMANDS, json.dumps(restore).encode())
     world.step(world.now + 4 * HOUR)
     assert int(world._total_mwh[0]) > dark
 
@@ -158,7 +158,7 @@ def test_everybody_pays_in_the_end_when_the_lights_go_out():
         name = account.customer.account_id
         trip = {"effectId": f"{name}:trip:1:1", "accountId": name,
                 "expiresAt": "2026-12-31T00:00:00Z"}  # fmt: skip
-        world.observe(topics.TRIP_COMMANDS, trip)
+        world.observe(topics.TRIP_COMMANDS, json.dumps(trip).encode())
     paid = {r.key for r in world.step(world.now + 6 * DAY) if r.topic == topics.PAYMENTS and r.key}
     tripped = {e.account_id for e in world.field.executions if e.is_trip}
     assert len(tripped) > 20

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from scoring.rules import SupplyRules
     from scoring.tariff import Tariffs
+    from streams.signing import Signer
     from tests.memory_log import Cluster
 
 MEAN_STEPS_TO_CRASH = 120
@@ -93,13 +94,18 @@ class Workers:
     """Two workers, their supervisor and the group coordinator."""
 
     def __init__(
-        self, cluster: Cluster, dice: random.Random, tariffs: Tariffs, rules: SupplyRules
+        self,
+        cluster: Cluster,
+        dice: random.Random,
+        tariffs: Tariffs,
+        rules: SupplyRules,
+        signer: Signer | None = None,
     ) -> None:
         self.counts: Counter[str] = Counter()
         self.calm = False
         self._cluster = cluster
         self._dice = dice
-        self._tariffs, self._rules = tariffs, rules
+        self._tariffs, self._rules, self._signer = tariffs, rules, signer
         self._workers = [self._start(), self._start()]
         self._owner: dict[int, Worker] = {}
         self._zombies: list[tuple[Worker, asyncio.Task[None]]] = []
@@ -116,7 +122,8 @@ class Workers:
         )
         if self.calm:
             log.fail_at = None
-        return Worker(log, Terms(self._tariffs, self._rules, self._cluster.partitions))
+        terms = Terms(self._tariffs, self._rules, self._cluster.partitions, signer=self._signer)
+        return Worker(log, terms)
 
     async def work(self, *, settle: bool = False) -> None:
         """Let the group take up the log; with `settle` until all of it is durable and told."""

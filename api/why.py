@@ -1,0 +1,174 @@
+"""Why was I cut, warned or left on?  In words a person can follow.
+
+From the links of an account's decisions (`streams.chain`), oldest first, one sentence each, and one
+answer to the question itself; in English, or Chinese where customers and clerks read it.  It only
+tells what the links say, and says so if they do not hold together.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from api.words import HOLD_WORDS, HOLD_WORDS_ZH
+from scoring.effects import Hold
+from streams.chain import Proof
+from streams.topics import (
+    DISCONNECTION_NOTICES,
+    LOW_BALANCE_WARNINGS,
+    RESTORE_COMMANDS,
+    TRIP_COMMANDS,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import tzinfo
+
+Language = Literal["en", "zh"]
+
+SENTENCES: dict[Language, dict[str, str]] = {
+    "en": {
+        LOW_BALANCE_WARNINGS: "A low-balance warning was sent: {available} was left.",
+        DISCONNECTION_NOTICES: "A disconnection notice was sent: {available} was available.",
+        TRIP_COMMANDS: (
+            "The supply was ordered off: {available} was available as of the reading of {read_at}, "
+            "the notice had been proven delivered at {delivered_at}, and none of {missed} guards "
+            "held it back."
+        ),
+        RESTORE_COMMANDS: "The supply was ordered back on: {available} was available.",
+        "held": "The supply was left on: {holds}.",
+        "hold-ended": "Nothing calls for a disconnection any more.",
+        "notice-withdrawn": "The notice was withdrawn: {available} was available.",
+        "field-order": "A crew was asked to look: {detail}.",
+        "quarantined": "The account was taken out of every automatic road; a person must look.",
+        "never": "The supply was never ordered off.",
+        "cut": "{at}: {sentence}",
+        "back": "It was ordered back on {at}.",
+        "none": "Nothing was ever decided about this account.",
+        "broken": "These records do not hold together and prove nothing: {why}.",
+        "proven": "All {links} records hold together.",
+    },
+    "zh": {
+        LOW_BALANCE_WARNINGS: "已发送余额预警：当时可用余额 {available}。",
+        DISCONNECTION_NOTICES: "已发送停电通知书：当时可用余额 {available}。",
+        TRIP_COMMANDS: (
+            "已下达停电（跳闸）命令：依据 {read_at} 的抄表读数，可用余额 {available}；停电通知已于 "
+            "{delivered_at} 证实送达；{missed} 项保护条件逐项核对，均不成立。"
+        ),
+        RESTORE_COMMANDS: "已下达复电命令：当时可用余额 {available}。",
+        "held": "保持供电，原因：{holds}。",
+        "hold-ended": "已无停电理由。",
+        "notice-withdrawn": "停电通知已撤回：当时可用余额 {available}。",
+        "field-order": "已派人现场处理：{detail}。",
+        "quarantined": "该户数据异常，已退出全部自动流程，等待人工核查。",
+        "never": "从未对该户下达停电命令。",
+        "cut": "{at}：{sentence}",
+        "back": "复电命令下达于 {at}。",
+        "none": "该户尚无任何决定记录。",
+        "broken": "记录链不完整，不能作为证据：{why}。",
+        "proven": "全部 {links} 条记录首尾相连，校验无误。",
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One link in words; `at` is ISO 8601, `cause` the input record it followed from."""
+
+    number: int
+    at: str
+    kind: str
+    effect_id: str
+    sentence: str
+    cause: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """The answer, the steps it rests on (oldest first), and whether their chain holds."""
+
+    account_id: str
+    answer: str
+    steps: tuple[Step, ...]
+    is_proven: bool
+    proof: str
+
+
+def why(
+    account_id: str, links: Iterable[bytes], language: Language = "en", zone: tzinfo = UTC
+) -> Why:
+    """Why things are as they are with this account, from its records of `decisions` in order."""
+    say, proof, steps = SENTENCES[language], Proof(), []
+    broken = ""
+    cut: Step | None = None
+    back: Step | None = None
+    for place, value in enumerate(links):
+        known = proof.links
+        found = proof.take(f"record {place}", value)
+        if found is not None:
+            broken = broken or str(found)
+            continue
+        if proof.links == known:
+            continue  # told again after a crash
+        body = json.loads(value)
+        step = _step(body, language, zone)
+        steps.append(step)
+        if step.kind == TRIP_COMMANDS:
+            cut, back = step, None
+        elif step.kind == RESTORE_COMMANDS:
+            back = step
+    if cut is not None:
+        text = say["cut"].format(at=cut.at, sentence=cut.sentence)
+        if back is not None:
+            text = f"{text} {say['back'].format(at=back.at)}"
+    elif steps:
+        held = [step for step in steps if step.kind == "held"][-1:]
+        text = " ".join([say["never"], *(step.sentence for step in held)])
+    else:
+        text = say["none"]
+    told = say["broken"].format(why=broken) if broken else say["proven"].format(links=proof.links)
+    return Why(account_id, text, tuple(steps), not broken, told)
+
+
+def _step(body: Mapping[str, Any], language: Language, zone: tzinfo) -> Step:
+    told, evidence, grounds = body["told"], body["evidence"], body["grounds"] or {}
+    kind = told["topic"] if told else body["kind"]
+    effect_id = told["effectId"] if told else body["effectId"]
+    template = SENTENCES[language].get(kind, "{kind}: {detail}.")
+    sentence = template.format(
+        kind=kind,
+        detail=body["detail"],
+        available=evidence["available"],
+        read_at=_local(evidence["readAt"], zone),
+        delivered_at=_local(grounds.get("noticeDeliveredAt"), zone),
+        missed=len(grounds.get("guardsMissed", ())),
+        holds=hold_sentence(evidence["holds"], language),
+    )
+    cause = body["cause"]
+    return Step(
+        number=body["number"],
+        at=_local(body["decidedAt"], zone),
+        kind=kind,
+        effect_id=effect_id,
+        sentence=sentence,
+        cause=f"{cause['topic']} {cause['partition']} {cause['offset']}",
+        hash=body["hash"],
+    )
+
+
+def hold_sentence(names: Iterable[str], language: Language = "en") -> str:
+    """Reasons by name, as one sentence."""
+    words = HOLD_WORDS if language == "en" else HOLD_WORDS_ZH
+    known = Hold.__members__
+    said = [
+        words.get(known[name.upper()], name) if name.upper() in known else name for name in names
+    ]
+    return ("; " if language == "en" else "；").join(said)
+
+
+def _local(text: str | None, zone: tzinfo) -> str:
+    """An instant of a record in a zone; a dash for "never"."""
+    return "-" if text is None else datetime.fromisoformat(text).astimezone(zone).isoformat()

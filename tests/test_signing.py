@@ -1,0 +1,134 @@
+"""Does a field system let through exactly the commands Kilowatch meant, once and in time?"""
+
+from __future__ import annotations
+
+import ast
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deploy.keys import main as keys_command
+from scoring.units import instant
+from streams import command_verifier
+from streams.command_verifier import CommandRefused, CommandVerifier
+from streams.signing import KeysWrong, Signer, signer_from
+from tests.keys import DECIDED_AT, NEW_FROM, command, signer, verifier
+
+
+def test_a_genuine_command_is_let_through_once():
+    signed, receiver = signer().signed(command(), DECIDED_AT), verifier()
+    assert receiver.accept(signed, DECIDED_AT + 60)["effectId"] == "home-1:trip:1:1"
+    with pytest.raises(CommandRefused, match="repeated"):
+        receiver.accept(signed, DECIDED_AT + 61)
+
+
+REFUSED = [
+    # what is done to the command, seconds after its decision, why it is refused
+    ("in its last second", lambda body: signer().signed(body, DECIDED_AT), 1_800, None),
+    ("a second too late", lambda body: signer().signed(body, DECIDED_AT), 1_801, "expired"),
+    ("a little early", lambda body: signer().signed(body, DECIDED_AT), -120, None),
+    ("from the future", lambda body: signer().signed(body, DECIDED_AT), -121, "from_future"),
+    ("not signed", lambda body: body, 60, "unsigned"),
+    ("not JSON", lambda _body: b"trip!", 60, "unreadable"),
+    ("of another account", lambda body: signer().signed(body, DECIDED_AT).replace(
+        b"home-1:trip", b"home-2:trip"), 60, "wrong_signature"),
+    ("with a later expiry", lambda body: signer().signed(body, DECIDED_AT).replace(
+        b"T04:30", b"T05:30"), 60, "wrong_signature"),
+    ("by a stranger's key", lambda body: signer("stranger").signed(body, DECIDED_AT), 60,
+     "unknown_key"),
+    ("by a key of the future", lambda body: signer(only="new").signed(body, DECIDED_AT), 60,
+     "key_not_valid"),
+    ("with an unknown control", lambda body: signer().signed(
+        body.replace(b"3.31.0.23", b"3.31.0.99"), DECIDED_AT), 60, "unknown_control"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("done", "later", "why"), [case[1:] for case in REFUSED], ids=[case[0] for case in REFUSED]
+)
+def test_the_rest_is_refused_by_name(done, later, why):
+    value = done(command())
+    if why is None:
+        assert verifier().accept(value, DECIDED_AT + later)
+        return
+    with pytest.raises(CommandRefused) as refused:
+        verifier().accept(value, DECIDED_AT + later)
+    assert refused.value.reason == why
+
+
+def test_a_trip_is_void_once_its_restore_has_come():
+    receiver, sign = verifier(), signer()
+    restore = command(
+        effectId="home-1:restore:1:1", controlCode="3.31.0.18", cancels="home-1:trip:1:1"
+    )
+    assert receiver.accept(sign.signed(restore, DECIDED_AT), DECIDED_AT + 5)
+    with pytest.raises(CommandRefused, match="cancelled"):
+        receiver.accept(sign.signed(command(), DECIDED_AT), DECIDED_AT + 6)
+
+
+def test_a_restore_that_has_expired_still_cancels_its_trip():
+    receiver, sign = verifier(), signer()
+    restore = command(
+        effectId="home-1:restore:1:1", controlCode="3.31.0.18", cancels="home-1:trip:1:1",
+        expiresAt="2026-07-06T04:00:01Z",
+    )  # fmt: skip
+    with pytest.raises(CommandRefused, match="expired"):
+        receiver.accept(sign.signed(restore, DECIDED_AT), DECIDED_AT + 5)
+    with pytest.raises(CommandRefused, match="cancelled"):
+        receiver.accept(sign.signed(command(), DECIDED_AT), DECIDED_AT + 6)
+
+
+@given(st.data())
+def test_no_byte_can_be_changed(data):
+    signed = signer().signed(command(), DECIDED_AT)
+    place = data.draw(st.integers(0, len(signed) - 1))
+    byte = data.draw(st.integers(0, 255).filter(lambda each: each != signed[place]))
+    with pytest.raises(CommandRefused):
+        verifier().accept(signed[:place] + bytes([byte]) + signed[place + 1 :], DECIDED_AT)
+
+
+def test_rotation_keeps_one_body_per_command_and_both_keys_are_taken_while_they_overlap():
+    old_only, both = signer(only="old"), signer()
+    before = NEW_FROM - 1
+    assert both.signed(command(), before) == old_only.signed(command(), before)
+    assert json.loads(both.signed(command(), NEW_FROM))["keyId"] == "new"
+    for sign, decided_at in ((old_only, NEW_FROM), (both, NEW_FROM)):
+        said = command(decidedAt="2026-07-10T00:00:00Z", expiresAt="2026-07-10T00:30:00Z")
+        assert verifier().accept(sign.signed(said, decided_at), NEW_FROM + 5)
+
+
+def test_keys_are_made_listed_and_read_back(tmp_path, capsys):
+    place = str(tmp_path / "keys")
+    made = ["new", place, "--id", "k1", "--from", "2026-07-01T00:00:00Z", "--days", "30"]
+    assert keys_command(made) == 0
+    assert keys_command(["new", place, "--id", "k2", "--from", "2026-07-20T00:00:00Z"]) == 0
+    assert keys_command(["list", place]) == 0
+    assert "k1" in capsys.readouterr().out
+    assert (tmp_path / "keys" / "k1.pem").stat().st_mode & 0o077 == 0
+    assert "PRIVATE" not in (tmp_path / "keys" / "keys.json").read_text()
+    sign = signer_from(place)
+    assert isinstance(sign, Signer)
+    receiver = CommandVerifier.from_file(tmp_path / "keys" / "keys.json")
+    at = instant("2026-07-06T04:00:00Z")
+    assert receiver.accept(sign.signed(command(), at), at)["keyId"] == "k1"
+    assert keys_command(made) == 1, "a key is never overwritten"
+
+
+def test_wrong_keys_are_told_in_a_sentence(tmp_path):
+    assert signer_from("") is None
+    with pytest.raises(KeysWrong, match=r"keys\.json"):
+        signer_from(str(tmp_path))
+
+
+def test_the_verifier_is_one_file_that_knows_nothing_of_kilowatch():
+    tree = ast.parse(Path(command_verifier.__file__).read_text("utf-8"))
+    known = {
+        (node.module or "").split(".")[0] if isinstance(node, ast.ImportFrom) else name.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in node.names
+    }
+    assert not known & {"scoring", "streams", "api", "simulator", "deploy"}

@@ -1,0 +1,103 @@
+"""Does "why was I cut" get a true answer in words, over HTTP and at a terminal?"""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from api.app import application
+from api.state import State
+from api.view import View
+from api.why import why
+from deploy.verify import main as verify
+from deploy.why import main as ask
+from tests.office import DAY, HOUR, MONDAY, RULES, Office
+from tests.test_api import Client, Fed
+
+
+def cut() -> Office:
+    """A home whose money ends on a Tuesday night, and who pays after the trip."""
+    office = Office()
+    office.open("home-1", direct_close_agreed=True)
+    office.pay("home-1", "10")
+    office.live("home-1", 2, watts=2_000)
+    for hours in (9, 10):
+        at = MONDAY + 2 * DAY + hours * HOUR
+        office.read("home-1", (at, (48 + hours) * 2_000))
+        office.beat(at + 60)
+        office.tick(at + 120)
+        if hours == 9:
+            office.receive("home-1", at + 180)
+    office.pay("home-1", "100", MONDAY + 2 * DAY + 11 * HOUR)
+    return office
+
+
+OFFICE = cut()
+LINKS = OFFICE.links("home-1")
+
+
+def test_why_was_i_cut():
+    told = why("home-1", LINKS)
+    assert told.is_proven
+    assert told.answer.startswith("2026-07-08T02:02:00+00:00: The supply was ordered off")
+    assert "none of" in told.answer
+    assert "ordered back on 2026-07-08T03:00:00" in told.answer
+    assert told.proof == f"All {len(LINKS)} records hold together."
+    kinds = [step.kind for step in told.steps]
+    road = ["disconnection-notices", "trip-commands", "restore-commands"]
+    assert [kind for kind in kinds if kind in road] == road
+
+
+def test_in_chinese():
+    told = why("home-1", LINKS, "zh")
+    assert told.answer.startswith("2026-07-08T02:02:00")
+    assert "已下达停电" in told.answer
+    assert "首尾相连" in told.proof
+
+
+def test_a_broken_chain_is_no_proof():
+    told = why("home-1", [*LINKS[:1], *LINKS[2:]])
+    assert not told.is_proven
+    assert "prove nothing" in told.proof
+
+
+def test_nothing_decided_is_said_so():
+    assert why("home-9", []).answer == "Nothing was ever decided about this account."
+
+
+def test_over_http():
+    async def links(account_id: str) -> list[bytes]:
+        return OFFICE.links(account_id)
+
+    client = Client(application(State(OFFICE.feed(View()), Fed(), RULES, links=links)))
+    answer = client.get("/v1/accounts/home-1/why?lang=zh")
+    assert answer.status_code == 200
+    body = answer.json()
+    assert body["isProven"] is True
+    assert body["steps"][0]["at"].endswith("+08:00"), "in the account's zone"
+    assert client.get("/v1/accounts/nobody/why").status_code == 404
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "decisions.jsonl"
+    path.write_bytes(b"\n".join(LINKS) + b"\n")
+    return path
+
+
+def test_at_a_terminal(file, capsys):
+    assert ask(["home-1", "--file", str(file), "--zone", "Asia/Shanghai"]) == 0
+    said = capsys.readouterr().out
+    assert "2026-07-08T10:02:00+08:00: The supply was ordered off" in said
+    assert ask(["home-1", "--file", str(file), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["is_proven"] is True
+
+
+def test_verify_a_file(file, capsys):
+    assert verify([str(file)]) == 0
+    assert f"{len(LINKS)} links of 1 accounts, 0 repeats: all hold" in capsys.readouterr().out
+    file.write_bytes(file.read_bytes().replace(b'"attempt":0', b'"attempt":1', 1))
+    assert verify([str(file)]) == 1
+    said = capsys.readouterr().out
+    assert "BROKEN home-1, link 1 at decisions.jsonl line 1" in said
