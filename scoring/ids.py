@@ -9,7 +9,7 @@ It does not check an id's form; `streams.wire` does.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -33,25 +33,32 @@ def text_hashes(texts: Sequence[str]) -> NDArray[np.uint64]:
     """
     if not len(texts):
         return np.empty(0, np.uint64)
-    longest, hashes = _columns(texts)
-    for point in longest:
+    return hashes_of_points(_points(texts))
+
+
+def hashes_of_points(points: NDArray[Any]) -> NDArray[np.uint64]:
+    """The hashes (n,) of texts given as code points (length, n), one row per place.
+
+    Shorter texts are padded with zeros.
+    """
+    hashes = np.full(points.shape[1], FNV_OFFSET, np.uint64)
+    for point in points:
         mixed = (hashes ^ point) * np.uint64(FNV_PRIME)
-        # shorter texts are padded with zeros: a text that has ended takes no further part
+        # a text that has ended takes no further part
         hashes = mixed if point.all() else np.where(point > 0, mixed, hashes)
     hashes[hashes == 0] = 1
     return hashes
 
 
-def _columns(texts: Sequence[str]) -> tuple[NDArray[np.uint32], NDArray[np.uint64]]:
-    """The texts' characters, one row per place (zero where a text has ended); the first hashes."""
+def _points(texts: Sequence[str]) -> NDArray[np.uint32]:
+    """The texts' characters, one row per place (zero where a text has ended)."""
     joined, length = "".join(texts), len(texts[0])
     if length and len(joined) == length * len(texts) and set(map(len, texts)) == {length}:
         # ids of one length, the usual case: three times faster than numpy's own strings
         points = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), np.uint32)
     else:
         points = np.array(texts, np.str_).view(np.uint32)
-    columns = np.ascontiguousarray(points.reshape(len(texts), -1).T)
-    return columns, np.full(len(texts), FNV_OFFSET, np.uint64)
+    return np.ascontiguousarray(points.reshape(len(texts), -1).T)
 
 
 def text_hash(text: str) -> int:

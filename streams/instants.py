@@ -26,6 +26,7 @@ UNREADABLE_AT = np.iinfo(np.int64).min
 
 WITH_OFFSET = len("2026-07-01T00:15:00+08:00")
 IN_UTC = len("2026-07-01T00:15:00Z")
+USUAL_LENGTHS = (WITH_OFFSET, IN_UTC)
 DAYS_BEFORE_1970 = 719_468
 """Days from 0000-03-01, where the civil-calendar arithmetic starts, to 1970-01-01."""
 
@@ -40,7 +41,7 @@ def instants(texts: Sequence[str]) -> NDArray[np.int64]:
     """
     seconds = np.full(len(texts), UNREADABLE_AT, np.int64)
     lengths = np.fromiter(map(len, texts), np.int64, len(texts))
-    for length in (WITH_OFFSET, IN_UTC):
+    for length in USUAL_LENGTHS:
         here = np.flatnonzero(lengths == length)
         if len(here) == len(texts):
             seconds = _usual(texts, length)
@@ -64,8 +65,17 @@ def _usual(texts: Sequence[str], length: int) -> NDArray[np.int64]:
     joined = "".join(texts)
     if not joined.isascii():
         return np.full(len(texts), UNREADABLE_AT, np.int64)
-    # one row per place, so that all that follows runs over contiguous bytes
-    points = np.frombuffer(joined.encode(), np.uint8).reshape(len(texts), length).T.copy()
+    points = np.frombuffer(joined.encode(), np.uint8).reshape(len(texts), length)
+    return instants_of_points(points.T.copy())
+
+
+def instants_of_points(points: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Seconds (n,) of instants given as ASCII (length, n), one row per place.
+
+    `length` must be one of USUAL_LENGTHS; UNREADABLE_AT where it is not of the usual form.  One row
+    per place, so that all that follows runs over contiguous bytes.
+    """
+    length = len(points)
     digits = points - np.uint8(ord("0"))  # below "0" wraps to far above 9
     fine = (points[4] == ord("-")) & (points[7] == ord("-")) & (points[10] == ord("T"))
     fine &= (points[13] == ord(":")) & (points[16] == ord(":"))

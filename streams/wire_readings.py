@@ -1,8 +1,9 @@
 """What does a meter-readings record say?
 
-Readings are the hot path: a whole fetched batch becomes columns here in about a microsecond per
-reading, one msgspec call each and numpy for the rest.  Whatever bytes come, the answer is columns
-and named refusals, never an exception.  Whether a reading is plausible is `scoring.usage`'s work.
+Readings are the hot path: what looks alike is read at once (`streams.alike`), the rest by one
+msgspec call each, and both become columns (`reading_columns`).  Whatever bytes come, the answer is
+columns and named refusals, never an exception.  Whether a reading is plausible is `scoring.usage`'s
+work.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ import msgspec
 import numpy as np
 
 from scoring.effects import Reason, RefusedReading
-from scoring.events import MAX_RATE_PERIODS, Quality, Readings
-from scoring.ids import text_hashes
+from scoring.events import MAX_RATE_PERIODS, Readings
 from scoring.units import NO_TIME, SECONDS_PER_DAY
-from streams.instants import UNREADABLE_AT, instants
+from streams.alike import alike
+from streams.instants import UNREADABLE_AT
+from streams.reading_columns import NO_QUALITY, of_block, of_parsed, quality_of, together
 from streams.topics import partition_of
 from streams.wire_base import (
     EARLIEST_AT,
@@ -96,36 +98,52 @@ def decode_readings(records: Sequence[Record], book: Book, partitions: int) -> D
     `records` must be of the partition whose book this is; accounts the book does not know are
     refused (`wrong_partition` when their key belongs elsewhere, else `unknown_account`).
     """
-    parsed, origin, item, refusals = _parse(records)
-    account_ids = [one.account_id for one in parsed]
+    blocks = alike([record.value for record in records], _plain_quality, _BOUNDS)
+    parts = [of_block(block, records, book) for block in blocks]
+    left = np.ones(len(records), np.bool_)
+    for block in blocks:
+        left[block.place] = False
+    refusals: list[Refusal] = []
+    if left.any() or not parts:
+        parsed, origin, item = _parse(records, np.flatnonzero(left).tolist(), refusals)
+        parts.append(of_parsed(parsed, origin, item, records, book))
+    found = parts[0] if len(parts) == 1 else together(parts)
     offset = np.array([record.offset for record in records], np.int64)
     stamped_ms = np.array([record.timestamp for record in records], np.int64)
     readings = Readings(
-        account_row=book.rows_of(account_ids),
-        source_offset=offset[origin],
-        item=item,
-        read_at=instants([one.read_at for one in parsed]),
-        received_at=np.maximum(stamped_ms // 1000, NO_TIME)[origin],
-        meter_hash=text_hashes([one.meter_id for one in parsed]),
-        register_wh=np.array([one.register_wh for one in parsed], np.int64),
-        rate_register_wh=_rate_registers(parsed),
-        interval_seconds=np.array([one.interval_seconds for one in parsed], np.int64),
-        interval_wh=np.array([one.interval_wh for one in parsed], np.int64),
-        quality=_qualities_of([one.quality for one in parsed]),
-        **_demand_registers(parsed),
+        source_offset=offset[found.origin],
+        received_at=np.maximum(stamped_ms // 1000, NO_TIME)[found.origin],
+        **found.columns,
     )
-    keep = _well_formed(readings)
-    keep[_wrong_keys(records, account_ids, origin, item)] = False
+    keep = _well_formed(readings) & found.is_keyed
     if keep.all():
-        return DecodedReadings(readings, origin, refusals)
+        return DecodedReadings(readings, found.origin, refusals)
     original = _Originals(records)
     for position in np.flatnonzero(~keep).tolist():
-        place, at_item = int(origin[position]), int(item[position])
-        read_at = int(readings.read_at[position])
-        why = _why(parsed[position], records[place], read_at, at_item, partitions)
-        refusals.append(refusal_of(records[place], *why, at_item, original(place, at_item)))
+        place, at_item = int(found.origin[position]), int(readings.item[position])
+        record, value = records[place], original(place, at_item)
+        one = _one_decoder.decode(value or record.value or b"")
+        why = _why(one, record, int(readings.read_at[position]), at_item, partitions)
+        refusals.append(refusal_of(record, *why, at_item, value))
     refusals.sort(key=lambda refusal: (refusal.offset, refusal.item))
-    return DecodedReadings(readings.take(keep), origin[keep], refusals)
+    return DecodedReadings(readings.take(keep), found.origin[keep], refusals)
+
+
+_BOUNDS = {
+    "registerWh": (0, MAX_WH),
+    "intervalSeconds": (1, SECONDS_PER_DAY),
+    "intervalWh": (0, MAX_WH),
+}
+
+
+def _plain_quality(value: bytes) -> str | None:
+    """The quality code of a value that is one reading without rate or demand registers."""
+    try:
+        one = _decoder.decode(value)
+    except NOT_READABLE:
+        return None
+    is_plain = type(one) is Reading and one.demand is None and not one.rate_registers_wh
+    return one.quality if is_plain else None
 
 
 def refused_readings(
@@ -162,16 +180,16 @@ class _Originals:
 
 
 def _parse(
-    records: Sequence[Record],
-) -> tuple[list[Reading], NDArray[np.int64], NDArray[np.int64], list[Refusal]]:
-    """All readings of all records in order, each with its record's position and its list item."""
+    records: Sequence[Record], places: list[int], refusals: list[Refusal]
+) -> tuple[list[Reading], NDArray[np.int64], NDArray[np.int64]]:
+    """All readings of the records at these places, each with its place and its list item."""
     decode = _decoder.decode
     parsed: list[Reading | list[Reading]] = []
-    refusals: list[Refusal] = []
     read: list[int] = []
     partly: dict[int, NDArray[np.int64]] = {}
     has_lists = False
-    for position, record in enumerate(records):
+    for position in places:
+        record = records[position]
         value = record.value
         try:
             if value is None or len(value) > MAX_RECORD_BYTES:
@@ -197,8 +215,8 @@ def _parse(
         read.append(position)
     origin = np.array(read, np.int64)
     if not has_lists:
-        return parsed, origin, np.full(len(parsed), -1, np.int64), refusals  # type: ignore[return-value]
-    return (*_flatten(parsed, origin, partly), refusals)
+        return parsed, origin, np.full(len(parsed), -1, np.int64)  # type: ignore[return-value]
+    return _flatten(parsed, origin, partly)
 
 
 def _flatten(
@@ -271,29 +289,6 @@ def _well_formed(readings: Readings) -> NDArray[np.bool_]:
     )
 
 
-def _wrong_keys(
-    records: Sequence[Record],
-    account_ids: list[str],
-    origin: NDArray[np.int64],
-    item: NDArray[np.int64],
-) -> list[int]:
-    """Single readings whose record is not keyed by their account; a list's accounts share one."""
-    singles = np.flatnonzero(item < 0).tolist()
-    if len(singles) == len(records):
-        keys = [record.key for record in records]
-        # One comparison for the whole batch.  A NUL inside an id or key could shift the parts
-        # against each other, so their number is compared too.
-        if None not in keys:
-            joined = b"\0".join(keys)  # type: ignore[arg-type]
-            if joined.count(0) == len(keys) - 1 and joined == "\0".join(account_ids).encode():
-                return []
-    return [
-        position
-        for position in singles
-        if records[int(origin[position])].key != account_ids[position].encode()
-    ]
-
-
 def _why(
     one: Reading, record: Record, read_at: int, item: int, partitions: int
 ) -> tuple[Reason, str]:
@@ -309,7 +304,7 @@ def _why(
         return Reason.WRONG_SHAPE, said
     if not EARLIEST_AT <= read_at < LATEST_AT:
         return Reason.AMOUNT_OUT_OF_RANGE, f"readAt {one.read_at!r} is not in 2000 to 2099"
-    if _quality_of(one.quality) == NO_QUALITY:
+    if quality_of(one.quality) == NO_QUALITY:
         return Reason.WRONG_SHAPE, f"quality {one.quality[:64]!r} is no category.index (domain 4.1)"
     if (one.interval_seconds > 0) != (one.interval_wh >= 0):
         return Reason.WRONG_SHAPE, "intervalSeconds and intervalWh only come together"
@@ -318,71 +313,3 @@ def _why(
     if one.register_wh < 0 and not one.interval_seconds:
         return Reason.WRONG_SHAPE, "neither registerWh nor intervalWh"
     return Reason.UNKNOWN_ACCOUNT, f"no account-settings yet for {one.account_id!r}"
-
-
-def _rate_registers(parsed: list[Reading]) -> NDArray[np.int64]:
-    registers = np.full((len(parsed), MAX_RATE_PERIODS), -1, np.int64)
-    per_reading = [one.rate_registers_wh for one in parsed]
-    if any(per_reading):
-        for count in range(1, MAX_RATE_PERIODS + 1):
-            here = [position for position, some in enumerate(per_reading) if len(some) == count]
-            if here:
-                registers[here, :count] = [per_reading[position] for position in here]
-    return registers
-
-
-def _demand_registers(parsed: list[Reading]) -> dict[str, NDArray[np.int64]]:
-    """The columns of large customers' registers, if anybody in the batch has any."""
-    told = [one.demand for one in parsed]
-    if told.count(None) == len(told):  # the usual case
-        return {}
-    absent = DemandRegisters()
-    every = [one or absent for one in told]
-    return {
-        "reactive_register_varh": np.array([one.reactive_register_varh for one in every], np.int64),
-        "max_demand_w": np.array([one.maximum_w for one in every], np.int64),
-    }
-
-
-NO_QUALITY = 255
-"""A quality code nobody defined, in a column of `Quality`."""
-
-_QUALITY_OF_CATEGORY = {
-    0: Quality.VALID,  # valid, validated
-    1: Quality.VALID,  # diagnostics: the register is what it is
-    2: Quality.VALID,  # power quality
-    3: Quality.SUSPECT,  # tamper
-    4: Quality.VALID,  # data collection: manual or customer read, rollover, clock changed
-    5: Quality.SUSPECT,  # reasonability: suspect, known missing
-    6: Quality.SUSPECT,  # validation failed
-    7: Quality.ESTIMATED,  # edited, added
-    8: Quality.ESTIMATED,
-    10: Quality.SUSPECT,  # questionable
-    11: Quality.VALID,  # derived by the head-end from valid readings
-    12: Quality.SUSPECT,  # projected: a forecast is no reading
-}
-_REJECTED = "7.3"
-_qualities: dict[str, int] = {"0.0": int(Quality.VALID)}
-_MOST_QUALITIES = 10_000
-
-
-def _qualities_of(codes: list[str]) -> NDArray[np.uint8]:
-    if codes.count("0.0") == len(codes):  # the usual case
-        return np.zeros(len(codes), np.uint8)
-    return np.array([_quality_of(code) for code in codes], np.uint8)
-
-
-def _quality_of(code: str) -> int:
-    """`Quality` of a CIM category.index, NO_QUALITY if it is none (domain.md 4.1)."""
-    known = _qualities.get(code)
-    if known is not None:
-        return known
-    category, dot, index = code.partition(".")
-    if not (dot and len(code) <= 9 and code.isascii() and category.isdigit() and index.isdigit()):
-        return NO_QUALITY
-    quality = int(_QUALITY_OF_CATEGORY.get(int(category), NO_QUALITY))
-    if code == _REJECTED:
-        quality = int(Quality.SUSPECT)
-    if len(_qualities) < _MOST_QUALITIES:
-        _qualities[code] = quality
-    return quality

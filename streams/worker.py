@@ -218,6 +218,7 @@ class Worker:
             self._note_ends(number, fetched, ends)
             try:
                 await partition_or_none.take(fetched)
+                await asyncio.sleep(0)  # what was entered goes out while the next is entered
             except PartitionLost:
                 return
             except Exception as error:

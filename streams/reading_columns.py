@@ -1,0 +1,192 @@
+"""How do the readings of a batch become columns?
+
+What looks alike is read at once (`streams.alike`), the rest comes as parsed readings
+(`streams.wire_readings`); here both become the same columns, in the order of their records.  It
+refuses nothing: what the columns cannot say is marked, and `wire_readings` names it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scoring.events import MAX_RATE_PERIODS, Quality
+from scoring.ids import text_hashes
+from streams.instants import instants
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from scoring.book import Book
+    from streams.alike import Alike
+    from streams.wire_base import Record
+    from streams.wire_readings import Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some of a batch's readings, length k: the columns of `Readings`, but for what records tell.
+
+    `origin` is the position of each one's record, `is_keyed` whether its record has its key.
+    """
+
+    origin: NDArray[np.int64]
+    is_keyed: NDArray[np.bool_]
+    columns: dict[str, NDArray[Any]]
+
+
+def together(parts: list[Part]) -> Part:
+    """All parts as one, in the order of their records; the items of a list stay in theirs."""
+    origin = np.concatenate([part.origin for part in parts])
+    order = np.argsort(origin, kind="stable")
+    columns = {}
+    for name in {name for part in parts for name in part.columns}:
+        absent = ABSENT_DEMAND.get(name, 0)
+        some = [part.columns.get(name, np.full(len(part.origin), absent)) for part in parts]
+        columns[name] = np.concatenate(some)[order]
+    is_keyed = np.concatenate([part.is_keyed for part in parts])
+    return Part(origin[order], is_keyed[order], columns)
+
+
+def of_block(block: Alike, records: Sequence[Record], book: Book) -> Part:
+    """Readings that were read at once."""
+    count, numbers = len(block.place), block.numbers
+    here = records if count == len(records) else [records[n] for n in block.place.tolist()]
+    columns: dict[str, NDArray[Any]] = {
+        "account_row": book.rows_of(block.account_ids),
+        "item": np.full(count, -1, np.int64),
+        "read_at": block.read_at,
+        "meter_hash": block.meter_hash,
+        "rate_register_wh": np.full((count, MAX_RATE_PERIODS), -1, np.int64),
+        "quality": np.full(count, quality_of(block.quality), np.uint8),
+    }
+    for name, (wire_name, absent) in _NUMBERS.items():
+        told = numbers.get(wire_name)
+        columns[name] = np.full(count, absent, np.int64) if told is None else told
+    return Part(block.place, _are_keyed([each.key for each in here], block.account_ids), columns)
+
+
+def of_parsed(
+    parsed: list[Reading],
+    origin: NDArray[np.int64],
+    item: NDArray[np.int64],
+    records: Sequence[Record],
+    book: Book,
+) -> Part:
+    """Readings that were decoded one by one."""
+    account_ids = [one.account_id for one in parsed]
+    columns: dict[str, NDArray[Any]] = {
+        "account_row": book.rows_of(account_ids),
+        "item": item,
+        "read_at": instants([one.read_at for one in parsed]),
+        "meter_hash": text_hashes([one.meter_id for one in parsed]),
+        "register_wh": np.array([one.register_wh for one in parsed], np.int64),
+        "rate_register_wh": _rate_registers(parsed),
+        "interval_seconds": np.array([one.interval_seconds for one in parsed], np.int64),
+        "interval_wh": np.array([one.interval_wh for one in parsed], np.int64),
+        "quality": _qualities_of([one.quality for one in parsed]),
+        **_demand_registers(parsed),
+    }
+    is_keyed = np.ones(len(parsed), np.bool_)  # a list's accounts share their record's key
+    singles = np.flatnonzero(item < 0).tolist()
+    keys = [records[place].key for place in origin[singles].tolist()]
+    is_keyed[singles] = _are_keyed(keys, [account_ids[position] for position in singles])
+    return Part(origin, is_keyed, columns)
+
+
+_NUMBERS = {
+    "register_wh": ("registerWh", -1),
+    "interval_seconds": ("intervalSeconds", 0),
+    "interval_wh": ("intervalWh", -1),
+}
+"""Columns that a plain reading may have: their names on the wire, and what stands for absent."""
+
+
+def _are_keyed(keys: list[bytes | None], account_ids: list[str]) -> NDArray[np.bool_]:
+    """Whether each reading's record is keyed by its account."""
+    # One comparison for the whole batch.  A NUL inside an id or key could shift the parts against
+    # each other, so their number is compared too.
+    if None not in keys:
+        joined = b"\0".join(keys)  # type: ignore[arg-type]
+        if joined.count(0) == len(keys) - 1 and joined == "\0".join(account_ids).encode():
+            return np.ones(len(keys), np.bool_)
+    pairs = zip(keys, account_ids, strict=True)
+    return np.array([key == account_id.encode() for key, account_id in pairs], np.bool_)
+
+
+def _rate_registers(parsed: list[Reading]) -> NDArray[np.int64]:
+    registers = np.full((len(parsed), MAX_RATE_PERIODS), -1, np.int64)
+    per_reading = [one.rate_registers_wh for one in parsed]
+    if any(per_reading):
+        for count in range(1, MAX_RATE_PERIODS + 1):
+            here = [position for position, some in enumerate(per_reading) if len(some) == count]
+            if here:
+                registers[here, :count] = [per_reading[position] for position in here]
+    return registers
+
+
+ABSENT_DEMAND = {"reactive_register_varh": -1, "max_demand_w": 0}
+
+
+def _demand_registers(parsed: list[Reading]) -> dict[str, NDArray[np.int64]]:
+    """The columns of large customers' registers, if anybody in the batch has any."""
+    told = [one.demand for one in parsed]
+    if told.count(None) == len(told):  # the usual case
+        return {}
+    varh, watts = ABSENT_DEMAND.values()
+    return {
+        "reactive_register_varh": np.array(
+            [varh if one is None else one.reactive_register_varh for one in told], np.int64
+        ),
+        "max_demand_w": np.array(
+            [watts if one is None else one.maximum_w for one in told], np.int64
+        ),
+    }
+
+
+NO_QUALITY = 255
+"""A quality code nobody defined, in a column of `Quality`."""
+
+_QUALITY_OF_CATEGORY = {
+    0: Quality.VALID,  # valid, validated
+    1: Quality.VALID,  # diagnostics: the register is what it is
+    2: Quality.VALID,  # power quality
+    3: Quality.SUSPECT,  # tamper
+    4: Quality.VALID,  # data collection: manual or customer read, rollover, clock changed
+    5: Quality.SUSPECT,  # reasonability: suspect, known missing
+    6: Quality.SUSPECT,  # validation failed
+    7: Quality.ESTIMATED,  # edited, added
+    8: Quality.ESTIMATED,
+    10: Quality.SUSPECT,  # questionable
+    11: Quality.VALID,  # derived by the head-end from valid readings
+    12: Quality.SUSPECT,  # projected: a forecast is no reading
+}
+_REJECTED = "7.3"
+_qualities: dict[str, int] = {"0.0": int(Quality.VALID)}
+_MOST_QUALITIES = 10_000
+
+
+def _qualities_of(codes: list[str]) -> NDArray[np.uint8]:
+    if codes.count("0.0") == len(codes):  # the usual case
+        return np.zeros(len(codes), np.uint8)
+    return np.array([quality_of(code) for code in codes], np.uint8)
+
+
+def quality_of(code: str) -> int:
+    """`Quality` of a CIM category.index, NO_QUALITY if it is none (domain.md 4.1)."""
+    known = _qualities.get(code)
+    if known is not None:
+        return known
+    category, dot, index = code.partition(".")
+    if not (dot and len(code) <= 9 and code.isascii() and category.isdigit() and index.isdigit()):
+        return NO_QUALITY
+    quality = int(_QUALITY_OF_CATEGORY.get(int(category), NO_QUALITY))
+    if code == _REJECTED:
+        quality = int(Quality.SUSPECT)
+    if len(_qualities) < _MOST_QUALITIES:
+        _qualities[code] = quality
+    return quality
