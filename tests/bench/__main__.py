@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deploy.broker import EmbeddedBroker
-from deploy.local import Site
+from deploy.local import Site, metric
 from streams import topics
 from tests.bench import goals, load, pauses, worker_lines
 from tests.brokers.kafka_node import KafkaNode
@@ -85,7 +85,9 @@ def speed(kind: str, accounts: int, rounds: int) -> dict[str, Any]:
     readings = accounts * rounds
     with site(kind) as here:
         tell(f"{kind}: writing {accounts:,} accounts and {readings:,} readings")
-        opening = load.Opening(load.STARTS_AT, load.STARTS_AT, by_phase=True)
+        opening = load.Opening(
+            load.STARTS_AT, load.STARTS_AT, by_phase=True, lived_days=load.LIVED_DAYS
+        )
         asyncio.run(opening.write(here.bootstrap, names))
         for number, some in enumerate(names):
             lines = load.readings(some, range(1, rounds + 1))
@@ -122,6 +124,10 @@ def latency(kind: str) -> dict[str, Any]:
     with site(kind) as here:
         asyncio.run(opening.write(here.bootstrap, names))
         worker = here.start_worker()
+        # the line is about a worker at work: what taking partitions up costs is `recovery`'s
+        worker.wait_until(
+            lambda: metric(here.worker_metrics(-1), "recovery_seconds_count") == PARTITIONS, 60.0
+        )
         tell(f"{kind}: latency: {LATENCY_RATE:,} readings/s for {LATENCY_SECONDS:g} s")
         run = worker_lines.latency(here.bootstrap, names, LATENCY_RATE, LATENCY_SECONDS)
         found: dict[str, Any] = asyncio.run(run)

@@ -39,6 +39,8 @@ PHASES = 96
 """Accounts read at different times of day, so that a batch closes as many local days as the average
 batch of a day does: one in 96 readings."""
 FIRST_REGISTER_WH = 1_000_000
+LIVED_DAYS = 14
+"""Of accounts whose forecasts are learned: all experts have something to say."""
 BATCH_BYTES = 512 * 1024
 BATCHES_UNDER_WAY = 16
 
@@ -90,12 +92,16 @@ def readings(names: list[str], rounds: Iterable[int]) -> Iterator[Line]:
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """How accounts stand before the measuring: terms, a payment of a thousand, a first reading."""
+    """How accounts stand before the measuring: terms, a payment of a thousand, a reading.
+
+    They have lived for `lived_days` before it, read once a day, so that forecasts are learned.
+    """
 
     opened_at: int
     read_at: int
     warning_amount: str = "20"
     by_phase: bool = False
+    lived_days: int = 0
 
     def rows(self, names: list[str]) -> Iterator[tuple[str, Iterator[Line]]]:
         """The durable rows of these accounts, as a worker leaves them, for each state topic.
@@ -112,18 +118,24 @@ class Opening:
         yield LEDGER_ROWS, _lines(keys, encode_ledger_rows(ledger, -1))
         if all(len(rows) for _, rows in models):  # nothing is learned before a first day has closed
             learned = np.concatenate([rows for _, rows in models])[place]
-            learned["source_offset"] = -1
+            learned["source_offset"] = 0  # of an offset below it none is taken up
             yield LEARNED_ROWS, _lines(keys, encode_learned_rows(learned, -1))
 
     def _model(self, ahead: int) -> tuple[NDArray[Any], NDArray[Any]]:
         """The ledger row and the learned row, if any, of an account of this phase."""
         office, model, shift = Office(partitions=1), "model", ahead * ROUND_SECONDS
-        opened_at, read_at = self.opened_at + shift, self.read_at + shift
-        meter = MeterSettings(f"m-{model}", opened_at, start_register_wh=FIRST_REGISTER_WH)
+        lived_seconds = self.lived_days * 86_400
+        opened_at, read_at = self.opened_at + shift - lived_seconds, self.read_at + shift
+        lived_wh = lived_seconds // ROUND_SECONDS * ROUND_WH
+        meter = MeterSettings(
+            f"m-{model}", opened_at, start_register_wh=FIRST_REGISTER_WH - lived_wh
+        )
         amount = nanos(self.warning_amount)
         office.open(model, opened_at, meter=meter, warning_amount_nanos=amount)
         office.pay(model, "1000", opened_at)
-        office.read(model, (read_at, FIRST_REGISTER_WH))
+        day_wh = 86_400 // ROUND_SECONDS * ROUND_WH
+        for days in range(self.lived_days, -1, -1):
+            office.read(model, (read_at - days * 86_400, FIRST_REGISTER_WH - days * day_wh))
         return (
             decode_ledger_rows(office.kept[LEDGER_ROWS, 0]).rows[-1:],
             decode_learned_rows(office.kept[LEARNED_ROWS, 0]).rows[-1:],
