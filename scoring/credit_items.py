@@ -244,12 +244,12 @@ def profitability(facts: NDArray[Any]) -> Ints:
 
 
 def balance_sheet(facts: NDArray[Any]) -> Ints:
-    """C4 资产负债表评估: liabilities to assets."""
+    """C4 资产负债表评估: liabilities to assets; without assets the last line."""
     owed, is_owed = _money(facts, "liabilities_cents")
     assets, is_assets = _money(facts, "assets_cents")
     edges = ((40, 10), (50, 8), (60, 6), (70, 4), (80, 2))
-    lines = ((_at_most(owed, assets, share), given) for share, given in edges)
-    return _first_line(is_owed & is_assets & (owed + assets > 0), *lines, other=1)
+    lines = ((_at_most(owed, assets, share) & (assets > 0), given) for share, given in edges)
+    return _first_line(is_owed & is_assets, *lines, other=1)
 
 
 def solvency(facts: NDArray[Any]) -> Ints:

@@ -1,0 +1,509 @@
+"""The 18 rules of the credit score: golden tables with both sides of every edge, and properties.
+
+The expected points are written from the table of domain.md 1.3, not from the code.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scoring import credit, decide, guards
+from scoring.credit import NO_GRADE, STANDARD, WUHAN, grade, score
+from scoring.credit_facts import (
+    FACTS,
+    ITEM_FACTS,
+    MISSING,
+    OVERRIDE_FACTS,
+    DemandResponse,
+    KeyList,
+    Leaving,
+    Outlook,
+    Rating,
+    no_facts,
+)
+from scoring.credit_items import RULES, points
+from scoring.credit_told import explain
+from scoring.credit_weights import PRESETS
+from scoring.credit_wording import ITEMS
+
+COLLECTION = PRESETS["collection"]
+TODAY = 20_000
+
+
+def customer(**told):
+    one = no_facts(1)
+    for name, value in told.items():
+        one[name] = value
+    return one
+
+
+def file_of(filled: int, required: int = 20, visit: int = 30):
+    return {
+        "file_sections_filled": filled,
+        "file_sections_required": required,
+        "days_since_visit": visit,
+    }
+
+
+def owners(changes: int, leased: int = 0):
+    return {"ownership_changes": changes, "is_leased": leased}
+
+
+def growth(usage: int, peers: int = 0):
+    """Against a before of 1,000,000 Wh."""
+    return {"usage_90d_wh": usage, "usage_90d_before_wh": 1_000_000, "peer_growth_ppm": peers}
+
+
+def usage(recent: int, before: int = 10_000):
+    return {"usage_recent_wh": recent, "usage_before_wh": before}
+
+
+def orders(closure=0, reduced=0, suspended=0, expanded=0, capacity=1_000_000):
+    return {
+        "closure_filed": closure,
+        "capacity_reduced": reduced,
+        "suspended_va": suspended,
+        "capacity_va": capacity,
+        "capacity_expanded": expanded,
+    }
+
+
+def billed(no_more: int, peers: int = 100):
+    return {"billed_no_more": no_more, "billed_peers": peers}
+
+
+def secured(held: int, exposure: int = 10_000):
+    return {"security_cents": held, "exposure_cents": exposure}
+
+
+def paid(days_late_cents: int, dues: int = 100, latest: int = 40):
+    return {"dues_cents": dues, "days_late_cents": days_late_cents, "latest_days": latest}
+
+
+def bank(rating: Rating, returned: int = 0, tax: int = 0):
+    return {"bank_rating": rating, "returned_debits": returned, "tax_arrears": tax}
+
+
+def profit(net: int, revenue: int = 10_000):
+    return {"net_profit_cents": net, "revenue_cents": revenue}
+
+
+def sheet(owed: int, assets: int = 10_000):
+    return {"liabilities_cents": owed, "assets_cents": assets}
+
+
+def cover(days: float):
+    return {"cover_seconds": int(days * 86_400)}
+
+
+def plan(kept: int, due: int = 100):
+    return {"instalments_due": due, "instalments_kept": kept}
+
+
+def paid_in(capital: int, billed: int = 1_200, months: int = 12):
+    """Against a mean monthly bill of 100."""
+    return {"capital_cents": capital, "billed_cents": billed, "billed_months": months}
+
+
+# item, facts, points: the points on both sides of every edge
+GOLDEN = [
+    # B1: ceil(10 x filled / required), cap 6 if no visit in 12 months, min 1
+    ("B1", file_of(20), 10),
+    ("B1", file_of(19), 10),
+    ("B1", file_of(18), 9),
+    ("B1", file_of(17), 9),
+    ("B1", file_of(16), 8),
+    ("B1", file_of(2), 1),
+    ("B1", file_of(3), 2),
+    ("B1", file_of(5), 3),
+    ("B1", file_of(8), 4),
+    ("B1", file_of(13), 7),
+    ("B1", file_of(0), 1),
+    ("B1", file_of(25), 10),
+    ("B1", file_of(20, visit=365), 10),
+    ("B1", file_of(20, visit=366), 6),
+    ("B1", file_of(20, visit=MISSING), 6),
+    ("B1", file_of(10, visit=MISSING), 5),
+    ("B1", file_of(0, required=0), 0),
+    # B2: changes in 24 months; leased 2 less, min 1
+    ("B2", owners(0), 9),
+    ("B2", owners(1), 6),
+    ("B2", owners(2), 3),
+    ("B2", owners(3), 1),
+    ("B2", owners(9), 1),
+    ("B2", owners(0, leased=1), 7),
+    ("B2", owners(1, leased=1), 4),
+    ("B2", owners(2, leased=1), 1),
+    ("B2", owners(3, leased=1), 1),
+    ("B2", owners(0, leased=MISSING), 9),
+    # B3
+    ("B3", {"outlook": Outlook.GROWING}, 9),
+    ("B3", {"outlook": Outlook.STABLE}, 6),
+    ("B3", {"outlook": Outlook.DECLINING}, 3),
+    ("B3", {"outlook": Outlook.HIGH_RISK}, 1),
+    # B4: growth less the industry's median, in points
+    ("B4", growth(1_100_000), 9),
+    ("B4", growth(1_099_999), 7),
+    ("B4", growth(1_030_000), 7),
+    ("B4", growth(1_029_999), 6),
+    ("B4", growth(970_000), 6),
+    ("B4", growth(969_999), 4),
+    ("B4", growth(900_000), 4),
+    ("B4", growth(899_999), 2),
+    ("B4", growth(750_000), 2),
+    ("B4", growth(749_999), 1),
+    ("B4", growth(0), 1),
+    ("B4", growth(1_100_000, peers=1), 7),  # a millionth better peers
+    ("B4", growth(800_000, peers=-200_000), 6),  # falls with its industry
+    ("B4", growth(5, peers=MISSING), 0),
+    # B5: 30 days against the same days last year
+    ("B5", usage(11_000), 10),
+    ("B5", usage(10_999), 9),
+    ("B5", usage(9_500), 9),
+    ("B5", usage(9_499), 7),
+    ("B5", usage(8_500), 7),
+    ("B5", usage(8_499), 5),
+    ("B5", usage(7_000), 5),
+    ("B5", usage(6_999), 3),
+    ("B5", usage(5_000), 3),
+    ("B5", usage(4_999), 1),
+    ("B5", usage(0), 1),
+    ("B5", usage(5, before=0), 0),
+    ("B5", usage(95, before=100), 9),
+    ("B5", usage(949_999_999_999_999, before=10**15), 7),  # a watt-hour below, beyond floats' care
+    # B6: the worst order wins
+    ("B6", orders(), 6),
+    ("B6", orders(expanded=1), 9),
+    ("B6", orders(suspended=299_999), 4),
+    ("B6", orders(suspended=300_000), 3),
+    ("B6", orders(suspended=1, capacity=MISSING), 3),
+    ("B6", orders(suspended=299_999, expanded=1), 4),
+    ("B6", orders(reduced=1, suspended=1), 2),
+    ("B6", orders(closure=1, reduced=1, expanded=1), 1),
+    # P1: percentile of the year's bill
+    ("P1", billed(95), 10),
+    ("P1", billed(94), 8),
+    ("P1", billed(80), 8),
+    ("P1", billed(79), 6),
+    ("P1", billed(50), 6),
+    ("P1", billed(49), 4),
+    ("P1", billed(20), 4),
+    ("P1", billed(19), 2),
+    ("P1", billed(1, peers=1), 10),
+    ("P1", billed(0, peers=0), 0),
+    # P2: 10 less the months failed, min 1
+    *(("P2", {"months_failed": failed}, 10 - failed) for failed in range(10)),
+    ("P2", {"months_failed": 10}, 1),
+    ("P2", {"months_failed": 12}, 1),
+    ("P2", {"months_failed": 13}, 0),  # a year has twelve
+    # P3
+    ("P3", {"key_list": KeyList.CITY}, 9),
+    ("P3", {"key_list": KeyList.DISTRICT}, 7),
+    ("P3", {"key_list": KeyList.NONE}, 5),
+    # P4
+    ("P4", {"demand_response": DemandResponse.COMPLIED}, 9),
+    ("P4", {"demand_response": DemandResponse.TAKES_PART}, 6),
+    ("P4", {"demand_response": DemandResponse.NONE}, 5),
+    ("P4", {"demand_response": DemandResponse.BREACHED}, 2),
+    # P5: security to 30-day exposure
+    ("P5", secured(10_000), 10),
+    ("P5", secured(9_999), 8),
+    ("P5", secured(7_500), 8),
+    ("P5", secured(7_499), 6),
+    ("P5", secured(5_000), 6),
+    ("P5", secured(4_999), 4),
+    ("P5", secured(2_500), 4),
+    ("P5", secured(2_499), 2),
+    ("P5", secured(1), 2),
+    ("P5", secured(0), 1),
+    ("P5", secured(-1), 1),
+    ("P5", secured(0, exposure=0), 10),
+    # P6
+    ("P6", {"leaving": Leaving.NOT}, 7),
+    ("P6", {"leaving": Leaving.PARTIAL}, 5),
+    ("P6", {"leaving": Leaving.WITHIN_30_DAYS}, 2),
+    # C1: mean days past due, weighted by amount
+    ("C1", paid(-100, latest=-1), 10),
+    ("C1", paid(-500, latest=0), 9),  # one of them only on the day itself
+    ("C1", paid(-99, latest=-1), 9),  # contradicts itself: no 10
+    ("C1", paid(0), 9),
+    ("C1", paid(1), 7),
+    ("C1", paid(300), 7),
+    ("C1", paid(301), 5),
+    ("C1", paid(700), 5),
+    ("C1", paid(701), 3),
+    ("C1", paid(1_500), 3),
+    ("C1", paid(1_501), 2),
+    ("C1", paid(3_000), 2),
+    ("C1", paid(3_001), 1),
+    ("C1", paid(0, dues=0), 0),
+    # C2: rating, 2 less per returned debit, tax arrears at most 3
+    *(
+        ("C2", bank(rating), given)
+        for rating, given in zip(reversed(Rating), (10, 9, 8, 6, 4, 2, 1), strict=True)
+    ),
+    ("C2", bank(Rating.AAA, returned=1), 8),
+    ("C2", bank(Rating.BBB, returned=2), 2),
+    ("C2", bank(Rating.BBB, returned=3), 1),
+    ("C2", bank(Rating.AAA, tax=1), 3),
+    ("C2", bank(Rating.B, tax=1), 2),
+    ("C2", bank(Rating.AAA, returned=1, tax=1), 3),
+    ("C2", bank(MISSING, tax=1), 0),
+    # C3: net profit to revenue
+    ("C3", profit(1_000), 10),
+    ("C3", profit(999), 8),
+    ("C3", profit(500), 8),
+    ("C3", profit(499), 6),
+    ("C3", profit(200), 6),
+    ("C3", profit(199), 4),
+    ("C3", profit(0), 4),
+    ("C3", profit(-1), 2),
+    ("C3", profit(-500), 2),
+    ("C3", profit(-501), 1),
+    ("C3", profit(0, revenue=0), 0),
+    ("C3", profit(-1, revenue=21), 2),  # -4.76 %
+    ("C3", profit(-1, revenue=20), 2),  # -5 % exactly
+    ("C3", profit(-1, revenue=19), 1),  # -5.26 %
+    # C4: liabilities to assets
+    ("C4", sheet(4_000), 10),
+    ("C4", sheet(4_001), 8),
+    ("C4", sheet(5_000), 8),
+    ("C4", sheet(5_001), 6),
+    ("C4", sheet(6_000), 6),
+    ("C4", sheet(6_001), 4),
+    ("C4", sheet(7_000), 4),
+    ("C4", sheet(7_001), 2),
+    ("C4", sheet(8_000), 2),
+    ("C4", sheet(8_001), 1),
+    ("C4", sheet(1, assets=0), 1),
+    ("C4", sheet(0, assets=0), 1),
+    # C5: days of cover, or instalments kept
+    ("C5", {"cover_seconds": 864_000}, 9),
+    ("C5", {"cover_seconds": 863_999}, 7),
+    ("C5", {"cover_seconds": 604_800}, 7),
+    ("C5", {"cover_seconds": 604_799}, 5),
+    ("C5", {"cover_seconds": 259_200}, 5),
+    ("C5", {"cover_seconds": 259_199}, 3),
+    ("C5", {"cover_seconds": 86_400}, 3),
+    ("C5", {"cover_seconds": 86_399}, 1),
+    ("C5", {"cover_seconds": -5}, 1),
+    ("C5", plan(100), 9),
+    ("C5", plan(99), 7),
+    ("C5", plan(95), 7),
+    ("C5", plan(94), 5),
+    ("C5", plan(85), 5),
+    ("C5", plan(84), 3),
+    ("C5", plan(70), 3),
+    ("C5", plan(69), 1),
+    ("C5", plan(0), 1),
+    ("C5", plan(3, due=3), 9),
+    ("C5", plan(0) | cover(30), 1),  # who settles by plan is judged by its instalments
+    ("C5", plan(0, due=0) | cover(8), 7),
+    # C6: paid-in capital in mean monthly bills
+    ("C6", paid_in(5_000), 10),
+    ("C6", paid_in(4_999), 8),
+    ("C6", paid_in(2_000), 8),
+    ("C6", paid_in(1_999), 6),
+    ("C6", paid_in(1_000), 6),
+    ("C6", paid_in(999), 4),
+    ("C6", paid_in(500), 4),
+    ("C6", paid_in(499), 2),
+    ("C6", paid_in(100), 2),
+    ("C6", paid_in(99), 1),
+    ("C6", paid_in(0), 1),
+    ("C6", paid_in(5, billed=0), 0),
+    ("C6", paid_in(334, billed=1_000, months=3), 2),  # a mean of 333.33 a month
+    ("C6", paid_in(333, billed=1_000, months=3), 1),
+]
+
+
+@pytest.mark.parametrize(("code", "facts", "expected"), GOLDEN)
+def test_rules(code, facts, expected):
+    assert points(customer(**facts))[0, list(RULES).index(code)] == expected
+
+
+def test_every_rule_has_a_table_and_every_line_stands_in_it():
+    for item in ITEMS:
+        shown = {given for code, _, given in GOLDEN if code == item.code and given}
+        assert {line.points for line in item.lines} <= shown
+
+
+@pytest.mark.parametrize("code", RULES)
+def test_a_missing_fact_is_zero_and_counts_as_missing(code):
+    assert RULES[code](no_facts(2)).tolist() == [0, 0]
+
+
+# +1: more is better, -1: less is better; facts without an order (denominators, spans) are left out
+BETTER = {
+    "file_sections_filled": 1,
+    "days_since_visit": -1,
+    "ownership_changes": -1,
+    "is_leased": -1,
+    "outlook": 1,
+    "usage_90d_wh": 1,
+    "peer_growth_ppm": -1,
+    "usage_recent_wh": 1,
+    "closure_filed": -1,
+    "capacity_reduced": -1,
+    "suspended_va": -1,
+    "billed_no_more": 1,
+    "months_failed": -1,
+    "key_list": 1,
+    "demand_response": 1,
+    "security_cents": 1,
+    "exposure_cents": -1,
+    "leaving": 1,
+    "days_late_cents": -1,
+    "latest_days": -1,
+    "bank_rating": 1,
+    "returned_debits": -1,
+    "tax_arrears": -1,
+    "net_profit_cents": 1,
+    "liabilities_cents": -1,
+    "cover_seconds": 1,
+    "instalments_kept": 1,
+    "capital_cents": 1,
+    "theft_day": -1,
+    "misuse_day": -1,
+    "accident_day": -1,
+    "hazard_day": -1,
+    "unsigned_change_day": -1,
+    "old_arrears_unagreed": -1,
+    "arrears_months": -1,
+    "unpaid_at_period_end": -1,
+    "insolvency_day": -1,
+    "tripped_day": -1,
+    "clean_months": 1,
+}
+CODES = {
+    "outlook": 3,
+    "key_list": 2,
+    "demand_response": 3,
+    "leaving": 2,
+    "bank_rating": 6,
+    "is_leased": 1,
+    "closure_filed": 1,
+    "capacity_reduced": 1,
+    "capacity_expanded": 1,
+    "tax_arrears": 1,
+    "old_arrears_unagreed": 1,
+    "unpaid_at_period_end": 1,
+    "months_failed": 12,
+    "billed_months": 12,
+}
+SIGNED = {"peer_growth_ppm", "security_cents", "days_late_cents", "net_profit_cents"}
+
+
+def plausible(name: str, count: int, draw: np.random.Generator):
+    """Values a fact can have (count,), small ones often, so that edges are met."""
+    if name in CODES:
+        return draw.integers(0, CODES[name] + 1, count)
+    if name.endswith("_day"):
+        return draw.integers(TODAY - 1_000, TODAY + 1, count)
+    if name == "latest_days":
+        return draw.integers(-40, 400, count)
+    least = -1_000_000 if name in SIGNED else 0
+    small = draw.integers(max(least, -50), 121, count)
+    return np.where(draw.random(count) < 0.6, small, draw.integers(least, 10**7, count))
+
+
+def some_customers(count: int, draw: np.random.Generator):
+    """Facts (count,), of some customers all and of others few; most are under no override."""
+    facts = no_facts(count)
+    share = draw.random(count) * draw.random(count) * 0.8
+    overriding = {name for name, _ in OVERRIDE_FACTS}
+    for name in FACTS.names:
+        told = draw.random(count) >= (0.95 if name in overriding else share)
+        facts[name] = np.where(told, plausible(name, count, draw), MISSING)
+    return facts
+
+
+@pytest.mark.parametrize("name", BETTER)
+@given(
+    st.integers(0, 2**32),
+    st.sampled_from(["exclude", "zero"]),
+    st.sampled_from(sorted(PRESETS)),
+    st.sampled_from([STANDARD, WUHAN]),
+)
+@settings(max_examples=5)
+def test_a_better_fact_never_lowers_the_score_or_the_grade(name, seed, missing, preset, bands):
+    draw = np.random.default_rng(seed)
+    worse = some_customers(300, draw)
+    worse[name] = np.where(worse[name] == MISSING, plausible(name, 300, draw), worse[name])
+    better = worse.copy()
+    pair = np.stack([worse[name], plausible(name, 300, draw)])
+    worse[name], better[name] = pair.min(axis=0), pair.max(axis=0)
+    if BETTER[name] < 0:
+        worse, better = better, worse
+    before = draw.integers(0, bands.best + 1, 300)
+    low, high = (score(facts, PRESETS[preset], missing) for facts in (worse, better))
+    low_grade, high_grade = (
+        grade(scores, facts, bands, TODAY, before, before % 6)
+        for scores, facts in ((low, worse), (high, better))
+    )
+    # both may leave the same items out, so the possible points are the same
+    assert (high.possible == low.possible).all()
+    assert (high.reached >= low.reached).all()
+    # no grade for want of facts is neither better nor worse than one; a better fact adds none
+    is_graded = high_grade.level != NO_GRADE
+    assert (high_grade.level >= low_grade.level)[is_graded].all()
+    assert (high_grade.stars >= low_grade.stars).all()
+
+
+@given(st.data())
+def test_every_input_whatever_has_points_a_grade_and_an_explanation(data):
+    draw = np.random.default_rng(data.draw(st.integers(0, 2**32)))
+    edges = np.array([MISSING, MISSING + 1, 2**63 - 1, 10**16, 10**16 + 1, 10**15 + 1, 0, -1, 1])
+    facts = no_facts(2)
+    for name in FACTS.names:
+        wild = draw.integers(-(2**63), 2**63 - 1, 2), draw.integers(-20, 20, 2)
+        facts[name] = draw.choice(np.stack([*wild, draw.choice(edges, 2)]))
+    found = points(facts)
+    assert ((found >= 0) & (found <= 10)).all()
+    scores = score(facts, COLLECTION)
+    none = np.array([MISSING, MISSING])
+    graded = grade(scores, facts, STANDARD, TODAY, none, none)
+    assert ((graded.level >= NO_GRADE) & (graded.level <= STANDARD.best)).all()
+    assert ((graded.stars >= 0) & (graded.stars <= 5)).all()
+    for at in range(2):
+        why = explain(facts, scores, graded, COLLECTION, STANDARD, at)
+        assert len(why.items) == 18
+
+
+@given(st.integers(1, 10**15))
+def test_ratios_are_exact_at_any_size(whole):
+    """Against fractions, for an edge met exactly, by one more and by one less."""
+    for share, given_points in ((Fraction(95, 100), 9), (Fraction(1, 2), 3)):
+        edge = -(-share.numerator * whole // share.denominator)
+        assert RULES["B5"](customer(**usage(edge, before=whole)))[0] >= given_points
+        if edge > 0 and Fraction(edge - 1, whole) < share:
+            assert RULES["B5"](customer(**usage(edge - 1, before=whole)))[0] < given_points
+
+
+def test_columns_give_what_each_customer_gets_alone():
+    draw = np.random.default_rng(7)
+    many = no_facts(200)
+    for name in FACTS.names:
+        many[name] = np.where(draw.random(200) < 0.2, MISSING, draw.integers(0, 13, 200))
+    together = points(many)
+    assert all((points(many[at : at + 1])[0] == together[at]).all() for at in range(200))
+
+
+def test_every_fact_has_its_meaning_and_its_item():
+    assert len({name for name, _ in ITEM_FACTS + OVERRIDE_FACTS}) == len(FACTS.names)
+    used = {name for item in ITEMS for name in item.facts}
+    assert used == {name for name, _ in ITEM_FACTS}
+    assert [item.code for item in ITEMS] == list(RULES)
+
+
+def test_no_decision_about_supply_can_see_a_grade():
+    """A grade moves no protection, no guard and no legal date: what decides does not import it."""
+    for deciding in (decide, guards):
+        assert not [
+            name for name in vars(deciding) if "credit" in name.lower() and name in dir(credit)
+        ]
