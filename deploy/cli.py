@@ -74,6 +74,12 @@ COMMANDS = {
             "kilowatch backtest homes.parquet --holidays AU-NSW --report homes.html",
         ),
         Command(
+            "risk",
+            "deploy.risk",
+            "judge the learned arrears risk on a table of customers, or on a seeded world",
+            "kilowatch risk customers.parquet",
+        ),
+        Command(
             "bill",
             "deploy.bills",
             "the itemised bill of a file of usage under a tariff sheet",
