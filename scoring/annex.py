@@ -14,10 +14,15 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from scoring.events import MAX_RATE_PERIODS
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ANNEX_VERSION = 2
+
+TARIFF_ID_BYTES = 24
+"""The longest tariff id, in a row and in an annex."""
 
 MAX_DEBTS = 12
 """Claims of an account kept apart: a year of monthly bills.  What is beyond is added to the newest
@@ -30,9 +35,10 @@ PAYMENTS_MORE = 28
 MAX_IN_FLIGHT = 8
 """Payments on their way at one time; one more is refused by name until one of them has landed."""
 
-MAX_EARLIER_TERMS = 4
-"""Changes of capacity, contract or adjustment kept of the open months; the days of one more are
-added to the newest kept."""
+MAX_EARLIER_PARTS = 6
+"""Parts of the open months kept apart before the newest (`scoring.parts`); what one more would hold
+is added to the newest kept."""
+
 MAX_INSTALMENTS = 6
 """Dates of a settlement plan in a month: twice the three that are usual (domain.md 2.5)."""
 
@@ -84,14 +90,17 @@ ANNEX = np.dtype(
         ("reactive_varh", "i8", (2,)),
         ("reactive_register_varh", "i8"),  # as last read, meter units
         ("reactive_read_at", "i8"),  # 0 none yet
-        # terms that held earlier in an open month, oldest first (scoring.large)
-        ("earlier_capacity_va", "i8", (MAX_EARLIER_TERMS,)),
-        ("earlier_suspended_va", "i8", (MAX_EARLIER_TERMS,)),
-        ("earlier_contract_w", "i8", (MAX_EARLIER_TERMS,)),
-        ("earlier_adjust_micros", "i8", (MAX_EARLIER_TERMS,)),
-        ("earlier_max_demand_w", "i8", (MAX_EARLIER_TERMS,)),  # while they held
-        ("earlier_month", "i4", (MAX_EARLIER_TERMS,)),  # billing month as in LEDGER; 0 none
-        ("earlier_days", "i4", (MAX_EARLIER_TERMS,)),
+        # parts of the open months before the newest, oldest first (scoring.parts)
+        ("earlier_until_at", "i8", (MAX_EARLIER_PARTS,)),  # end of its energy; 0 no such part
+        ("earlier_used_wh", "i8", (MAX_EARLIER_PARTS, MAX_RATE_PERIODS)),
+        ("earlier_capacity_va", "i8", (MAX_EARLIER_PARTS,)),
+        ("earlier_suspended_va", "i8", (MAX_EARLIER_PARTS,)),
+        ("earlier_contract_w", "i8", (MAX_EARLIER_PARTS,)),
+        ("earlier_adjust_micros", "i8", (MAX_EARLIER_PARTS,)),
+        ("earlier_max_demand_w", "i8", (MAX_EARLIER_PARTS,)),
+        ("earlier_tariff_id", f"S{TARIFF_ID_BYTES}", (MAX_EARLIER_PARTS,)),
+        ("earlier_month", "i4", (MAX_EARLIER_PARTS,)),  # billing month as in LEDGER; 0 none
+        ("earlier_days", "i4", (MAX_EARLIER_PARTS,)),
         ("debt_month", "i4", (MAX_DEBTS,)),  # billing month as in LEDGER; 0 none
         ("debt_due_day", "i4", (MAX_DEBTS,)),  # last local day to pay in, ordinal; 0 no debt here
         ("debt_until_day", "i4", (MAX_DEBTS,)),  # last local day whose late charge is accrued
@@ -104,11 +113,11 @@ ANNEX = np.dtype(
         ("plan_shares", "u2", (MAX_INSTALMENTS,)),  # cumulative, in hundredths of a per cent
         ("has_reactive", "u1", (2,)),
         ("basis", "u1"),  # index in large.BASES
-        ("earlier_basis", "u1", (MAX_EARLIER_TERMS,)),
+        ("earlier_basis", "u1", (MAX_EARLIER_PARTS,)),
         ("plan_days", "u1", (MAX_INSTALMENTS,)),  # of the month, 31 its end; 0 no further one
         ("plan_mode", "u1"),  # index in PlanMode
         ("plan_grace_days", "u1"),
-        ("spare", "u1", (1,)),  # so that none of a row's bytes is accidental
+        ("spare", "u1", (7,)),  # so that none of a row's bytes is accidental
     ],
     align=True,
 )

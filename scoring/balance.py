@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scoring import large
+from scoring import large, parts
 from scoring.annex import Annexes
 from scoring.bill import More, bill, billable_version
 from scoring.book import copied, put_back
@@ -90,9 +90,12 @@ def balance(
     days, days_left = _days_of_month(ledger["read_at"], month, tariffs, index)
     length = tariffs.days_in_month(index, month)
     current = bill(tariffs, version, used_wh[:, 0], days, before, length, more)
-    if more is not None and annexes is not None:
-        parts = large.split_months(annexes, month, days, CURRENT)
-        _bill_in_parts(tariffs, version, used_wh[:, 0], before, length, parts, current)
+    if annexes is not None and len(annexes):
+        known = large.facts(annexes, CURRENT)
+        split = parts.split_months(
+            annexes, known, tariffs, index, month, days, used_wh[:, 0], before
+        )
+        version = _bill_in_parts(tariffs, version, length, split, current)
     previous = np.zeros(len(ledger), np.int64)
     rows = np.flatnonzero(ledger["previous_month_open"])
     if len(rows):
@@ -138,30 +141,27 @@ def _more(
 def _bill_in_parts(
     tariffs: Tariffs,
     version: NDArray[np.int64],
-    used_wh: NDArray[np.int64],
-    before: NDArray[np.int64],
     length: NDArray[np.int64],
-    parts: large.SplitMonths | None,
+    split: parts.SplitMonths | None,
     found: Bill,
-) -> None:
-    """Where terms changed inside a month, let the total be that of its parts; in place.
+) -> NDArray[np.int64]:
+    """Where a month has parts, let its total be theirs, in place; the versions as they are now.
 
-    The energy lies whole in the newest part: only what is charged by days is split by days.
+    -1 where a part has no version, or a usage that no bill can hold.
     """
-    if parts is None:
-        return
-    row = parts.row
-    split = bill(
-        tariffs,
-        version[row],
-        np.where(parts.is_last[:, None], used_wh[row], 0),
-        parts.days,
-        before[row],
-        length[row],
-        More(np.arange(len(row)), parts.facts, parts.continues),
-    )
-    starts = np.flatnonzero(~parts.continues)
-    found.total_nanos[row[starts]] = np.add.reduceat(split.total_nanos, starts)
+    if split is None:
+        return version
+    row = split.row
+    more = More(np.arange(len(row)), split.facts, split.continues)
+    of_part = billable_version(tariffs, split.version, split.used_wh, more)
+    in_parts = bill(tariffs, of_part, split.used_wh, split.days, split.before_wh, length[row], more)
+    starts = np.flatnonzero(~split.continues)
+    found.total_nanos[row[starts]] = np.add.reduceat(in_parts.total_nanos, starts)
+    newest = np.r_[starts[1:], len(row)] - 1
+    priced = np.minimum.reduceat(of_part, starts) >= 0
+    version = version.copy()
+    version[row[starts]] = np.where(priced, of_part[newest], -1)
+    return version
 
 
 def _basic_of_a_day(current: Bill, days: NDArray[np.int64]) -> NDArray[np.float64] | None:
@@ -212,9 +212,12 @@ def _whole_bill(
     version = billable_version(tariffs, version, used_wh, more)
     days = tariffs.days_in_month(index, month)
     found = bill(tariffs, version, used_wh, days, year_used_before_wh, days, more)
-    if more is not None and annexes is not None:
-        parts = large.split_months(annexes, month, days, PREVIOUS)
-        _bill_in_parts(tariffs, version, used_wh, year_used_before_wh, days, parts, found)
+    if annexes is not None and len(annexes):
+        known = large.facts(annexes, PREVIOUS)
+        split = parts.split_months(
+            annexes, known, tariffs, index, month, days, used_wh, year_used_before_wh
+        )
+        version = _bill_in_parts(tariffs, version, days, split, found)
     return found.total_nanos, version >= 0
 
 
@@ -245,6 +248,9 @@ def close_months(
     if starts.any():
         ledger["month"] = np.where(starts, goal, month)
         month = np.where(starts, goal, month)
+    reached = tariffs.day_of(index, at - 1)
+    if annexes is not None:
+        parts.new_versions(ledger, annexes, tariffs, index, reached)
     in_month = goal == month
     late = tariffs.month_start(index, month) + LATE_DATA_HORIZON_SECONDS
     ready = np.ones(len(ledger), np.bool_)
@@ -255,24 +261,10 @@ def close_months(
     while len(rows):
         done = _on_copies(ledger, tariffs, index, rows, _next_month, closed, annexes)
         ready[rows] = done
+        if annexes is not None:
+            parts.new_versions(ledger, annexes, tariffs, index, np.where(ready, reached, 0))
         rows = rows[done & (ledger["month"][rows] < goal[rows])]
     return ready
-
-
-def close_previous(
-    ledger: NDArray[Any],
-    tariffs: Tariffs,
-    index: NDArray[np.int64],
-    closed: BillsClosed | None = None,
-    annexes: Annexes | None = None,
-) -> NDArray[np.bool_]:
-    """Close the month before now, where it is open; to be called before a tariff changes.
-
-    The tariff of its time then prices it; the current month is priced by the new one from its
-    first day.  False, and the account unchanged, where it has no version (see `close_months`).
-    """
-    every = np.arange(len(ledger))
-    return _on_copies(ledger, tariffs, index, every, _close_previous, closed, annexes)
 
 
 def _on_copies(

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scoring.annex import Annexes, AnnexStore
+from scoring.annex import TARIFF_ID_BYTES, Annexes, AnnexStore
 from scoring.events import MAX_RATE_PERIODS, Source
 from scoring.pools import Pools
 from scoring.procedures import USUAL_MODE_ARMED
@@ -30,7 +30,6 @@ LEDGER_VERSION = 2
 LEARNED_VERSION = 2
 
 MAX_ACCOUNT_ID_CHARACTERS = 64
-TARIFF_ID_BYTES = 24
 PAYMENTS_REMEMBERED = 4
 """Payment ids kept in every row to know a repeat; who pays more often keeps the others in an annex
 (`scoring.postings`)."""

@@ -8,20 +8,20 @@ money is told in `scoring.charges`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scoring.annex import Annexes
 from scoring.charges import FACTS
 from scoring.events import Quality
+from scoring.parts import TERMS
 from scoring.units import SECONDS_PER_HOUR, SLOT_SECONDS
 from scoring.verdicts import Kind
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from scoring.annex import Annexes
     from scoring.book import Accounts
     from scoring.events import BasicTerms, Readings
     from scoring.tariff import Tariffs
@@ -40,102 +40,29 @@ BASES = ("", "capacity", "demand")
 """What a customer chose the basic charge to rest on, by number (price_columns.NO_BASIS ...)."""
 
 
-TERMS = ("capacity_va", "suspended_va", "contract_w", "adjust_micros", "basis")
-"""Columns of what was agreed; with "earlier_" before them, of what held earlier in a month."""
+def enter_terms(accounts: Accounts, terms: BasicTerms) -> None:
+    """Write what is agreed with the one account from now on; makes an annex if it needs one.
 
-
-def enter_terms(accounts: Accounts, terms: BasicTerms, at: int, tariffs: Tariffs) -> None:
-    """Write what is agreed with the one account from the local day of `at` on.
-
-    What held before in this month is kept with its days, for the basic charge is split by days
-    (domain.md 3.1: days / 30).  Makes an annex if the account needs one.
+    What held before must have been kept (`parts.end_parts`).
     """
-    if not terms.any and not len(accounts.annexes):
-        return
-    agreed = (
+    if terms.any or len(accounts.annexes):
+        annex = accounts.annexes.make(0)
+        for name, value in zip(TERMS, agreed(terms), strict=True):
+            annex[name] = value
+
+
+def agreed(terms: BasicTerms) -> tuple[int, ...]:
+    """The terms as the annex keeps them, in the order of parts.TERMS."""
+    return (
         *(terms.capacity_va, terms.suspended_va, terms.contract_w),
         *(terms.price_adjustment_micros, BASES.index(terms.basis)),
     )
-    annex = accounts.annexes.make(0)
-    if tuple(int(annex[name][0]) for name in TERMS) == agreed:
-        return
-    month = int(accounts.ledger["month"][0])
-    if month:
-        today = int(tariffs.day_of(accounts.tariff_index, np.array([at]))[0])
-        _keep_earlier(annex[0], month, today - int(tariffs.month_first_day(month)))
-    for name, value in zip(TERMS, agreed, strict=True):
-        annex[name] = value
 
 
-def _keep_earlier(annex: Any, month: int, days_gone: int) -> None:
-    """Keep the terms that held until now, for the days of the month not kept for others yet."""
-    months = annex["earlier_month"]
-    days = days_gone - int(annex["earlier_days"][months == month].sum())
-    if days <= 0:  # they held on no day of this month
-        return
-    free = np.flatnonzero(months < month - 1)
-    if not len(free):
-        annex["earlier_days"][np.flatnonzero(months == months.max())[-1]] += days
-        return
-    # oldest first: what is free is what lies before the kept ones
-    order = np.r_[np.flatnonzero(months >= month - 1), free]
-    place = len(order) - len(free)
-    for name in ("earlier_month", "earlier_days", "earlier_max_demand_w", *_earlier(TERMS)):
-        annex[name][:] = annex[name][order]
-        annex[name][place + 1 :] = 0
-    annex["earlier_month"][place], annex["earlier_days"][place] = month, days
-    annex["earlier_max_demand_w"][place] = annex["max_demand_w"][0]
-    annex["max_demand_w"][0] = annex["max_demand_at"][0] = 0
-    for name in TERMS:
-        annex[f"earlier_{name}"][place] = annex[name]
-
-
-def _earlier(names: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(f"earlier_{name}" for name in names)
-
-
-@dataclass(frozen=True, slots=True)
-class SplitMonths:
-    """Months in which terms changed, in parts: (p,) each, the parts of a month side by side.
-
-    `row` whose, `days` of the part so far, `facts` of charges.FACTS, `continues` as in bill.More;
-    `is_last` marks the newest part, to which the month's energy is laid.
-    """
-
-    row: Ints
-    days: Ints
-    facts: NDArray[Any]
-    continues: NDArray[np.bool_]
-    is_last: NDArray[np.bool_]
-
-
-def split_months(annexes: Annexes, month: Ints, days: Ints, open_month: int) -> SplitMonths | None:
-    """The parts of those accounts' months whose terms changed inside; None if there are none.
-
-    `month` and `days` (n,) are the open month and its days so far, by position.
-    """
-    held = annexes.rows["earlier_month"] == month[annexes.position][:, None]
-    rows = np.flatnonzero(held.any(axis=1))
-    if not len(rows):
-        return None
-    held, few = held[rows], annexes.rows[rows]
-    so_far = days[annexes.position[rows]]
-    length = np.where(held, few["earlier_days"], 0)
-    until = np.cumsum(length, axis=1)
-    parted = np.minimum(until, so_far[:, None]) - np.minimum(until - length, so_far[:, None])
-    last = np.maximum(so_far - until[:, -1], 0)
-    every = np.c_[held, np.ones(len(rows), np.bool_)]
-    found = np.zeros(every.shape, FACTS)
-    now = facts(Annexes(annexes.position[rows], few), open_month)
-    found[:, -1] = now
-    for name in TERMS:
-        found[name][:, :-1] = few[f"earlier_{name}"]
-    found["max_demand_w"][:, :-1] = few["earlier_max_demand_w"]
-    newest = np.zeros(every.shape, np.bool_)
-    newest[:, -1] = True
-    row = np.broadcast_to(annexes.position[rows][:, None], every.shape)[every]
-    continues = np.r_[False, row[1:] == row[:-1]]
-    return SplitMonths(row, np.c_[parted, last][every], found[every], continues, newest[every])
+def held(annexes: Annexes) -> tuple[int, ...]:
+    """What is agreed with the one account so far, likewise."""
+    annex = annexes.row(0)
+    return (0,) * len(TERMS) if annex is None else tuple(int(annex[name][0]) for name in TERMS)
 
 
 def new_meter(annexes: Annexes) -> None:
@@ -147,7 +74,7 @@ def facts(annexes: Annexes, open_month: int) -> NDArray[Any]:
     """What bills of an open month (0 current, 1 before) rest on; (k,) of charges.FACTS."""
     rows = annexes.rows
     found = np.zeros(len(rows), FACTS)
-    for name in ("capacity_va", "suspended_va", "contract_w", "basis", "adjust_micros"):
+    for name in TERMS:
         found[name] = rows[name]
     for name in ("max_demand_w", "reactive_varh", "has_reactive"):
         found[name] = rows[name][:, open_month]

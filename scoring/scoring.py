@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scoring import balance, decide, forecast, large, postings, usage
+from scoring import balance, decide, forecast, large, parts, postings, usage
 from scoring.effects import DecisionKind, Reason, RefusedReading
 from scoring.events import (
     NoticeDelivered,
@@ -154,7 +154,8 @@ def _turns(rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
 def _score_turn(book: Book, readings: Readings, world: World, scored: Scored) -> None:
     """Enter at most one reading of each account, in columns."""
     accounts = book.take(readings.account_row)
-    checked = check(accounts.ledger, readings, world.tariffs, accounts.tariff_index)
+    index = parts.tariff_of_energy(accounts, readings, world.tariffs)
+    checked = check(accounts.ledger, readings, world.tariffs, index)
     accepted = checked.outcome == Outcome.ACCEPTED
     if not accepted.all():
         _tell_refused(scored, readings, checked)
@@ -174,7 +175,7 @@ def _score_turn(book: Book, readings: Readings, world: World, scored: Scored) ->
         return
     has_annexes = len(accounts.annexes) > 0
     power_w = large.mean_power_w(ledger, checked) if has_annexes else NOBODY
-    days = usage.count(ledger, checked, world.tariffs, accounts.tariff_index)
+    days = usage.count(ledger, checked, world.tariffs, accounts.tariff_index, accounts.annexes)
     if has_annexes:
         large.count(accounts, readings, power_w, world.tariffs)
     newest = readings.read_at >= ledger["read_at"]

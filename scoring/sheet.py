@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from scoring import sheet_charges as charges
-from scoring.book import TARIFF_ID_BYTES
+from scoring.annex import TARIFF_ID_BYTES
 from scoring.calendar import END_YEAR, FIRST_YEAR, TimeOfUseRule, ZoneInvalid, zone_table
 from scoring.events import MAX_RATE_PERIODS
 from scoring.sheet_calendar import read_holidays, read_time_of_use, rule_to_dict

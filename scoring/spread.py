@@ -23,6 +23,7 @@ from scoring.verdicts import Kind
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from scoring.parts import Earlier
     from scoring.tariff import Tariffs
     from scoring.verdicts import Checked
 
@@ -82,9 +83,17 @@ class Split:
 
 
 def split(
-    ledger: NDArray[Any], pieces: Pieces, tariffs: Tariffs, index: NDArray[np.int64]
+    ledger: NDArray[Any],
+    pieces: Pieces,
+    tariffs: Tariffs,
+    index: NDArray[np.int64],
+    earlier: Earlier | None = None,
 ) -> Split:
-    """Share each piece's energy out over its quarter-hours by the account's own load by hour."""
+    """Share each piece's energy out over its quarter-hours by the account's own load by hour.
+
+    Quarter-hours in an `earlier` part of a month have the rate periods of the tariff of then, and
+    their energy is gathered for it.
+    """
     used = np.zeros((len(ledger), 2, MAX_RATE_PERIODS), np.int64)
     estimated = np.zeros_like(used)
     if not len(pieces.row):
@@ -92,10 +101,14 @@ def split(
     untold = _untold(ledger, pieces)
     row = pieces.row[untold.piece]
     at, tariff = untold.slot * SLOT_SECONDS, index[row]
+    if earlier is not None:
+        tariff = earlier.tariff_at(row, at, tariff)
     hour, period = tariffs.hour_of(tariff, at), tariffs.period_of(tariff, at)
     month, day = tariffs.month_of(tariff, at), tariffs.day_of(tariff, at)
     part = slots.share_out(pieces.energy_wh, untold, _loads(ledger)[row, hour])
 
+    if earlier is not None:
+        earlier.gather(row, at, period, part)
     starts = slots.first_of_each(untold.piece)
     place = month * MAX_RATE_PERIODS + period
     one_place = np.minimum.reduceat(place, starts) == np.maximum.reduceat(place, starts)

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scoring import calendar
-from scoring.book import TARIFF_ID_BYTES
+from scoring.annex import TARIFF_ID_BYTES
 from scoring.calendar import (
     EPOCH_DAY,
     FIRST_DAY,
@@ -64,18 +64,19 @@ MAX_TARIFFS = 10_000
 Ints = Any
 """Whole numbers, one or an array; arguments of one call broadcast against each other."""
 
+NEVER_DAY = 2**31
+"""The day on which no further version begins."""
+
 _FIRST_LOCAL_SLOT = (FIRST_DAY - EPOCH_DAY) * SLOTS_PER_DAY
 
 
 def streamed_sheet(plain: Mapping[str, Any]) -> TariffSheet:
     """A sheet that can be billed as readings come in; raises TariffSheetInvalid.
 
-    The stream counts usage by calendar month and rate period and nothing finer, so a version must
-    begin (and end) with a month, and prices of single hours are left to `kilowatch bill`.
+    A version may begin on any day; it must end with a month, for what is used after it would have
+    no price, and prices of single hours are left to `kilowatch bill`.
     """
     sheet = sheet_from_dict(plain)
-    if sheet.valid_from.day != 1:
-        raise TariffSheetInvalid("validFrom", "the stream bills months: the first of one is wanted")
     if sheet.valid_to is not None and (sheet.valid_to + timedelta(days=1)).day != 1:
         raise TariffSheetInvalid("validTo", "the stream bills months: the last of one is wanted")
     if sheet.dynamic:
@@ -87,7 +88,8 @@ class Tariffs(PriceColumns):
     """All tariffs and their dated versions; immutable, `with_sheet` gives a new registry.
 
     What bills and forecasts need of each version stands in the columns of `PriceColumns`; besides
-    them `tariff_of_version`, `next_version_month` (V+1,), the last of version -1.
+    them `tariff_of_version`, `next_version_month`, `next_version` and `next_day`, its first local
+    day (V+1,), the last of version -1; `any_inside_month` if a version begins on any but the first.
     """
 
     def __init__(self, sheets: Iterable[TariffSheet] = ()) -> None:
@@ -132,10 +134,18 @@ class Tariffs(PriceColumns):
         count = len(self._sheets)
         self.tariff_of_version = np.full(count + 1, -1, np.int64)
         self.next_version_month = np.full(count + 1, calendar.END_YEAR * 12, np.int64)
+        self.next_version = np.full(count + 1, -1, np.int64)
+        self.next_day = np.full(count + 1, NEVER_DAY, np.int64)
+        self.any_inside_month = any(sheet.valid_from.day != 1 for sheet in self._sheets)
         later: dict[str, int] = {}
+        after: dict[str, tuple[int, int]] = {}
         for tariff_id, day in sorted(self._version, key=lambda key: -key[1]):
             version = self._version[tariff_id, day]
             sheet = self._sheets[version]
+            self.next_version[version], self.next_day[version] = after.get(
+                tariff_id, (-1, NEVER_DAY)
+            )
+            after[tariff_id] = version, day
             self.tariff_of_version[version] = self._number[tariff_id]
             self.next_version_month[version] = later.get(tariff_id, calendar.END_YEAR * 12)
             later[tariff_id] = sheet.first_whole_month
@@ -154,8 +164,13 @@ class Tariffs(PriceColumns):
             number, sheet = self._number[tariff_id], self._sheets[version]
             dated[number].append((day, sheet))
             self._zone[number] = zones.index(sheet.zone)
-            # the version in force on the first day of a month
-            self._version_of_month[number, sheet.first_whole_month - FIRST_MONTH :] = version
+            # the version in force on the first day of a month; a tariff's first version has all
+            # of the month in which it begins, for no other could price it
+            months = self._version_of_month[number]
+            begins = sheet.valid_from.year * 12 + sheet.valid_from.month - 1 - FIRST_MONTH
+            if months[begins] < 0:
+                months[begins] = version
+            months[sheet.first_whole_month - FIRST_MONTH :] = version
             if sheet.valid_to is not None:
                 ended = sheet.valid_to.year * 12 + sheet.valid_to.month - FIRST_MONTH
                 self._version_of_month[number, ended:] = -1
@@ -272,6 +287,18 @@ class Tariffs(PriceColumns):
         place, never = _place(month, FIRST_MONTH, MONTHS)
         version = self._version_of_month[index, place].astype(np.int64)
         return version if never is None else np.where(never, -1, version)
+
+    def version_on(self, index: Ints, day: Ints) -> NDArray[np.int64]:
+        """The version in force on each local day (an ordinal), -1 if none or for day 0."""
+        place, never = _place(day, FIRST_DAY, calendar.DAYS)
+        month = _unless(never, calendar.MONTH_OF_DAY.take(place))
+        version = self.version_of_month(index, month)
+        while self.any_inside_month:
+            begun = (self.next_day.take(version) <= day) & (version >= 0)
+            if not begun.any():
+                break
+            version = np.where(begun, self.next_version.take(version), version)
+        return version
 
     def period_of(self, index: Ints, at: Ints) -> NDArray[np.int64]:
         """The rate period of each instant, a place in the sheet's `rate_periods`."""

@@ -10,7 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from scoring import balance, large, postings, usage
+import numpy as np
+
+from scoring import balance, exchange, large, parts, postings
 from scoring.balance import BillsClosed
 from scoring.book import GROUP_BYTES
 from scoring.days import DaysClosed
@@ -108,9 +110,7 @@ def _enter_settings(
     if settings.version < ledger["settings_version"][0]:
         return Entered(Reason.SETTINGS_OUT_OF_ORDER)
     before = ledger[list(CALM_A_WARNING)].copy()
-    is_open = bool(ledger["previous_month_open"][0])
-    if is_open and settings.tariff_id.encode() != ledger["tariff_id"][0]:
-        balance.close_previous(ledger, tariffs, accounts.tariff_index, closed, accounts.annexes)
+    _end_part(accounts, settings, at, tariffs, closed)
     ledger["settings_version"] = settings.version
     ledger["customer_class"] = CUSTOMER_CLASSES.index(settings.customer_class)
     ledger["tariff_id"] = settings.tariff_id.encode()
@@ -133,10 +133,34 @@ def _enter_settings(
     if (ledger[list(CALM_A_WARNING)] != before).any():
         ledger["ledger_changed"] = 1
     accounts.tariff_index[:] = tariffs.index_of(ledger["tariff_id"])
-    large.enter_terms(accounts, settings.basic, at, tariffs)
+    large.enter_terms(accounts, settings.basic)
     if len(accounts.annexes) and int(ledger["meter_hash"][0]) != text_hash(settings.meter.meter_id):
         large.new_meter(accounts.annexes)
-    changed = usage.change_meter(
+    changed = exchange.change_meter(
         ledger, settings.meter, tariffs, accounts.tariff_index, closed, accounts.annexes
     )
     return Entered(final_refused=changed.final_reason, days=changed.days)
+
+
+def _end_part(
+    accounts: Accounts, settings: AccountSettings, at: int, tariffs: Tariffs, closed: BillsClosed
+) -> None:
+    """Keep apart what was used so far, if the terms now change by which it is priced.
+
+    The new ones hold from the local day of `at` on: its days are charged by them, and its energy
+    from the newest reading on (`parts.end_parts`).
+    """
+    ledger, annexes, index = accounts.ledger, accounts.annexes, accounts.tariff_index
+    same_tariff = settings.tariff_id.encode() == ledger["tariff_id"][0]
+    if same_tariff and large.agreed(settings.basic) == large.held(annexes):
+        return
+    if not ledger["month"][0] or index[0] < 0:
+        return
+    when = np.array([at])
+    if tariffs.month_of(index, when)[0] > ledger["month"][0]:
+        balance.close_months(ledger, tariffs, index, when + 1, closed, annexes)
+    day = np.minimum(
+        tariffs.day_of(index, when), tariffs.month_first_day(ledger["month"].astype(np.int64) + 1)
+    )
+    parts.end_previous(ledger, annexes, 0, tariffs)
+    parts.end_parts(ledger, annexes, np.zeros(1, np.int64), tariffs, index, day)

@@ -23,18 +23,15 @@ The rules, in the order of the trade (each has a line in tests/test_usage.py):
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scoring import balance, slots, spread, trueup, validation
+from scoring import parts, slots, spread, trueup, validation
 from scoring.book import LEDGER, copied, put_back
 from scoring.days import DaysClosed, settle_days
-from scoring.effects import Reason
-from scoring.events import MAX_RATE_PERIODS, Quality, Readings
-from scoring.ids import text_hash
+from scoring.events import MAX_RATE_PERIODS, Quality
 from scoring.units import SECONDS_PER_HOUR, SLOT_SECONDS
 from scoring.validation import check
 from scoring.verdicts import REASONS, Checked, Kind, Outcome
@@ -45,7 +42,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from scoring.annex import Annexes
-    from scoring.events import MeterSettings
     from scoring.tariff import Tariffs
 
 __all__ = [
@@ -53,9 +49,7 @@ __all__ = [
     "Checked",
     "DaysClosed",
     "Kind",
-    "MeterChanged",
     "Outcome",
-    "change_meter",
     "check",
     "count",
 ]
@@ -74,20 +68,53 @@ MOST_SLOTS_AT_ONCE = 400_000
 
 
 def count(
-    ledger: NDArray[Any], checked: Checked, tariffs: Tariffs, index: NDArray[np.int64]
+    ledger: NDArray[Any],
+    checked: Checked,
+    tariffs: Tariffs,
+    index: NDArray[np.int64],
+    annexes: Annexes | None = None,
 ) -> DaysClosed:
     """Count the accepted readings into their accounts' rows; the local days this has finished.
 
     `ledger` (n,) rows are changed in place, `checked` (n,) comes from `check` on the same rows,
     `index` (n,) are their tariffs.  The billing month must have been moved on to each reading's
-    before (`balance.close_months`).  Readings that were not accepted change nothing.
+    before (`balance.close_months`).  Readings that were not accepted change nothing.  Where a month
+    has parts, `annexes` are told what each of them has used.
     """
     accepted = checked.outcome == Outcome.ACCEPTED
     if not accepted.any():
         return DaysClosed.none()
     if not accepted.all():
         rows = np.flatnonzero(accepted)
+        assert annexes is None or not len(annexes), "parts are counted for accepted readings only"
         return _on_rows(ledger, rows, lambda b: count(b, checked.take(rows), tariffs, index[rows]))
+    earlier = parts.Earlier.of(ledger, annexes, tariffs)
+    if earlier is None or annexes is None:
+        return _count(ledger, checked, tariffs, index, None)
+    start, before = _start(ledger, checked), ledger["used_wh"].copy()
+    index = earlier.tariff_at(np.arange(len(ledger)), start, index)
+    days = _count(ledger, checked, tariffs, index, earlier)
+    earlier.enter(ledger, annexes, before, start, checked.readings.read_at)
+    return days
+
+
+def _start(ledger: NDArray[Any], checked: Checked) -> NDArray[np.int64]:
+    """When each reading's energy begins."""
+    of_interval = (checked.kind == Kind.INTERVAL) | (checked.kind == Kind.TRUE_UP)
+    readings = checked.readings
+    start: NDArray[np.int64] = np.where(
+        of_interval, readings.read_at - readings.interval_seconds, ledger["register_read_at"]
+    )
+    return start
+
+
+def _count(
+    ledger: NDArray[Any],
+    checked: Checked,
+    tariffs: Tariffs,
+    index: NDArray[np.int64],
+    earlier: parts.Earlier | None,
+) -> DaysClosed:
     _drop_old_start(ledger, checked)
     start, simple = _simple(ledger, checked, tariffs, index)
     if simple.all():
@@ -95,10 +122,16 @@ def count(
     days = []
     rows = np.flatnonzero(simple)
     if len(rows):
-        parts = (checked.take(rows), start[rows], tariffs, index[rows])
-        days.append(_on_rows(ledger, rows, lambda b: _count_simple(b, *parts)))
+        columns = (checked.take(rows), start[rows], tariffs, index[rows])
+        days.append(_on_rows(ledger, rows, lambda b: _count_simple(b, *columns)))
     for some in _portions(ledger, checked, np.flatnonzero(~simple)):
-        work = partial(_count_other, checked=checked.take(some), tariffs=tariffs, index=index[some])
+        work = partial(
+            _count_other,
+            checked=checked.take(some),
+            tariffs=tariffs,
+            index=index[some],
+            earlier=earlier and earlier.of_rows(some),
+        )
         days.append(_on_rows(ledger, some, work))
     return DaysClosed.together(days)
 
@@ -234,7 +267,11 @@ def _portions(
 
 
 def _count_other(
-    ledger: NDArray[Any], checked: Checked, tariffs: Tariffs, index: NDArray[np.int64]
+    ledger: NDArray[Any],
+    checked: Checked,
+    tariffs: Tariffs,
+    index: NDArray[np.int64],
+    earlier: parts.Earlier | None,
 ) -> DaysClosed:
     """Count everything that is not simple: first lessons, splits, true-ups and corrections."""
     readings, kind = checked.readings, checked.kind
@@ -248,12 +285,12 @@ def _count_other(
         lead_wh[corrects] -= trueup.take_back(block, lead_wh[corrects])
         put_back(ledger, corrects, block)
     pieces = spread.pieces_of(ledger, checked, np.maximum(residual, 0))
-    parts = spread.split(ledger, pieces, tariffs, index)
-    ledger["used_wh"] += parts.used_wh
-    ledger["estimated_wh"] += parts.estimated_wh
-    gap_wh = parts.used_wh.sum(axis=1)
+    laid = spread.split(ledger, pieces, tariffs, index, earlier)
+    ledger["used_wh"] += laid.used_wh
+    ledger["estimated_wh"] += laid.estimated_wh
+    gap_wh = laid.used_wh.sum(axis=1)
     ledger["since_rate_wh"] += gap_wh
-    _mark_counted(ledger, checked, pieces, parts.exact)
+    _mark_counted(ledger, checked, pieces, laid.exact)
     late = np.flatnonzero(kind == Kind.TRUE_UP)
     if len(late):
         trueup.true_up_late(ledger, checked, late, tariffs, index)
@@ -261,7 +298,7 @@ def _count_other(
         trueup.apply_rates(ledger, checked, gap_wh, tariffs, index)
     newest = readings.read_at >= ledger["read_at"]
     reached = np.where(newest, tariffs.day_of(index, readings.read_at), ledger["day"])
-    days = settle_days(ledger, reached, parts.days)
+    days = settle_days(ledger, reached, laid.days)
     _remember(ledger, checked, lead_wh)
     return days
 
@@ -310,90 +347,3 @@ def _remember(ledger: NDArray[Any], checked: Checked, lead_wh: NDArray[np.int64]
     rows = np.flatnonzero(kind == Kind.INTERVAL)
     ledger["interval_since_register_wh"][rows] += checked.energy_wh[rows]
     np.maximum(ledger["read_at"], readings.read_at, out=ledger["read_at"])
-
-
-@dataclass(frozen=True, slots=True)
-class MeterChanged:
-    """What an exchange did: the fate of the old meter's final register, and the days it closed.
-
-    `final_outcome` is None where no final register was stated (or nothing was exchanged).
-    """
-
-    final_outcome: Outcome | None
-    final_reason: Reason | None
-    days: DaysClosed
-
-
-def change_meter(
-    ledger: NDArray[Any],
-    meter: MeterSettings,
-    tariffs: Tariffs,
-    index: NDArray[np.int64],
-    closed: balance.BillsClosed | None = None,
-    annexes: Annexes | None = None,
-) -> MeterChanged:
-    """Put the stated meter in force for the one account in `ledger`.
-
-    Another `meter_id` is an exchange (domain.md 4.4): the old meter's final register, if stated and
-    plausible, closes its energy like a reading at `installed_at`; the new one's start register, if
-    stated, opens the new count, else its first reading does.  What the old meter counted after its
-    last accepted reading is not guessed.  The same meter only renews its multiplier and modulus.
-    """
-    new_hash = text_hash(meter.meter_id)
-    changed = MeterChanged(None, None, DaysClosed.none())
-    if int(ledger["meter_hash"][0]) != new_hash:
-        if meter.previous_final_register_wh is not None and ledger["register_wh"][0] >= 0:
-            final = _final_reading(ledger, meter)
-            changed = _count_final(ledger, final, tariffs, index, closed, annexes)
-        _open_meter(ledger, meter)
-    ledger["meter_hash"] = new_hash
-    ledger["multiplier"] = meter.multiplier
-    ledger["register_modulus_wh"] = meter.register_modulus_wh
-    return changed
-
-
-def _final_reading(ledger: NDArray[Any], meter: MeterSettings) -> Readings:
-    """The old meter's final register as a reading at the moment of the exchange."""
-    at, none = np.array([meter.installed_at]), np.array([-1])
-    return Readings(
-        account_row=none,
-        source_offset=none,
-        item=none,
-        read_at=at,
-        received_at=at,
-        meter_hash=ledger["meter_hash"].copy(),
-        register_wh=np.array([meter.previous_final_register_wh]),
-        rate_register_wh=np.full((1, MAX_RATE_PERIODS), -1),
-        interval_seconds=np.zeros(1, np.int64),
-        interval_wh=np.zeros(1, np.int64),
-        quality=np.array([Quality.VALID], np.uint8),
-    )
-
-
-def _count_final(
-    ledger: NDArray[Any],
-    final: Readings,
-    tariffs: Tariffs,
-    index: NDArray[np.int64],
-    closed: balance.BillsClosed | None,
-    annexes: Annexes | None,
-) -> MeterChanged:
-    checked = check(ledger, final, tariffs, index)
-    outcome = Outcome(int(checked.outcome[0]))
-    if outcome is Outcome.ACCEPTED:
-        if not balance.close_months(ledger, tariffs, index, final.read_at, closed, annexes)[0]:
-            return MeterChanged(Outcome.REFUSED, Reason.UNKNOWN_TARIFF, DaysClosed.none())
-        return MeterChanged(outcome, None, count(ledger, checked, tariffs, index))
-    reason = REASONS[int(checked.reason[0])] if outcome is Outcome.REFUSED else None
-    return MeterChanged(outcome, reason, DaysClosed.none())
-
-
-def _open_meter(ledger: NDArray[Any], meter: MeterSettings) -> None:
-    start = -1 if meter.start_register_wh is None else meter.start_register_wh
-    ledger["register_wh"], ledger["rate_register_wh"] = start, -1
-    ledger["register_read_at"] = meter.installed_at
-    ledger["since_rate_wh"] = 0
-    ledger["interval_since_register_wh"] = ledger["unproven_wh"] = 0
-    if start >= 0 and meter.installed_at % SLOT_SECONDS:
-        cut = np.array([meter.installed_at // SLOT_SECONDS])
-        slots.mark(ledger, cut, cut + 1)

@@ -21,10 +21,8 @@ from scoring.book import LEARNED, LEARNED_VERSION, LEDGER_VERSION, empty_ledger
 from scoring.events import Source
 from streams.layouts import Layout
 from streams.versions import (
-    ANNEX_OF_VERSION_1,
     LEARNED_OF_VERSION_1,
     LEDGER_OF_VERSION_1,
-    annexes_of_version_1,
     carry_over,
     learned_rows_of_version_1,
     ledger_rows_of_version_1,
@@ -115,10 +113,7 @@ LEARNED_LAYOUTS = {
     2: Layout(np.zeros(1, LEARNED)),
 }
 
-ANNEX_LAYOUTS = {
-    1: Layout(np.zeros(1, ANNEX_OF_VERSION_1), annexes_of_version_1),
-    2: Layout(empty_annexes(1)),
-}
+ANNEX_LAYOUTS = {2: Layout(empty_annexes(1))}
 
 assert LEDGER_VERSION in LEDGER_LAYOUTS
 assert LEARNED_VERSION in LEARNED_LAYOUTS

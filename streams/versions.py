@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scoring import experts, intervals
-from scoring.annex import ANNEX, empty_annexes
 from scoring.book import LEARNED, LEDGER, empty_ledger
 from scoring.day_kinds import weekdays_only
 from scoring.effects import Stage
@@ -47,23 +46,6 @@ LEDGER_OF_VERSION_1 = without(
     },
 )
 """One procedure, and no word of what became of a command."""
-
-ANNEX_OF_VERSION_1 = without(
-    ANNEX,
-    {
-        *("proven_at", "approved_at", "approvers", "executed_at", "unsettled_until"),
-        *("emergency_credit_nanos", "load_wh", "load_from", "load_until", "warning_proven"),
-        *("open_items", "notices", "step", "policy_version", "spare"),
-    },
-    ("spare", "u1", (1,)),
-)
-"""Nothing of the road to a trip, nor of a policy."""
-
-
-def annexes_of_version_1(old: NDArray[Any]) -> NDArray[Any]:
-    """What was not kept is not known."""
-    return carry_over(old[[name for name in old.dtype.names or () if name != "spare"]],
-                      empty_annexes(len(old)))  # fmt: skip
 
 
 def ledger_rows_of_version_1(old: NDArray[Any]) -> NDArray[Any]:

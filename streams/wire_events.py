@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 
-from scoring.book import FEEDER_BYTES, GROUP_BYTES, TARIFF_ID_BYTES
+from scoring.annex import TARIFF_ID_BYTES
+from scoring.book import FEEDER_BYTES, GROUP_BYTES
 from scoring.effects import Reason
 from scoring.events import (
     AccountEvent,

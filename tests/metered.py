@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scoring import balance, usage
+from scoring import balance, exchange, usage
 from scoring.book import empty_ledger
 from scoring.events import MAX_RATE_PERIODS, MeterSettings, Quality, Readings
 from scoring.ids import text_hash
@@ -151,14 +151,16 @@ class Street:
         for account, one in enumerate(terms):
             self.settle(account, one)
 
-    def settle(self, account: int, terms: Terms) -> usage.MeterChanged:
+    def settle(self, account: int, terms: Terms) -> exchange.MeterChanged:
         """New terms for one account."""
         one = self.ledger[account : account + 1]
         one["settings_version"] += 1
         one["max_power_w"] = terms.max_power_w
         one["tariff_id"] = terms.tariff.encode()
         self.index[account] = TARIFFS.index_of(one["tariff_id"])[0]
-        changed = usage.change_meter(one, terms.meter, TARIFFS, self.index[account : account + 1])
+        changed = exchange.change_meter(
+            one, terms.meter, TARIFFS, self.index[account : account + 1]
+        )
         self._keep(np.array([account]), changed.days)
         return changed
 

@@ -78,30 +78,43 @@ def charged_units(plain: dict[str, Any], facts: dict[str, Any]) -> Fraction:
 def bill(
     plain: dict[str, Any], parts: list[dict[str, Any]], month_days: int, before: Fraction
 ) -> Fraction:
-    """The bill of a month in parts under one sheet, in units of currency.
+    """The bill of a month in parts, in units of currency.
 
     A part: `kwh` by period, `kvarh` or None, `days`, `kva`, `suspended`, `contract`, `drawn`,
-    `basis`, `adjust`; all fractions.
+    `basis`, `adjust`; all fractions.  Its `sheet` is another's plain form, if it has one.
     """
-    quantum = Fraction(plain["rounding"])
     used = sum(sum(part["kwh"]) for part in parts)
     measured = [part["kvarh"] for part in parts if part["kvarh"] is not None]
     factor = power_factor(used, sum(measured, Fraction(0))) if measured else None
-    units = [charged_units(plain, part) for part in parts]
+    sheets = [part.get("sheet", plain) for part in parts]
+    units = [charged_units(sheet, part) for sheet, part in zip(sheets, parts, strict=True)]
+    bases = {_basis(sheet, part) for sheet, part in zip(sheets, parts, strict=True)}
+    whole = min(units) if len(bases) == 1 else Fraction(0)
     total = reached = exact = Fraction(0)
-    name = {"capacity": "capacityPerKva", "demand": "demandPerKw"}
-    for part, unit in zip(parts, units, strict=True):
-        basic = Fraction(0)
-        if plain.get("basic"):
-            per = Fraction(plain["basic"][name[part["basis"]]])
-            whole = min(units)
+    last: tuple[str, Fraction] | None = None
+    for sheet, part, unit in zip(sheets, parts, units, strict=True):
+        quantum, basic = Fraction(sheet["rounding"]), Fraction(0)
+        if sheet.get("basic"):
+            per = Fraction(sheet["basic"][PRICE_OF[part["basis"]]])
+            if last != (part["basis"], per):
+                last, reached, exact = (part["basis"], per), Fraction(0), Fraction(0)
             exact += per * whole * part["days"] / month_days
             exact += per * (unit - whole) * part["days"] / 30
             basic = rounded(exact, quantum) - reached
             reached += basic
-        total += _part(plain, part, basic, factor, month_days, before, quantum)
-        before += sum(part["kwh"])
+        else:
+            last = None
+        first = before if sheet.get("tiers", {}).get("reset") == "year" else Fraction(0)
+        gone = sum((sum(p["kwh"]) for p in parts[: parts.index(part)]), Fraction(0))
+        total += _part(sheet, part, basic, factor, month_days, first + gone, quantum)
     return total
+
+
+PRICE_OF = {"capacity": "capacityPerKva", "demand": "demandPerKw"}
+
+
+def _basis(plain: dict[str, Any], part: dict[str, Any]) -> str:
+    return part["basis"] if plain.get("basic") else ""
 
 
 def _part(

@@ -20,7 +20,6 @@ from scoring.balance import (
     LATE_DATA_HORIZON_SECONDS,
     balance,
     close_months,
-    close_previous,
 )
 from scoring.book import empty_ledger
 from scoring.tariff import Tariffs, sheet_from_dict
@@ -210,16 +209,6 @@ def test_a_usage_that_no_bill_can_hold_decides_nothing_and_is_not_posted():
     money = balance(both, TARIFFS, index)
     assert (money.version >= 0).tolist() == [False, True]
     assert money_text(both["ledger_nanos"][0]) == "100.00"
-
-
-def test_a_tariff_change_prices_the_month_before_by_the_tariff_of_its_time():
-    ledger = account(read_at="2026-01-31T12:00Z", paid="100", kwh="40")
-    move_to(ledger, "2026-02-02T12:00Z")
-    assert left(ledger) == "70.20"  # 100 - 40 x 0.25 - 31 x 0.60 - 2 x 0.60
-    assert close_previous(ledger, TARIFFS, index_of("london")).tolist() == [True]
-    assert left(ledger) == "70.20"
-    assert left(ledger, "cn-sd-residential") == "71.40"  # February anew, without standing charge
-    assert ledger["previous_month_open"] == 0
 
 
 def test_an_account_of_an_unknown_tariff_gets_no_month():
