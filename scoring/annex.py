@@ -80,14 +80,15 @@ ANNEX = np.dtype(
         ("debt_charged_nanos", "i8", (MAX_DEBTS,)),  # late charge posted so far
         ("late_charge_nanos", "i8"),  # posted and not paid
         ("costs_nanos", "i8"),  # of collection, posted and not paid
-        # what large customers are billed on (scoring.large); the last index as in used_wh
+        # what large customers are billed on (scoring.large); the last index as in used_wh, 2 the
+        # closed month that is kept
         ("capacity_va", "i8"),
         ("suspended_va", "i8"),
         ("contract_w", "i8"),
         ("adjust_micros", "i8"),  # per kWh, on top of the sheet's price
-        ("max_demand_w", "i8", (2,)),
-        ("max_demand_at", "i8", (2,)),  # end of the quarter-hour
-        ("reactive_varh", "i8", (2,)),
+        ("max_demand_w", "i8", (3,)),
+        ("max_demand_at", "i8", (3,)),  # end of the quarter-hour
+        ("reactive_varh", "i8", (3,)),
         ("reactive_register_varh", "i8"),  # as last read, meter units
         ("reactive_read_at", "i8"),  # 0 none yet
         # parts of the open months before the newest, oldest first (scoring.parts)
@@ -101,6 +102,12 @@ ANNEX = np.dtype(
         ("earlier_tariff_id", f"S{TARIFF_ID_BYTES}", (MAX_EARLIER_PARTS,)),
         ("earlier_month", "i4", (MAX_EARLIER_PARTS,)),  # billing month as in LEDGER; 0 none
         ("earlier_days", "i4", (MAX_EARLIER_PARTS,)),
+        # the newest closed month, while what it was billed on is not proven (scoring.closed)
+        ("closed_used_wh", "i8", (MAX_RATE_PERIODS,)),
+        ("closed_estimated_wh", "i8", (MAX_RATE_PERIODS,)),
+        ("closed_before_wh", "i8"),  # as year_used_before_wh
+        ("closed_tariff_id", f"S{TARIFF_ID_BYTES}"),
+        ("closed_month", "i4"),  # 0 none
         ("debt_month", "i4", (MAX_DEBTS,)),  # billing month as in LEDGER; 0 none
         ("debt_due_day", "i4", (MAX_DEBTS,)),  # last local day to pay in, ordinal; 0 no debt here
         ("debt_until_day", "i4", (MAX_DEBTS,)),  # last local day whose late charge is accrued
@@ -111,13 +118,13 @@ ANNEX = np.dtype(
         ("step", "u4"),  # number of the procedure's step last sent
         ("payment_days", "u2", (PAYMENTS_MORE,)),  # as in LEDGER
         ("plan_shares", "u2", (MAX_INSTALMENTS,)),  # cumulative, in hundredths of a per cent
-        ("has_reactive", "u1", (2,)),
+        ("has_reactive", "u1", (3,)),
         ("basis", "u1"),  # index in large.BASES
         ("earlier_basis", "u1", (MAX_EARLIER_PARTS,)),
         ("plan_days", "u1", (MAX_INSTALMENTS,)),  # of the month, 31 its end; 0 no further one
         ("plan_mode", "u1"),  # index in PlanMode
         ("plan_grace_days", "u1"),
-        ("spare", "u1", (7,)),  # so that none of a row's bytes is accidental
+        ("spare", "u1", (2,)),  # so that none of a row's bytes is accidental
     ],
     align=True,
 )

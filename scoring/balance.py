@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from scoring.bill import Bill
     from scoring.tariff import Tariffs
 
-CURRENT, PREVIOUS = 0, 1
-"""The open months, as the last index of `used_wh` and of the annex's monthly columns."""
+CURRENT, PREVIOUS, CLOSED = 0, 1, 2
+"""The open months, as the last index of `used_wh` and of the annex's monthly columns, and the
+newest closed one, which is kept in the annex while it is not proven (`scoring.closed`)."""
 
 LATE_DATA_HORIZON_SECONDS = 5 * SECONDS_PER_DAY
 """How long after its end a month stays open for late readings: five days (domain.md 5, 6)."""
@@ -100,7 +101,7 @@ def balance(
     rows = np.flatnonzero(ledger["previous_month_open"])
     if len(rows):
         used_before = ledger["year_used_before_wh"][rows]
-        previous[rows], priced = _whole_bill(
+        previous[rows], priced = whole_bill(
             tariffs,
             index[rows],
             month[rows] - 1,
@@ -198,22 +199,26 @@ def _used_before_current(ledger: NDArray[Any], month: NDArray[np.int64]) -> NDAr
     return before
 
 
-def _whole_bill(
+def whole_bill(
     tariffs: Tariffs,
     index: NDArray[np.int64],
     month: NDArray[np.int64],
     used_wh: NDArray[np.int64],
     year_used_before_wh: NDArray[np.int64],
     annexes: Annexes | None,
+    place: int = PREVIOUS,
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """The bill of a whole month to its last day, and where there could be one."""
+    """The bill of a whole month to its last day, and where there could be one.
+
+    `place` is the month's in the monthly columns of the annexes.
+    """
     version = tariffs.version_of_month(index, month)
-    more = _more(tariffs, version, annexes, PREVIOUS)
+    more = _more(tariffs, version, annexes, place)
     version = billable_version(tariffs, version, used_wh, more)
     days = tariffs.days_in_month(index, month)
     found = bill(tariffs, version, used_wh, days, year_used_before_wh, days, more)
     if annexes is not None and len(annexes):
-        known = large.facts(annexes, PREVIOUS)
+        known = large.facts(annexes, place)
         split = parts.split_months(
             annexes, known, tariffs, index, month, days, used_wh, year_used_before_wh
         )
@@ -282,8 +287,9 @@ def _on_copies(
     done = step(block, tariffs, index[rows], beside)
     if annexes is not None and len(beside):
         good = done[beside.position]
-        place = np.searchsorted(annexes.position, rows[beside.position[good]])
-        annexes.rows[place] = beside.rows[good]
+        mine = rows[beside.position[good]]
+        annexes.ensure(mine)
+        annexes.rows[np.searchsorted(annexes.position, mine)] = beside.rows[good]
     if closed is not None:
         posted = ledger["ledger_nanos"][rows] - block["ledger_nanos"]
         months = ledger["month"][rows].astype(np.int64) - 1
@@ -300,10 +306,13 @@ def _close_previous(
     """Post the month before the current one, where it is open; False where it has no version."""
     is_open = ledger["previous_month_open"] == 1
     month = ledger["month"].astype(np.int64)
-    posted, priced = _whole_bill(
+    posted, priced = whole_bill(
         tariffs, index, month - 1, ledger["used_wh"][:, 1], ledger["year_used_before_wh"], annexes
     )
     before = _used_before_current(ledger, month)
+    unproven = np.flatnonzero(is_open & (ledger["unproven_wh"] > 0))
+    if len(unproven):
+        _keep_closed(ledger, annexes, unproven)
     ledger["ledger_nanos"] -= np.where(is_open, posted, 0)
     ledger["charged_nanos"] -= np.where(is_open, posted, 0)
     ledger["year_used_before_wh"] = before
@@ -312,6 +321,19 @@ def _close_previous(
     ledger["previous_month_open"] = 0
     posted_all: NDArray[np.bool_] = priced | ~is_open
     return posted_all
+
+
+def _keep_closed(ledger: NDArray[Any], annexes: Annexes, rows: NDArray[np.int64]) -> None:
+    """Keep what these months are billed on: an actual register may yet take some of it back."""
+    annexes.ensure(rows)
+    few, kept = annexes.rows, np.searchsorted(annexes.position, rows)
+    few["closed_used_wh"][kept] = ledger["used_wh"][rows, PREVIOUS]
+    few["closed_estimated_wh"][kept] = ledger["estimated_wh"][rows, PREVIOUS]
+    few["closed_before_wh"][kept] = ledger["year_used_before_wh"][rows]
+    few["closed_tariff_id"][kept] = ledger["tariff_id"][rows]
+    few["closed_month"][kept] = ledger["month"][rows] - 1
+    for name in large.MONTHLY:
+        few[name][kept, CLOSED] = few[name][kept, PREVIOUS]
 
 
 def _next_month(

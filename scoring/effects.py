@@ -90,6 +90,7 @@ class DecisionKind(StrEnum):
     TRIP_PROVEN = "trip-proven"
     RESTORE_PROVEN = "restore-proven"
     LOAD_AFTER_TRIP = "load-after-trip"
+    BILL_ADJUSTED = "bill-adjusted"
 
 
 class WorkItemKind(IntEnum):

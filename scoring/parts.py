@@ -63,14 +63,18 @@ def end_parts(
 
 
 def end_previous(ledger: NDArray[Any], annexes: Annexes, row: int, tariffs: Tariffs) -> None:
-    """Let the terms that held in the open month before stay its own, now that they change."""
-    one = ledger[row]
-    month = int(one["month"])
+    """Let the terms that held in earlier months stay their own, now that they change.
+
+    Those are the open month before and a closed one that is kept.
+    """
+    one, annex = ledger[row], annexes.make(row)[0]
+    index = tariffs.index_of(ledger["tariff_id"][row : row + 1])
+    months = [int(annex["closed_month"])]
     if one["previous_month_open"]:
-        first, end = (int(tariffs.month_first_day(m)) for m in (month - 1, month))
-        index = tariffs.index_of(ledger["tariff_id"][row : row + 1])
-        until_at = int(tariffs.day_start(index, end)[0])
-        _keep(annexes.make(row)[0], one, month - 1, end - first, until_at)
+        months.append(int(one["month"]) - 1)
+    for month in filter(None, months):
+        first, end = (int(tariffs.month_first_day(m)) for m in (month, month + 1))
+        _keep(annex, one, month, end - first, int(tariffs.day_start(index, end)[0]))
 
 
 def _keep(annex: Any, one: Any, month: int, days: int, until_at: int) -> None:
@@ -78,14 +82,17 @@ def _keep(annex: Any, one: Any, month: int, days: int, until_at: int) -> None:
 
     Terms that held on no day price nothing: their energy stays with the newest part.
     """
-    months = annex["earlier_month"]
-    before = int(one["month"]) - month
+    months, closed = annex["earlier_month"], int(annex["closed_month"])
+    is_closed = month == closed
+    before = 2 if is_closed else int(one["month"]) - month
     mine = months == month
     days -= int(annex["earlier_days"][mine].sum())
     if days <= 0:
         return
-    used = one["used_wh"][before] - annex["earlier_used_wh"][mine].sum(axis=0)
-    free = np.flatnonzero(months < int(one["month"]) - 1)
+    used = annex["closed_used_wh"] if is_closed else one["used_wh"][before]
+    used = used - annex["earlier_used_wh"][mine].sum(axis=0)
+    oldest = min(closed or month, int(one["month"]) - 1)
+    free = np.flatnonzero(months < oldest)
     if not len(free):
         newest = np.flatnonzero(months == months.max())[-1]
         annex["earlier_days"][newest] += days
@@ -93,7 +100,7 @@ def _keep(annex: Any, one: Any, month: int, days: int, until_at: int) -> None:
         annex["earlier_until_at"][newest] = until_at
         return
     # oldest first: what is free is what lies before the kept ones
-    order = np.r_[np.flatnonzero(months >= int(one["month"]) - 1), free]
+    order = np.r_[np.flatnonzero(months >= oldest), free]
     place = len(order) - len(free)
     for name in EARLIER:
         column = annex[f"earlier_{name}"]
@@ -246,7 +253,7 @@ class Earlier:
                 used += self.energy_wh[mine]
             np.maximum(used, 0, out=used)
             for before in (0, 1):
-                _within(annex, int(ledger["month"][row]) - before, ledger["used_wh"][row, before])
+                cut_down(annex, int(ledger["month"][row]) - before, ledger["used_wh"][row, before])
 
 
 def tariff_of_energy(accounts: Accounts, readings: Readings, tariffs: Tariffs) -> Ints:
@@ -261,7 +268,7 @@ def tariff_of_energy(accounts: Accounts, readings: Readings, tariffs: Tariffs) -
     return earlier.tariff_at(np.arange(len(start)), start, accounts.tariff_index)
 
 
-def _within(annex: Any, month: int, used_wh: Ints) -> None:
+def cut_down(annex: Any, month: int, used_wh: Ints) -> None:
     """Cut the earlier parts of a month down to what the month has, the newest of them first."""
     mine = np.flatnonzero(annex["earlier_month"] == month)
     over = annex["earlier_used_wh"][mine].sum(axis=0) - used_wh

@@ -16,7 +16,7 @@ import numpy as np
 
 from scoring.debts import Debts
 from scoring.effects import Reason
-from scoring.events import CustomerClass, PaymentKind, PaymentMode
+from scoring.events import CustomerClass, PaymentKind, PaymentMode, PaymentReceived
 from scoring.units import MAX_NANOS, SECONDS_PER_DAY
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from scoring.balance import BillsClosed
     from scoring.book import Accounts
-    from scoring.events import PaymentReceived
     from scoring.late_charge import LateChargeRules
     from scoring.tariff import Tariffs
 
@@ -194,6 +193,25 @@ def post_bills(
                 short -= part
         debts.write(annex)
         accounts.keep_annex(position, one)
+
+
+def post_adjustment(
+    accounts: Accounts,
+    position: int,
+    nanos: int,
+    month: int,
+    at: int,
+    tariffs: Tariffs,
+    rules: LateChargeRules,
+) -> None:
+    """Post what a closed month's bill has fallen by, in favour of the customer if positive.
+
+    It pays that month's bill first, as a correction from outside that names it would.
+    """
+    one = accounts.one(position)
+    posting = PaymentReceived("", 0, at, "", nanos, at, PaymentKind.ADJUSTMENT, month)
+    _post(one, nanos, posting, tariffs, rules)
+    accounts.keep_annex(position, one)
 
 
 def _lacks(one: Accounts) -> bool:

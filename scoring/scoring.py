@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scoring import balance, decide, forecast, large, parts, postings, usage
+from scoring import closed as closed_bills
 from scoring.effects import DecisionKind, Reason, RefusedReading
 from scoring.events import (
     NoticeDelivered,
@@ -176,8 +177,15 @@ def _score_turn(book: Book, readings: Readings, world: World, scored: Scored) ->
     has_annexes = len(accounts.annexes) > 0
     power_w = large.mean_power_w(ledger, checked) if has_annexes else NOBODY
     days = usage.count(ledger, checked, world.tariffs, accounts.tariff_index, accounts.annexes)
+    adjusted: list[closed_bills.Adjusted] = []
     if has_annexes:
         large.count(accounts, readings, power_w, world.tariffs)
+        adjusted = closed_bills.correct(accounts, checked, world.tariffs)
+        for one in adjusted:
+            at = int(readings.received_at[one.position])
+            postings.post_adjustment(
+                accounts, one.position, one.nanos, one.month, at, world.tariffs, world.late_charges
+            )
     newest = readings.read_at >= ledger["read_at"]
     ledger["newest_quality"] = np.where(newest, readings.quality, ledger["newest_quality"])
     ledger["received_at"] = readings.received_at
@@ -191,6 +199,9 @@ def _score_turn(book: Book, readings: Readings, world: World, scored: Scored) ->
         book, world, scored,
     )  # fmt: skip
     broken = broken_beliefs(accounts)
+    for one in adjusted:
+        if not broken[one.position]:
+            _tell_adjusted(turn, one)
     turn.tell_days(days, broken)
     if len(accounts.annexes):
         tell_plans(turn, np.flatnonzero(~broken))
@@ -241,6 +252,17 @@ def _score_event_turn(
     broken = broken_beliefs(turn.accounts)
     turn.decide(turn.screen() & ~broken)
     turn.put(broken)
+
+
+def _tell_adjusted(turn: Turn, one: closed_bills.Adjusted) -> None:
+    """A closed bill was wrong: the posting, with its month and reason."""
+    month = f"{one.month // 12:04d}-{one.month % 12 + 1:02d}"
+    detail = (
+        f"bill of {month}: an actual register takes {one.taken_wh} Wh back, "
+        f"{money_text(one.nanos)} in the customer's favour"
+    )
+    told = decision(turn.here(one.position), DecisionKind.BILL_ADJUSTED, detail)
+    turn.take(one.position, told)
 
 
 def _tell_if_kept(turn: Turn, position: int, paid: PaymentReceived) -> None:

@@ -22,7 +22,7 @@ from tests.oracle_debts import LedgerBook
 from tests.oracle_usage import UsageOracle
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 NANOS = 10**9
 MICROS = 10**6
@@ -188,6 +188,7 @@ class Account:
     receipts: dict[str, int] = field(default_factory=dict)  # notice id -> first stamped at
     actions: list[tuple[int, str]] = field(default_factory=list)
     usage: UsageOracle | None = None
+    now: int = 0  # when the record at hand was stamped
     accepted: list[Accepted] = field(default_factory=list)
 
     def terms(self, at: int) -> dict[str, Any] | None:
@@ -247,6 +248,7 @@ class Oracle:
         if account.usage is None:
             account.usage = UsageOracle(self.sheets, body)
             account.usage.on_closed = partial(self._bills_closed, account)
+            account.usage.on_corrected = partial(self._bill_corrected, account)
         else:
             account.usage.change_settings(body)
             self.counted(account, record.at, "0.0")
@@ -297,6 +299,23 @@ class Oracle:
         if book.charges != charges:
             account.payments.append((at, charges - book.charges))
 
+    def _bill_corrected(self, account: Account, month: int) -> Callable[[], None]:
+        """A closed bill is about to fall: what it falls by pays that month's debt first."""
+        book, usage, at = account.book, account.usage, account.now
+        assert usage is not None
+        before = month_bill_nanos(self.sheets, usage, month)
+
+        def corrected() -> None:
+            charges = book.charges
+            fallen = before - month_bill_nanos(self.sheets, usage, month)
+            name = f"{month // 12}-{month % 12 + 1:02d}"
+            if fallen:
+                book.correct(fallen, account.local_date(at), name)
+            if book.charges != charges:
+                account.payments.append((at, charges - book.charges))
+
+        return corrected
+
     def _take_receipt(self, record: LogRecord, body: dict[str, Any]) -> None:
         self._account(body["accountId"]).receipts.setdefault(body["noticeId"], record.at)
 
@@ -318,6 +337,7 @@ class Oracle:
             reading = read_reading(body, record, item)
             account = self._known(reading.account_id)
             assert account.usage is not None
+            account.now = record.at
             outcome = account.usage.take(reading)
             self.outcomes[outcome] += 1
             if outcome == "accepted":

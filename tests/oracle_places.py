@@ -49,6 +49,9 @@ class Places:
         self.today_used = [0, 0]
         self.closed_days: dict[date, tuple[int, int]] = {}
         self.on_closed: Callable[[list[int], int], None] = lambda _months, _at: None
+        self.unproven = 0  # counted on the head end's estimates since the last actual register
+        self.doubtful: int | None = None  # the newest closed month, billed while unproven
+        self.on_corrected: Callable[[int], Callable[[], None]] = lambda _month: lambda: None
 
     # ---- what others ask
 
@@ -96,11 +99,16 @@ class Places:
         elif goal == self.month:
             first = self._local(at - 1).replace(day=1, hour=0, minute=0, second=0, fold=0)
             if at > int(first.timestamp()) + LATE_DAYS * DAY and self.previous_open:
-                self.on_closed([goal - 1], at)
+                self._close([goal - 1], at)
                 self.previous_open = False
         elif goal > self.month:
-            self.on_closed(list(range(self.month - self.previous_open, goal - 1)), at)
+            self._close(list(range(self.month - self.previous_open, goal - 1)), at)
             self.month, self.previous_open = goal, True
+
+    def _close(self, months: list[int], at: int) -> None:
+        self.on_closed(months, at)
+        if months and self.unproven:
+            self.doubtful = months[-1]
 
     # ---- energy in its place
 
@@ -191,6 +199,11 @@ class Places:
         taken = self._give_up(order, wanted)
         from_day = min(taken, self.today_used[1])
         self.today_used = [self.today_used[0] - from_day, self.today_used[1] - from_day]
+        if self.doubtful is not None and taken < wanted:
+            corrected = self.on_corrected(self.doubtful)
+            closed = [(self.doubtful, r) for r in range(RATES)]
+            taken += self._give_up(closed, wanted - taken)
+            corrected()
         return taken
 
     def _measured(self, rates: list[int | None]) -> list[int] | None:

@@ -66,7 +66,6 @@ class UsageOracle(Places):
         self.register: int | None = None
         self.register_at = 0
         self.ahead = 0  # interval energy since the register, or what was left over of it
-        self.unproven = 0  # counted on the head end's estimates since the last actual register
         self.read_at = 0
         self.change_settings(settings)
 
@@ -250,6 +249,8 @@ class UsageOracle(Places):
                 self._tell(self._quarters(start, at))
         self.register, self.register_at, self.ahead = reading.register_wh, at, lead
         self.unproven = 0 if actual else self.unproven + max(rest, 0)
+        if actual:
+            self.doubtful = None
 
     # ---- intervals
 
