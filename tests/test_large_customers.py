@@ -167,7 +167,7 @@ def test_the_highest_interval_and_its_instant_are_kept():
     works.intervals(load)
     highest = int(np.argmax(load.wh))
     annex = works.book.take(np.array([0])).annexes.rows
-    assert annex["max_demand_w"][0].tolist() == [int(load.wh[highest]), 0]
+    assert annex["max_demand_w"][0].tolist() == [int(load.wh[highest]), 0, 0]
     assert annex["max_demand_at"][0, 0] == load.starts_at[highest] + HOUR
 
 
