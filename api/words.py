@@ -35,6 +35,9 @@ HOLD_WORDS: dict[Hold, str] = {
     Hold.NO_SAFE_RECONNECTION: "the switch could not be closed again as agreed",
     Hold.OUTCOME_UNKNOWN: "nobody knows yet what became of the last command",
     Hold.NOT_OVERDUE: "no bill is overdue for long enough",
+    Hold.INTERLOCK_FROZEN: "all disconnections are frozen until two people have looked",
+    Hold.INTERLOCK_LIMIT: "enough supplies are being stopped at this time",
+    Hold.INTERLOCK_SILENT: "a part of the fleet has not been heard from",
 }
 
 HOLD_WORDS_ZH: dict[Hold, str] = {
@@ -58,4 +61,14 @@ HOLD_WORDS_ZH: dict[Hold, str] = {
     Hold.APPROVAL_MISSING: "大客户停电须经人工审批",
     Hold.TRIES_USED_UP: "命令次数已用完，须派人现场处理",
     Hold.NOTICE_OVERDUE: "通知未能送达，须派人送达",
+    Hold.WEATHER_MORATORIUM: "严寒或酷暑期间不停电",
+    Hold.WEATHER_UNKNOWN: "气象信息长时间没有更新",
+    Hold.BALANCE_UNSETTLED: "电表、电价或缴费方式近期有变更",
+    Hold.EMERGENCY_CREDIT: "应急额度尚未用完",
+    Hold.NO_SAFE_RECONNECTION: "开关无法按约定复电",
+    Hold.OUTCOME_UNKNOWN: "上一次命令的结果尚不明确",
+    Hold.NOT_OVERDUE: "没有逾期足够久的账单",
+    Hold.INTERLOCK_FROZEN: "全部停电已冻结，须两人复核后解除",
+    Hold.INTERLOCK_LIMIT: "当前时段停电数量已达上限",
+    Hold.INTERLOCK_SILENT: "部分系统没有消息",
 }

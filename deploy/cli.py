@@ -104,6 +104,12 @@ COMMANDS = {
             "kilowatch verify",
         ),
         Command(
+            "interlock",
+            "deploy.interlock",
+            "show how the fleet interlock stands, or release its freeze",
+            'kilowatch interlock release --operator e-017 --reason "sheet taken back"',
+        ),
+        Command(
             "keys",
             "deploy.keys",
             "make, list and rotate the keys that sign commands",

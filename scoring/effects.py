@@ -69,6 +69,9 @@ class Hold(IntFlag):
     NO_SAFE_RECONNECTION = 1 << 24
     OUTCOME_UNKNOWN = 1 << 25
     NOT_OVERDUE = 1 << 26
+    INTERLOCK_FROZEN = 1 << 27
+    INTERLOCK_LIMIT = 1 << 28
+    INTERLOCK_SILENT = 1 << 29
 
 
 NO_HOLD = Hold(0)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from scoring.book import LEDGER
-from scoring.effects import Evidence, Hold, Stage, Tier
+from scoring.effects import NO_HOLD, Evidence, Hold, Stage, Tier
 from scoring.events import Quality, Switch
 from scoring.outlook import OUTLOOK
 from scoring.procedures import CommandState, Procedure
@@ -47,7 +47,7 @@ AS_THEY_ARE = (
 TRANSLATED = (
     *("tariff_id", "customer_class", "payment_mode", "direct_close_agreed", "warning_hours"),
     *("newest_quality", "used_wh", "tier", "ledger_changed", "stage", "switch", "holds"),
-    *("quarantined", "procedure", "command", "collector", "area"),
+    *("quarantined", "procedure", "command", "collector", "area", "feeder"),
 )
 """Ledger columns that become names, truths or sums."""
 
@@ -71,7 +71,7 @@ def situation(
     (
         tariff_id, customer_class, payment_mode, direct_close_agreed, warning_hours,
         newest_quality, used_wh, tier, ledger_changed, stage, switch, holds, quarantined,
-        procedure, command, collector, area,
+        procedure, command, collector, area, feeder,
     ) = row[len(AS_THEY_ARE) :]  # fmt: skip
     tier_1, tier_2, tier_3 = warning_hours.tolist()
     seen = dict(zip(LOOKED_AT, look[position].item(), strict=True))
@@ -106,6 +106,7 @@ def situation(
         switch=SWITCHES[switch],
         holds=Hold(holds),
         is_quarantined=quarantined != 0,
+        interlock=NO_HOLD if world.interlock is None else world.interlock.hold(feeder, now),
         procedure=PROCEDURES[procedure],
         command=COMMANDS[command],
         collector=collector.decode(),

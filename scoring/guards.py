@@ -68,6 +68,7 @@ def trip_holds(here: Situation) -> Hold:
         | _by_notice(here)
         | _by_switch(here)
         | _by_approval(here)
+        | here.interlock
     )
 
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import tzinfo
 
+    from scoring.interlock import Interlock
     from scoring.rules import SupplyRules
     from scoring.tariff import Tariffs
 
@@ -51,6 +52,8 @@ class World(Protocol):
     def feed(self) -> Feed: ...  # noqa: D102
     @property
     def rules(self) -> SupplyRules: ...  # noqa: D102
+    @property
+    def interlock(self) -> Interlock | None: ...  # noqa: D102
 
 
 class Situation(NamedTuple):
@@ -113,6 +116,7 @@ class Situation(NamedTuple):
     holds: Hold = NO_HOLD
     decision_number: int = 0
     is_quarantined: bool = False
+    interlock: Hold = NO_HOLD
     procedure: Procedure = Procedure.NONE
     command: CommandState = CommandState.NONE
     control_mode: int = USUAL_MODE_ARMED

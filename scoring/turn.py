@@ -27,6 +27,7 @@ from scoring.effects import (
     Hold,
     RefusedReading,
     Tier,
+    TripCommand,
 )
 from scoring.from_rows import evidence_of, situation
 from scoring.grounds import grounds
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from scoring.days import DaysClosed
     from scoring.events import Feed, Source
     from scoring.grounds import Grounds
+    from scoring.interlock import Interlock
     from scoring.rules import SupplyRules
     from scoring.situation import Situation
     from scoring.tariff import Tariffs
@@ -91,6 +93,7 @@ class World:
     partition: int
     late_charges: LateChargeRules = field(default_factory=LateChargeRules)
     day_kinds: DayKinds = field(default_factory=weekdays_only)
+    interlock: Interlock | None = None
 
 
 class Turn:
@@ -143,6 +146,11 @@ class Turn:
             self._seen.pop(position, None)
             write(self.accounts, position, verdict.changes)
             self.scored.effects.extend((row, effect) for effect in verdict.effects)
+            if self.world.interlock is not None:
+                trips = [each for each in verdict.effects if isinstance(each, TripCommand)]
+                for trip in trips:
+                    feeder = bytes(self.accounts.ledger["feeder"][position])
+                    self.world.interlock.sent(feeder, trip.decided_at)
             self.scored.rows.add(row)
 
     def _grounds(self, position: int) -> Grounds:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from scoring.units import instant_text
 from simulator.meters import compact
 from streams import topics
+from streams.wire_interlock import encode_release
 
 if TYPE_CHECKING:
     from simulator.customers import Customer
@@ -52,6 +53,7 @@ class Terms(NamedTuple):
     reconnect_min: int
     direct_close_agreed: bool
     warning_days: tuple[float, float, float] = (7, 3, 1)
+    feeder: str = ""
 
 
 def settings(
@@ -85,6 +87,7 @@ def settings(
         "reconnectMin": f"{terms.reconnect_min}.00",
         "protections": [customer.protection] if customer.protection else [],
         "directCloseAgreed": terms.direct_close_agreed,
+        "feeder": terms.feeder,
     }
     if customer.payment_mode == "plan":
         body["plan"] = {}  # the usual one
@@ -144,6 +147,12 @@ def operator_action(account_id: str, partition: int, action: str, at: int) -> In
         "actedAt": instant_text(at),
     }
     return Input(topics.OPERATOR_ACTIONS, partition, account_id, compact(body), at)
+
+
+def interlock_release(partition: int, operator: str, at: int) -> Input:
+    """A person says to a partition that trips may go on."""
+    value = encode_release(operator, "simulated", at)
+    return Input(topics.OPERATOR_ACTIONS, partition, None, value, at)
 
 
 def receipt(happening: Happening, partition: int) -> Input:

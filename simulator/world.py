@@ -63,6 +63,7 @@ class World:
         self._inputs: list[tuple[int, int, int, Input]] = []
         self._happenings: list[tuple[int, int, str, Account]] = []
         self._sequence = 0
+        self._freezes: set[tuple[int, str]] = set()
         count = len(self.accounts)
         self._loads = Loads([a.customer for a in self.accounts], plan.grid_seconds, plan.seed)
         self._total_mwh = np.zeros(count, np.int64)
@@ -101,6 +102,7 @@ class World:
             warning_amount=max(1, round(daily * dice.uniform(0.5, 3))),
             reconnect_min=dice.choice((0, max(1, round(daily)))),
             direct_close_agreed=dice.random() < self.plan.direct_close_share,
+            feeder=f"F-{number % self.plan.feeders}" if self.plan.feeders else "",
         )
         partition = partition_of(customer.account_id.encode(), self.plan.partitions)
         return Account(number, customer, payer, meter, terms, partition)
@@ -305,6 +307,9 @@ class World:
     def observe(self, topic: str, value: bytes) -> None:
         """Kilowatch said something: the field obeys, the customer reacts. Repeats do no harm."""
         effect = json.loads(value)
+        if topic == topics.INTERLOCK:
+            self._hear_interlock(effect)
+            return
         if topic in (topics.TRIP_COMMANDS, topics.RESTORE_COMMANDS):
             self.field.take(value, self.now, is_trip=topic == topics.TRIP_COMMANDS)
         elif topic in (topics.LOW_BALANCE_WARNINGS, topics.DISCONNECTION_NOTICES):
@@ -318,6 +323,18 @@ class World:
                 wait = account.payer.after_warning(tier, dice)
                 self._moved(account, wait, "0")
         self.counts[topic] += 1
+
+    def _hear_interlock(self, word: dict[str, Any]) -> None:
+        """Two people look into a freeze, in an hour or two; now and then one comes twice."""
+        frozen = (word["partition"], word["frozenAt"])
+        if not word["why"] or frozen in self._freezes:
+            return
+        self._freezes.add(frozen)
+        self.counts["interlock frozen"] += 1
+        dice = random.Random(f"{self.plan.seed}:release:{frozen}")
+        at = self.now + dice.randrange(600, 2 * HOUR_SECONDS)
+        for wait, person in ((0, "ann"), (60, dice.choice(("ann", "bob"))), (600, "eve")):
+            self._queue(messages.interlock_release(word["partition"], person, at + wait))
 
     def _approve(self, account: Account, dice: random.Random) -> None:
         """Somebody may look into the notice of a large customer, in a day or less, and agree."""
@@ -374,7 +391,8 @@ class World:
 
     def _queue(self, record: Input) -> None:
         self._sequence += 1
-        rank = RANK[record.topic] if record.key else HEARTBEAT_RANK + (record.topic == topics.TICKS)
+        is_clock = record.topic in (topics.PAYMENTS, topics.TICKS) and not record.key
+        rank = HEARTBEAT_RANK + (record.topic == topics.TICKS) if is_clock else RANK[record.topic]
         heapq.heappush(self._inputs, (record.at, rank, self._sequence, record))
 
     def _later(self, at: int, kind: str, account: Account) -> None:

@@ -21,13 +21,14 @@ from typing import TYPE_CHECKING, Any
 import uvloop
 
 from streams.batches import HotApp, hot_thread
+from streams.board import Board
 from streams.clerk import Terms
 from streams.kafka_log import KafkaLog
 from streams.metrics import Meters, serve
-from streams.settings import day_kinds, settings_from, settings_table, supply_rules
+from streams.settings import day_kinds, interlock_rules, settings_from, settings_table, supply_rules
 from streams.signing import signer_from
 from streams.tariff_desk import TariffDesk
-from streams.topics import REFUSALS, TARIFFS, TOPIC_OF_SOURCE, ensure_topics
+from streams.topics import INTERLOCK, REFUSALS, TARIFFS, TOPIC_OF_SOURCE, ensure_topics
 from streams.wire import encode_refusal
 from streams.worker import Worker
 
@@ -106,6 +107,8 @@ async def run(settings: Settings, ready: asyncio.Event | None = None) -> None:
         settings.partitions,
         day_kinds(settings),
         signer_from(settings.signing_keys),
+        interlock_rules(settings),
+        Board(settings.partitions),
     )
     worker = Worker(settings, terms, kafka_log, meters, give_up)
     app = member.app = HotApp(settings, worker, TOPIC_OF_SOURCE.values())
@@ -117,6 +120,7 @@ async def run(settings: Settings, ready: asyncio.Event | None = None) -> None:
         asyncio.create_task(
             _follow_tariffs(sheets, desk, kafka_log, terms, worker), name="tariffs"
         ),
+        asyncio.create_task(_follow_interlocks(kafka_log, terms.board), name="interlocks"),
     ]
     for task in tasks:
         task.add_done_callback(_no_end)
@@ -179,6 +183,16 @@ async def _follow_tariffs(
         terms.tariffs = desk.tariffs
         worker.tariffs_changed()
         log.info("%d tariff records taken up", len(records))
+
+
+async def _follow_interlocks(kafka_log: KafkaLog, board: Board | None) -> None:
+    """Hear every partition's word as it comes; what was said before the start proves no life."""
+    assert board is not None
+    async for words in kafka_log.follow(INTERLOCK, 0):
+        if words:
+            board.take(words)
+        else:
+            board.is_live = True
 
 
 async def _refuse(refusals: Sequence[Any], kafka_log: KafkaLog) -> None:

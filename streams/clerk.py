@@ -22,6 +22,7 @@ from scoring.book import Book, copied
 from scoring.day_kinds import weekdays_only
 from scoring.effects import AccountForecast, DailyUsage, RestoreCommand, TripCommand
 from scoring.events import Feed, Source
+from scoring.interlock import Interlock, policy_of
 from scoring.scoring import World, find_tariffs
 from scoring.units import NO_TIME
 from streams import quarantine, wire
@@ -32,15 +33,18 @@ from streams.order import ORDER
 from streams.recall import Owed, Recall
 from streams.rows import (
     CLAIM_KEY,
+    INTERLOCK_KEY,
     LOOK_KEY,
     KeptEffect,
     decode_ledger_rows,
     encode_claim,
+    encode_interlock,
     encode_learned_rows,
     encode_ledger_rows,
     encode_look,
 )
-from streams.topics import LEARNED_ROWS, LEDGER_ROWS, REFUSALS
+from streams.topics import INTERLOCK, LEARNED_ROWS, LEDGER_ROWS, REFUSALS
+from streams.wire_interlock import InterlockReleased, decode_state, encode_state, encode_word
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -49,14 +53,19 @@ if TYPE_CHECKING:
     from scoring.effects import Effect, Reason, RefusedReading
     from scoring.events import AccountEvent
     from scoring.grounds import Grounds
+    from scoring.interlock import InterlockRules, InterlockState
     from scoring.rules import SupplyRules
     from scoring.scoring import Scored
     from scoring.tariff import Tariffs
+    from streams.board import Board
     from streams.log import Fetched, Message, Record
     from streams.signing import Signer
 
 
 log = logging.getLogger(__name__)
+
+NO_EFFECTS = frozenset({REFUSALS, INTERLOCK})
+"""Topics of an entry that tell no effect."""
 
 NOT_URGENT = (DailyUsage, AccountForecast)
 """Effects nobody waits for: they are left out of the latency that the meters show."""
@@ -66,7 +75,8 @@ NOT_URGENT = (DailyUsage, AccountForecast)
 class Terms:
     """What all partitions of a worker share: tariffs as last heard, and the rules of supply.
 
-    Without a `signer` commands are not signed.
+    Without a `signer` commands are not signed; without `interlock` limits nothing counts or freezes
+    trips; the `board` tells how the other partitions stand.
     """
 
     tariffs: Tariffs
@@ -74,6 +84,8 @@ class Terms:
     partitions: int
     day_kinds: DayKinds = field(default_factory=weekdays_only)
     signer: Signer | None = None
+    interlock: InterlockRules | None = None
+    board: Board | None = None
 
 
 @dataclass(slots=True)
@@ -88,6 +100,7 @@ class Draft:
     outcomes: Counter[str] = field(default_factory=Counter)
     quarantined: int = 0
     grounds: dict[str, Grounds] = field(default_factory=dict)
+    words: list[wire.Encoded] = field(default_factory=list)
 
     def take(self, scored: Scored) -> None:
         """Add what the core says has changed."""
@@ -111,6 +124,11 @@ class Clerk:
         self._judged_offset = -1  # of the newest reading that has been judged
         self._owed = Owed()
         self._recall: Recall | None = None
+        limits = terms.interlock
+        self.interlock: Interlock | None = None
+        if limits is not None:
+            self.interlock = Interlock(partition, terms.partitions, limits)
+        self._kept_state: InterlockState | None = None
 
     # --- entries -------------------------------------------------------------------------------
 
@@ -118,6 +136,8 @@ class Clerk:
         """Decode and score, topics in `ORDER`; changes the book, says what must be said."""
         self.feed = Feed(self.feed.heartbeat_at, payments_caught_up)
         draft, entry = Draft(), Entry()
+        if self.interlock is not None and self.terms.board is not None:
+            self.interlock.elsewhere = self.terms.board.hold()
         for source in ORDER:
             records = fetched.records.get(source)
             if not records:
@@ -128,6 +148,8 @@ class Clerk:
                 self._events(source, records, draft)
             entry.next_offset[source] = records[-1].offset + 1
         self._write(draft, entry, fetched)
+        if self.interlock is not None and self._kept_state != self.interlock.state:
+            entry.rows = [*entry.rows, self._interlock_row(self.interlock)]
         return entry
 
     def tariffs_changed(self) -> None:
@@ -137,7 +159,12 @@ class Clerk:
     def _world(self) -> World:
         terms = self.terms
         return World(
-            terms.tariffs, self.feed, terms.rules, self.partition, day_kinds=terms.day_kinds
+            terms.tariffs,
+            self.feed,
+            terms.rules,
+            self.partition,
+            day_kinds=terms.day_kinds,
+            interlock=self.interlock,
         )
 
     def _readings(self, records: Sequence[Record], draft: Draft) -> None:
@@ -173,6 +200,9 @@ class Clerk:
                 self.feed = Feed(heartbeat_at, self.feed.caught_up)
             elif isinstance(event, wire.Tick):
                 ticks.append(event)
+            elif isinstance(event, InterlockReleased):
+                if self.interlock is not None:
+                    self.interlock.release(event.operator, event.at, event.source_offset)
             else:
                 events.append(event)
                 of_offset[record.offset] = record
@@ -184,17 +214,22 @@ class Clerk:
                 draft.refusals.append(wire.refusal_of(of_offset[each.source_offset], each.reason))
                 draft.refused_rows.append((source, each))
         if ticks:
-            scored = self._score_newest(ticks)
+            scored = self._score_newest(ticks, draft)
             self._close_judged(scored)
             draft.take(scored)
 
-    def _score_newest(self, ticks: Sequence[wire.Tick]) -> Scored:
+    def _score_newest(self, ticks: Sequence[wire.Tick], draft: Draft) -> Scored:
         """Time is what the newest of these ticks says: it speaks for all before it.
 
         After a standstill hundreds lie there, and one by one they would send commands that have
         expired, and use up the tries.
         """
         tick = max(ticks, key=attrgetter("received_at", "source_offset"))
+        if self.interlock is not None:
+            terms, at = self.terms, tick.received_at
+            policy = policy_of(terms.rules, self.interlock.rules, terms.tariffs)
+            self.interlock.look(self.book.ledger, self.feed, policy, at, tick.source_offset)
+            draft.words = [encode_word(self.interlock, at)]
         return quarantine.score_tick(self.book, tick.received_at, tick.source_offset, self._world())
 
     def _close_judged(self, scored: Scored) -> None:
@@ -223,6 +258,8 @@ class Clerk:
         entry.rows = self._ledger_rows(sorted(draft.rows), kept)
         self._owed.forget(entry.next_offset)
         entry.learned = self._learned_rows(sorted(draft.learned_rows))
+        for word in draft.words:
+            entry.told[word.topic] = [(word.key, word.value)]
         if draft.refusals:
             refused = map(wire.encode_refusal, draft.refusals)
             entry.told[REFUSALS] = [(each.key, each.value) for each in refused]
@@ -290,7 +327,16 @@ class Clerk:
         if theirs:
             log.warning("partition %d: rows of a former owner, ours come again", self.partition)
         known = sorted(rows[rows >= 0].tolist())
-        return Entry(rows=self._ledger_rows(known, self._owed.of(known)))
+        ours = self._ledger_rows(known, self._owed.of(known))
+        is_stale = any(epoch != self.epoch for epoch, _state in decoded.interlocks)
+        if is_stale and self.interlock is not None:
+            ours.append(self._interlock_row(self.interlock))
+        return Entry(rows=ours)
+
+    def _interlock_row(self, interlock: Interlock) -> Message:
+        """The interlock's state as a record of the partition's own log."""
+        self._kept_state = interlock.state
+        return INTERLOCK_KEY, encode_interlock(encode_state(interlock.state), self.epoch)
 
     def claimed(self, epoch: int) -> None:
         """The claim is durable at offset `epoch`; later rows carry it."""
@@ -313,6 +359,10 @@ class Clerk:
         recall, self._recall = self._recall, None
         find_tariffs(self.book, self.terms.tariffs)
         self._judged_offset = committed.get(Source.READINGS, 0) - 1
+        if recall.interlock is not None and self.interlock is not None:
+            state = decode_state(recall.interlock[1])
+            assert state is not None, "an interlock of another version: migrate it"
+            self.interlock.state = self._kept_state = state
         entry = Entry()
         self._owed = recall.owed(committed, entry.told)
         heal = recall.rows_to_heal()
@@ -327,7 +377,7 @@ def _tally(draft: Draft, entry: Entry, fetched: Fetched) -> Tally:
         rows={LEDGER_ROWS: len(entry.rows), LEARNED_ROWS: len(entry.learned)},
         outcomes=dict(draft.outcomes),
         refusals=dict(Counter(refusal.reason for refusal in draft.refusals)),
-        effects={topic: len(told) for topic, told in entry.told.items() if topic != REFUSALS},
+        effects={topic: len(told) for topic, told in entry.told.items() if topic not in NO_EFFECTS},
         quarantined=draft.quarantined,
         stamped_ms=[
             _stamp_ms(fetched, effect)

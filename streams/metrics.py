@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, star
 
 from scoring.effects import Hold
 from scoring.events import CustomerClass, Source
+from scoring.interlock import Freeze
 from streams.topics import TOPIC_OF_SOURCE
 
 if TYPE_CHECKING:
@@ -72,6 +73,14 @@ class Meters:
                 ("coverage", "Share of days inside their 80 % interval, likewise"),
             )
         }
+        self.frozen = self._gauge(
+            "interlock_frozen",
+            "Partitions of this worker whose trips are frozen, by cause",
+            "cause",
+        )
+        self.census = self._gauge(
+            "interlock_accounts", "Accounts as the fleet interlock counts them", "what"
+        )
         self.loop_lag = self._gauge("loop_lag_seconds", "How late the event loop's timer was")
         for source in Source:  # a series that starts at 0 can be alerted on
             self.records.labels(TOPIC_OF_SOURCE[source])
@@ -118,11 +127,21 @@ class Meters:
         for hold, count in held.items():
             self.held.labels(str(hold.name).lower()).set(count)
         self._look_at_forecasts(clerks)
+        self._look_at_interlocks(clerks)
         for source, topic in TOPIC_OF_SOURCE.items():
             self.lag.labels(topic).set(lag.get(source, 0))
         heartbeats = [clerk.feed.heartbeat_at for clerk in clerks.values()]
         if heartbeats:
             self.heartbeat_age.set(max(time.time() - min(heartbeats), 0.0))
+
+    def _look_at_interlocks(self, clerks: Mapping[int, Clerk]) -> None:
+        """What is frozen, and the counts that freeze."""
+        found = [clerk.interlock for clerk in clerks.values() if clerk.interlock is not None]
+        for cause in Freeze:
+            frozen = sum(bool(each.state.why & cause) for each in found)
+            self.frozen.labels(str(cause.name).lower()).set(frozen)
+        for what in ("accounts", "out_of_money", "estimated", "tripped_in_hour"):
+            self.census.labels(what).set(sum(getattr(each.census, what) for each in found))
 
     def _look_at_forecasts(self, clerks: Mapping[int, Clerk]) -> None:
         """How right the forecasts of each customer class were, over all partitions."""

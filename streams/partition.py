@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from streams.log import PartitionLost
 from streams.order import Desk, parts
-from streams.topics import LEARNED_ROWS, LEDGER_ROWS
+from streams.topics import LEARNED_ROWS, LEDGER_ROWS, TO_ALL
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -235,7 +235,7 @@ class Partition:
         await asyncio.gather(
             self._remember_learned(entry.learned),
             *(
-                self._log.append(topic, self.number, messages)
+                self._log.append(topic, 0 if topic in TO_ALL else self.number, messages)
                 for topic, messages in entry.told.items()
             ),
         )

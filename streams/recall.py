@@ -91,12 +91,17 @@ class Recall:
         self._taken = Taken(book, known_epoch)
         self._carried: dict[int, list[KeptEffect]] = {}
         self._overtaken: set[int] = set()
+        self.interlock: tuple[int, bytes] | None = None
+        """Epoch and state of the partition's interlock, as last written by its rightful owner."""
 
     def ledger(self, records: Sequence[Record]) -> None:
         """Take up a chunk of ledger rows, in log order."""
         decoded = decode_ledger_rows(records)
         for offset, why in decoded.unreadable:
             log.error("ledger-rows: the record at %d is passed over: %s", offset, why)
+        for epoch, state in decoded.interlocks:
+            if self.interlock is None or epoch >= self.interlock[0]:
+                self.interlock = epoch, state
         if not len(decoded.rows):
             return
         adopted = adopt_ledger_rows(self._book, self._taken, decoded)

@@ -43,6 +43,7 @@ LEDGER_KIND = 1
 LEARNED_KIND = 2
 CLAIM_KIND = 3
 LOOK_KIND = 4
+INTERLOCK_KIND = 5
 
 HEAD = np.dtype(
     [
@@ -69,6 +70,8 @@ CLAIM_KEY = b"\0claim"
 
 LOOK_KEY = b"\0look"
 
+INTERLOCK_KEY = b"\0interlock"
+
 
 @dataclass(frozen=True, slots=True)
 class KeptEffect:
@@ -84,9 +87,9 @@ class DecodedRows:
     """Rows read back, length n, in the order of the log.
 
     `annexes` are those of the rows that have one; `effects` holds, by position, the effects inside
-    those rows that carry any; `claims` the
-    (offset, epoch written in it) of claim records; `removed` the ids of tombstones; `unreadable`
-    the (offset, why) of records that are no row of any version known here.
+    those rows that carry any; `claims` the (offset, epoch written in it) of claim records;
+    `interlocks` the (epoch, state) of interlocks; `removed` the ids of tombstones; `unreadable` the
+    (offset, why) of records that are no row of any version known here.
     """
 
     account_ids: list[str]
@@ -96,6 +99,7 @@ class DecodedRows:
     log_offset: NDArray[np.int64]
     effects: dict[int, list[KeptEffect]]
     claims: list[tuple[int, int]]
+    interlocks: list[tuple[int, bytes]]
     removed: list[str]
     unreadable: list[tuple[int, str]]
 
@@ -154,6 +158,11 @@ def encode_look() -> bytes:
     return np.array((MAGIC, FORMAT, LOOK_KIND, 0, 0, 0, -1), HEAD).tobytes()
 
 
+def encode_interlock(state: bytes, epoch: int) -> bytes:
+    """The value of a partition's interlock: its state behind a head."""
+    return np.array((MAGIC, FORMAT, INTERLOCK_KIND, 1, 0, 0, epoch), HEAD).tobytes() + state
+
+
 def encode_claim(epoch: int) -> bytes:
     """The value of a claim; `epoch` is the claimant's last known epoch, -1 if none."""
     return np.array((MAGIC, FORMAT, CLAIM_KIND, 0, 0, 0, epoch), HEAD).tobytes()
@@ -198,6 +207,7 @@ def _decode(
     is_ours = (heads["magic"] == MAGIC) & (heads["format"] == FORMAT)
     is_claim = is_ours & (heads["kind"] == CLAIM_KIND)
     is_look = is_ours & (heads["kind"] == LOOK_KIND)
+    is_interlock = is_ours & (heads["kind"] == INTERLOCK_KIND)
     is_row = is_ours & (heads["kind"] == kind)
     claims = [
         (found[position].offset, int(heads["epoch"][position]))
@@ -205,7 +215,7 @@ def _decode(
     ]
     unreadable.extend(
         (found[position].offset, "not a row of this topic")
-        for position in np.flatnonzero(~is_row & ~is_claim & ~is_look).tolist()
+        for position in np.flatnonzero(~is_row & ~is_claim & ~is_look & ~is_interlock).tolist()
     )
     parts: list[_Part] = []
     for version in np.unique(heads["row_version"][is_row]).tolist():
@@ -225,6 +235,10 @@ def _decode(
         log_offset=np.array([record.offset for record in kept], np.int64),
         effects=whole.effects,
         claims=claims,
+        interlocks=[
+            (int(heads["epoch"][place]), (found[place].value or b"")[HEAD.itemsize :])
+            for place in np.flatnonzero(is_interlock).tolist()
+        ],
         removed=removed,
         unreadable=unreadable,
     )

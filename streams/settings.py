@@ -14,6 +14,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from scoring.day_kinds import CountryUnknown, of_country, weekdays_only
+from scoring.interlock import InterlockRules
 from scoring.rules import SupplyRules, WorkingCalendar
 
 if TYPE_CHECKING:
@@ -117,6 +118,18 @@ class Settings:
         "known, in others nobody is tripped at all; `none`: weekends only, every year; empty: the "
         "calendar is unknown and nobody is tripped",
         dates=True,
+    )
+    trips_per_minute: int = _setting(
+        60, "most trips a minute over all partitions", least=0, most=100_000
+    )
+    feeder_trips_per_minute: int = _setting(
+        3, "most trips a minute on one feeder", least=0, most=100_000
+    )
+    policy_trips: int = _setting(
+        500,
+        "most trips in the first day after rules or tariff sheets have changed",
+        least=0,
+        most=10_000_000,
     )
     signing_keys: str = _setting(
         "",
@@ -229,6 +242,15 @@ def supply_rules(settings: Settings) -> SupplyRules:
     first, last = min(days_off).year, max(days_off).year
     calendar = WorkingCalendar(date(first, 1, 1), date(last, 12, 31), frozenset(days_off))
     return SupplyRules(calendar=calendar)
+
+
+def interlock_rules(settings: Settings) -> InterlockRules:
+    """The limits of the whole fleet of this deployment."""
+    return InterlockRules(
+        fleet_trips_per_minute=settings.trips_per_minute,
+        feeder_trips_per_minute=settings.feeder_trips_per_minute,
+        trips_per_policy_change=settings.policy_trips,
+    )
 
 
 def settings_table() -> str:

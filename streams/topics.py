@@ -66,8 +66,12 @@ DECISIONS = "decisions"
 DAILY_USAGE = "daily-usage"
 ACCOUNT_FORECASTS = "account-forecasts"
 REFUSALS = "refusals"
+INTERLOCK = "interlock"
 LEDGER_ROWS = "ledger-rows"
 LEARNED_ROWS = "learned-rows"
+
+TO_ALL = frozenset({INTERLOCK})
+"""Topics of one partition that every worker writes and reads."""
 
 TOPIC_OF_SOURCE: dict[Source, str] = {
     Source.READINGS: READINGS,
@@ -156,6 +160,7 @@ TOPICS: dict[str, Topic] = {
         Topic(DECISIONS, "what was decided and why, also to do nothing", None, False, 730),
         Topic(DAILY_USAGE, "one closed local day of one account", None, False, 730),
         Topic(ACCOUNT_FORECASTS, "the newest outlook of each account", None, True),
+        Topic(INTERLOCK, "how each partition's interlock stands, to all", 1, True),
         Topic(REFUSALS, "inputs not taken, with reason and original bytes", None, False, 90),
         # state
         Topic(LEDGER_ROWS, "ledger rows with the effects they caused (binary)", None, True),

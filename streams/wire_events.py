@@ -57,6 +57,7 @@ from streams.wire_base import (
     refuse_unreadable,
     seconds_of,
 )
+from streams.wire_interlock import InterlockReleased, decode_release
 from streams.wire_payments import Heartbeat, decode_payment
 from streams.wire_policy import POLICY_MARK, Days, PlanBody, check_levels, decode_policy, plan_of
 
@@ -191,7 +192,10 @@ class TariffRecord:
     source_offset: int
 
 
-def decode_event(record: Record, partitions: int) -> AccountEvent | Heartbeat | Tick | Refusal:
+Decoded = AccountEvent | Heartbeat | Tick | InterlockReleased
+
+
+def decode_event(record: Record, partitions: int) -> Decoded | Refusal:
     """The event in a record of a control topic, or why it is refused."""
     try:
         return _DECODERS[record.topic](record, partitions)
@@ -296,7 +300,9 @@ def _decode_switch(record: Record, partitions: int) -> SwitchReported:
     )
 
 
-def _decode_action(record: Record, partitions: int) -> OperatorActed:
+def _decode_action(record: Record, partitions: int) -> OperatorActed | InterlockReleased:
+    if record.key is None:
+        return decode_release(record)
     body = read(_action_decoder, record)
     return OperatorActed(
         *account_of(record, body.account_id, partitions),
@@ -321,7 +327,7 @@ def _decode_tick(record: Record, _partitions: int) -> Tick:
     return Tick(seconds_of(body.at, "at"), record.offset, received_at(record))
 
 
-_DECODERS: dict[str, Callable[[Record, int], AccountEvent | Heartbeat | Tick]] = {
+_DECODERS: dict[str, Callable[[Record, int], Decoded]] = {
     topics.ACCOUNT_SETTINGS: _decode_settings,
     topics.PAYMENTS: decode_payment,
     topics.SWITCH_REPORTS: _decode_switch,

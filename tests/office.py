@@ -31,6 +31,7 @@ from streams.log import Fetched
 from streams.topics import (
     DECISIONS,
     DISCONNECTION_NOTICES,
+    INTERLOCK,
     LEARNED_ROWS,
     LEDGER_ROWS,
     READINGS,
@@ -38,12 +39,14 @@ from streams.topics import (
     TARIFFS,
     partition_of,
 )
+from streams.wire_interlock import Word, decode_word
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from api.view import View
     from scoring.events import AccountEvent
+    from scoring.interlock import InterlockRules
     from streams.log import Message
 
 SHEETS: list[dict[str, Any]] = json.loads(
@@ -70,9 +73,10 @@ class Record(NamedTuple):
 class Office:
     """One worker's clerks, and all they have written."""
 
-    def __init__(self, partitions: int = 2) -> None:
+    def __init__(self, partitions: int = 2, interlock: InterlockRules | None = None) -> None:
         self.partitions = partitions
-        terms = Terms(Tariffs(map(sheet_from_dict, SHEETS)), RULES, partitions)
+        tariffs = Tariffs(map(sheet_from_dict, SHEETS))
+        terms = Terms(tariffs, RULES, partitions, interlock=interlock)
         self.clerks = [Clerk(number, terms) for number in range(partitions)]
         self.kept: dict[tuple[str, int], list[Record]] = defaultdict(list)
         self.offsets: dict[tuple[str, int], int] = defaultdict(int)
@@ -142,6 +146,10 @@ class Office:
         notices = self.told[DISCONNECTION_NOTICES]
         notice_id = [each["effectId"] for each in notices if each["accountId"] == account_id][-1]
         self.event(NoticeDelivered(account_id, 0, at, notice_id, at), at)
+
+    def words(self) -> list[Word]:
+        """What the interlocks have said."""
+        return [w for _key, value in self.said[INTERLOCK] if (w := decode_word(value))]
 
     def links(self, account_id: str) -> list[bytes]:
         """The account's records of `decisions`."""

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from scoring.interlock import InterlockRules
 from scoring.rules import SupplyRules, WorkingCalendar
 from simulator.answers import tariffs_of
 from simulator.customers import LARGE_SHARE
@@ -33,10 +34,11 @@ from simulator.faults import FaultRates
 from simulator.field import FieldRates
 from simulator.sheets import shipped_sheets
 from simulator.world import Plan, World
-from streams.topics import ACCOUNT_SETTINGS, LEDGER_ROWS, SOURCE_OF_TOPIC, TARIFFS
+from streams.topics import ACCOUNT_SETTINGS, INTERLOCK, LEDGER_ROWS, SOURCE_OF_TOPIC, TARIFFS
 from tests.keys import rotating
 from tests.memory_log import Cluster
 from tests.oracle import LogRecord
+from tests.oracle_interlock import over_limits
 from tests.oracle_judge import EFFECT_TOPICS
 from tests.oracle_run import judge_run
 from tests.workers import Workers
@@ -47,6 +49,8 @@ if TYPE_CHECKING:
     from tests.memory_log import Kept, MemoryLog
 
 DAY, HOUR = 86_400, 3_600
+ACCOUNTS = (8, 14)
+WIDE_SHARE = 0.6
 PARTITIONS = 2
 PROCESSES = 2
 GRIDS = (6 * HOUR, 6 * HOUR, 6 * HOUR, 3 * HOUR, 3 * HOUR, HOUR)
@@ -56,7 +60,11 @@ STEP_HOURS = (2, 5, 7, 10, 13, 24)
 """Steps of a day, UTC: several within the trip windows of Shanghai, Johannesburg and London."""
 FIRST_MONDAY = 1_767_571_200  # 2026-01-05T00:00Z
 WEEK = 7 * DAY
-OBSERVED = frozenset(EFFECT_TOPICS) - {"daily-usage", "account-forecasts", "plan-notices"}
+OBSERVED = frozenset({*EFFECT_TOPICS, INTERLOCK}) - {
+    "daily-usage",
+    "account-forecasts",
+    "plan-notices",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +99,8 @@ def plan_of(seed: int) -> Plan:
     is_works = dice.random() < WORKS_SHARE
     return Plan(
         seed=seed,
-        accounts=dice.randint(8, 14),
+        accounts=dice.randint(*ACCOUNTS),
+        feeders=dice.choice((0, 2, 4)),
         partitions=PARTITIONS,
         starts_at=FIRST_MONDAY + dice.randrange(47) * WEEK + dice.randrange(2) * DAY,
         grid_seconds=HOUR if is_works else dice.choice(GRIDS),  # large customers: fresh readings
@@ -109,6 +118,22 @@ def plan_of(seed: int) -> Plan:
         bookkeeping_share=0.4,
         large_share=0.6 if is_works else LARGE_SHARE,
         large_credit_days=0.1,
+    )
+
+
+def limits_of(seed: int) -> InterlockRules:
+    """Of the whole fleet: mostly wide, in some worlds so tight that they hold and freeze."""
+    dice = random.Random(f"{seed}:interlock")
+    if dice.random() < WIDE_SHARE:
+        return InterlockRules(most_payments_lag_seconds=DAY, least_accounts=ACCOUNTS[1])
+    return InterlockRules(
+        fleet_trips_per_minute=dice.choice((1, 2, 3)),
+        feeder_trips_per_minute=dice.choice((1, 2)),
+        trips_per_policy_change=dice.choice((2, 500)),
+        most_trips_per_hour_ppm=300_000,
+        most_negative_ppm=dice.choice((400_000, 900_000)),
+        most_payments_lag_seconds=DAY,
+        least_accounts=2,
     )
 
 
@@ -133,7 +158,8 @@ class Simulation:
         self.cluster = Cluster(PARTITIONS, appended=self._appended)
         rules = SupplyRules(calendar=WorkingCalendar.weekends_only())
         tariffs = tariffs_of(shipped_sheets())
-        self.workers = Workers(self.cluster, self.dice, tariffs, rules, self.signer)
+        self.limits = limits_of(self.seed)
+        self.workers = Workers(self.cluster, self.dice, tariffs, rules, self.signer, self.limits)
 
     def _appended(self, topic: str, _partition: int, kept: list[Kept], _log: MemoryLog) -> None:
         if topic in OBSERVED:
@@ -195,7 +221,8 @@ class Simulation:
                     for r in kept
                 ]  # fmt: skip
         executions = self.world.field.executions
-        return judge_run(inputs, outputs, rows, executions, self.world.now)
+        wrong = judge_run(inputs, outputs, rows, executions, self.world.now)
+        return wrong | over_limits(inputs, outputs, self.limits)
 
     def counts(self) -> dict[str, int]:
         """What the run went through."""

@@ -10,8 +10,10 @@ from api.app import application
 from api.state import State
 from api.view import View
 from api.why import why
+from api.words import HOLD_WORDS, HOLD_WORDS_ZH
 from deploy.verify import main as verify
 from deploy.why import main as ask
+from scoring.effects import Hold
 from tests.office import DAY, HOUR, MONDAY, RULES, Office
 from tests.test_api import Client, Fed
 
@@ -60,6 +62,10 @@ def test_a_broken_chain_is_no_proof():
     told = why("home-1", [*LINKS[:1], *LINKS[2:]])
     assert not told.is_proven
     assert "prove nothing" in told.proof
+
+
+def test_every_hold_has_words_in_both_languages():
+    assert set(HOLD_WORDS) == set(HOLD_WORDS_ZH) == set(Hold)
 
 
 def test_nothing_decided_is_said_so():

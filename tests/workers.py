@@ -22,6 +22,7 @@ from tests.memory_log import Crash, MemoryLog, SendFailed
 if TYPE_CHECKING:
     import random
 
+    from scoring.interlock import InterlockRules
     from scoring.rules import SupplyRules
     from scoring.tariff import Tariffs
     from streams.signing import Signer
@@ -100,12 +101,14 @@ class Workers:
         tariffs: Tariffs,
         rules: SupplyRules,
         signer: Signer | None = None,
+        interlock: InterlockRules | None = None,
     ) -> None:
         self.counts: Counter[str] = Counter()
         self.calm = False
         self._cluster = cluster
         self._dice = dice
         self._tariffs, self._rules, self._signer = tariffs, rules, signer
+        self._interlock = interlock
         self._workers = [self._start(), self._start()]
         self._owner: dict[int, Worker] = {}
         self._zombies: list[tuple[Worker, asyncio.Task[None]]] = []
@@ -122,7 +125,13 @@ class Workers:
         )
         if self.calm:
             log.fail_at = None
-        terms = Terms(self._tariffs, self._rules, self._cluster.partitions, signer=self._signer)
+        terms = Terms(
+            self._tariffs,
+            self._rules,
+            self._cluster.partitions,
+            signer=self._signer,
+            interlock=self._interlock,
+        )
         return Worker(log, terms)
 
     async def work(self, *, settle: bool = False) -> None:
