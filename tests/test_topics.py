@@ -26,6 +26,7 @@ def test_every_source_has_its_topic():
 def test_all_topics_but_tariffs_share_their_partitions():
     counts = {name: partitions_of(topic, PRODUCTION) for name, topic in TOPICS.items()}
     assert counts.pop(topics.TARIFFS) == 1
+    assert counts.pop(topics.INTERLOCK) == 1, "a word to all"
     assert set(counts.values()) == {64}
 
 
