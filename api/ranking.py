@@ -37,17 +37,19 @@ class Page:
     after: str | None
 
 
-def page(view: View, sort: str, tier: int | None, limit: int, after: str | None) -> Page:
-    """The `limit` accounts that come after `after` (None: the first).
+def page(
+    view: View, sort: str, chosen: NDArray[np.bool_] | None, limit: int, after: str | None
+) -> Page:
+    """The `limit` accounts of those chosen (n,) (None: all) that come after `after` (None: first).
 
     `runway`: shortest median runway first; `balance`: least first; `id`: by account id.  Equal
     accounts follow each other in an arbitrary but lasting order.  Raises AfterUnreadable.
     """
     if sort == "id":
-        return _by_id(view, tier, limit, after)
-    values = view.runway_hours if sort == "runway" else view.balance_nanos
-    hashes = view.id_hash
-    chosen = None if tier is None else view.tier == tier
+        return _by_id(view, chosen, limit, after)
+    count = len(view) if chosen is None else len(chosen)  # accounts come meanwhile
+    values = (view.runway_hours if sort == "runway" else view.balance_nanos)[:count]
+    hashes = view.id_hash[:count]
     if after is not None:
         value, number = _read_after(after)
         later = (values > value) | ((values == value) & (hashes > np.uint64(number)))
@@ -101,18 +103,17 @@ def _read_after(after: str) -> tuple[float | int, int]:
     return rank, hashed
 
 
-def _by_id(view: View, tier: int | None, limit: int, after: str | None) -> Page:
+def _by_id(view: View, chosen: NDArray[np.bool_] | None, limit: int, after: str | None) -> Page:
     ids, row_of = view.ids_in_order, view.book.row
-    tiers = view.tier
     found: list[str] = []
-    few = np.flatnonzero(tiers == tier) if tier is not None else None
+    few = None if chosen is None else np.flatnonzero(chosen)
     if few is not None and len(few) <= FEW:
         names = (view.book.account_ids[row] for row in few.tolist())
         found = nsmallest(limit + 1, (name for name in names if after is None or name > after))
     else:
         for place in range(bisect_right(ids, after) if after is not None else 0, len(ids)):
             row = row_of(ids[place])
-            if row is not None and (tier is None or tiers[row] == tier):
+            if row is not None and (chosen is None or (row < len(chosen) and chosen[row])):
                 found.append(ids[place])
                 if len(found) > limit:
                     break

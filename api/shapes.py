@@ -184,6 +184,7 @@ class AccountLine(_Model):
 class AccountList(_Model):
     """A page; `next` is the path of the following one, null on the last."""
 
+    as_of: str | None = Field(description="newest counted reading of all accounts, in UTC")
     accounts: list[AccountLine]
     next: str | None
 
@@ -232,6 +233,49 @@ class GroupSpans(_Model):
     span: str
     date: str
     groups: list[GroupSpan]
+
+
+ACTION_EXAMPLE: dict[str, Any] = {
+    "actionId": "5d41402abc4b2a76b9719d91",
+    "accountId": "home-0001",
+    "action": "hold-supply",
+    "person": "li.lei",
+    "reason": "newborn at home",
+    "actedAt": "2026-07-14T10:15:00+00:00",
+    "state": "taken-up",
+    "source": {"partition": 3, "offset": 12},
+}
+
+
+class WrittenAt(_Model):
+    """Where the action's record stands on `operator-actions`."""
+
+    partition: int
+    offset: int
+
+
+class ActionShown(_Model):
+    """Something a person has done about an account."""
+
+    model_config = ConfigDict(json_schema_extra={"example": ACTION_EXAMPLE})
+
+    action_id: str
+    account_id: str
+    action: str
+    person: str = Field(description="whoever proved to ask, as their key or token names them")
+    reason: str
+    acted_at: str | None
+    state: Literal["written", "taken-up"] = Field(
+        description="`written` is durable; `taken-up` has reached the account's figures"
+    )
+    source: WrittenAt
+
+
+class ActionList(_Model):
+    """The newest first."""
+
+    as_of: str | None
+    actions: list[ActionShown]
 
 
 class ProblemShown(_Model):

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
+
+from api.actions import Actions
+from api.changes import Changes
+from api.security import Security
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from api.acting import Writer
     from api.history import History
     from api.view import View
     from scoring.rules import SupplyRules
@@ -27,11 +33,11 @@ class Reader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The view, who reads for it, the rules that say what may come next, and the history."""
+    """The view, who reads for it, the rules that say what may come next, and who may ask.
 
-    """The view, who reads for it, and the rules that say what may come next.
-
-    `links` reads an account's records of `decisions`, in their order.
+    `history` is what was said before; `links` reads an account's records of `decisions`, in order.
+    `security` off is for an application that only this process can reach: `app.serve` states its
+    own from the settings.
     """
 
     view: View
@@ -39,3 +45,22 @@ class State:
     rules: SupplyRules
     history: History | None = None
     links: Callable[[str], Awaitable[list[bytes]]] | None = None
+    security: Security = field(default_factory=Security.off)
+    actions: Actions = field(default_factory=Actions)
+    changes: Changes = field(default_factory=Changes)
+    writer: Writer | None = None
+    is_simulated: bool = False
+    """Whether time is that of the records, years away from the wall's perhaps."""
+
+    def __post_init__(self) -> None:
+        if self.tail.is_ready:  # else the tail does when it is
+            self.changes.watch(self.view)
+
+    def now(self) -> int:
+        """The instant at which somebody acts, in UTC seconds."""
+        return self.view.newest_received_at if self.is_simulated else int(time.time())
+
+    def collector_of(self, account_id: str) -> str | None:
+        """The staff number of an account's collector; None of an account that is not known."""
+        row = self.view.book.row(account_id)
+        return None if row is None else bytes(self.view.book.ledger["collector"][row]).decode()

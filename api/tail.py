@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from api.actions import Actions
+from api.changes import Changes
 from api.monitor import DAYS_KEPT
 from scoring.units import SECONDS_PER_DAY
 from streams.connection import connection_terms
-from streams.topics import DAILY_USAGE, LEARNED_ROWS, LEDGER_ROWS, TARIFFS
+from streams.topics import DAILY_USAGE, LEARNED_ROWS, LEDGER_ROWS, OPERATOR_ACTIONS, TARIFFS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,8 +56,12 @@ def keep_out_of_collections() -> None:
 class Tail:
     """Reads the state topics into a view; `is_ready` once it had read all there was at first."""
 
-    def __init__(self, view: View, settings: Settings) -> None:
+    def __init__(
+        self, view: View, settings: Settings, actions: Actions | None = None,
+        changes: Changes | None = None,
+    ) -> None:  # fmt: skip
         self.view = view
+        self._actions, self._changes = actions or Actions(), changes or Changes()
         self.is_ready = False
         self._next_offset: dict[TopicPartition, int] = {}
         self._consumer = AIOKafkaConsumer(
@@ -71,6 +77,7 @@ class Tail:
         self._ledger = [TopicPartition(LEDGER_ROWS, partition) for partition in shared]
         self._learned = [TopicPartition(LEARNED_ROWS, partition) for partition in shared]
         self._days = [TopicPartition(DAILY_USAGE, partition) for partition in shared]
+        self._acted = [TopicPartition(OPERATOR_ACTIONS, partition) for partition in shared]
 
     @property
     def behind(self) -> int | None:
@@ -92,13 +99,16 @@ class Tail:
             # Tariffs first, since a row means nothing without; ledger rows before learned ones,
             # since these only belong to accounts that are known.
             everything = [*self._tariffs, *self._ledger, *self._learned]
-            self._consumer.assign([*everything, *self._days])
-            self._consumer.pause(*self._days)
+            self._consumer.assign([*everything, *self._days, *self._acted])
+            self._consumer.pause(*self._days, *self._acted)
             for first in (self._tariffs, self._ledger, self._learned):
                 self._consumer.pause(*everything)
                 self._consumer.resume(*first)
                 await self._read_to_the_end(first)
             await self._compute_all()
+            self._changes.watch(self.view)
+            self._consumer.resume(*self._acted)
+            await self._read_to_the_end(self._acted)
             keep_out_of_collections()
             self._consumer.resume(*everything)
             self.is_ready = True
@@ -152,6 +162,9 @@ class Tail:
             self.view.take_learned_rows(partition.partition, records)
         elif partition.topic == DAILY_USAGE:
             self.view.monitor.take(records)
+        elif partition.topic == OPERATOR_ACTIONS:
+            for each in self._actions.take(records, len(self._acted)):
+                self._changes.note_action(self.view, each.account_id)
         elif self.view.take_tariffs(records) and self.is_ready:
             await self._compute_all()
 

@@ -20,12 +20,13 @@ from scoring.outlook import OUTLOOK, outlook
 from scoring.sheet import TariffSheet, TariffSheetInvalid
 from scoring.situation import zone_named
 from scoring.tariff import Tariffs, streamed_sheet
+from scoring.units import NO_TIME
 from streams import wire
 from streams.rightful import Taken, adopt_learned_rows, adopt_ledger_rows
 from streams.rows import decode_learned_rows, decode_ledger_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import tzinfo
 
     from numpy.typing import NDArray
@@ -48,7 +49,11 @@ class Place(NamedTuple):
     currency: str | None
 
 
-GROWING = ("_look", "_partition", "_id_hash", "_runway_hours", "_balance_nanos", "_tier")
+COPIED = {"tier": "u1", "stage": "u1", "customer_class": "u1", "collector": "S8"}
+"""Ledger columns by which lists are often chosen."""
+
+GROWING = ("_look", "_partition", "_id_hash", "_runway_hours", "_balance_nanos",
+           *(f"_{name}" for name in COPIED))  # fmt: skip
 
 
 class View:
@@ -60,8 +65,9 @@ class View:
     on each change computes its own.  `places` are the tariffs' places by number.  `look` (n,) is
     OUTLOOK, `partition` (n,) where a row was read, `id_hash` (n,) a stable number that orders
     accounts of equal rank alike in every process; `runway_hours` (n,), `balance_nanos` (n,) and
-    `tier` (n,) are copies that lie together, because a column of a million rows takes ten times as
-    long to walk through.
+    the columns of COPIED (n,) are copies that lie together, because a column of a million rows
+    takes ten times as long to walk through.  `newest_read_at` and `newest_received_at` are those of
+    all accounts; `on_rows`, if set, is told which rows have been computed anew.
     """
 
     def __init__(self) -> None:
@@ -80,7 +86,10 @@ class View:
         self._id_hash = np.zeros(0, np.uint64)
         self._runway_hours = np.zeros(0, np.float32)
         self._balance_nanos = np.zeros(0, np.int64)
-        self._tier = np.zeros(0, np.uint8)
+        for name, kind in COPIED.items():
+            setattr(self, f"_{name}", np.zeros(0, kind))
+        self.newest_read_at = self.newest_received_at = NO_TIME
+        self.on_rows: Callable[[View, NDArray[np.int64]], None] | None = None
 
     def __len__(self) -> int:
         return len(self.book)
@@ -113,7 +122,12 @@ class View:
     @property
     def tier(self) -> NDArray[np.uint8]:
         """The warning tier of every account."""
-        return self._tier[: len(self)]
+        return self.copied("tier")
+
+    def copied(self, name: str) -> NDArray[Any]:
+        """A column of COPIED of every account."""
+        column: NDArray[Any] = getattr(self, f"_{name}")
+        return column[: len(self)]
 
     # --- taking up records -----------------------------------------------------------------------
 
@@ -186,7 +200,13 @@ class View:
         self._look[rows] = look = outlook(accounts, self.tariffs)
         self._runway_hours[rows] = look["runway_hours_p50"]
         self._balance_nanos[rows] = look["balance_nanos"]
-        self._tier[rows] = accounts.ledger["tier"]
+        ledger = accounts.ledger
+        for name in COPIED:
+            getattr(self, f"_{name}")[rows] = ledger[name]
+        self.newest_read_at = max(self.newest_read_at, int(ledger["read_at"].max()))
+        self.newest_received_at = max(self.newest_received_at, int(ledger["received_at"].max()))
+        if self.on_rows is not None:
+            self.on_rows(self, rows)
 
     def _welcome(self, first: int) -> None:
         """Make room for accounts that are new from row `first` on."""

@@ -11,11 +11,11 @@ from datetime import date
 from time import perf_counter
 from typing import TYPE_CHECKING, Annotated, Literal
 
-import msgspec
-from fastapi import FastAPI, Query, Response
+from fastapi import FastAPI, Query, Request, Response
 
 from api import problems
 from api.monitor import DAYS_KEPT
+from api.replies import NOT_CHANGED, reply
 from api.shapes import AccountSpan, GroupSpans
 from scoring.spans import Span
 
@@ -36,17 +36,17 @@ def add_monitor(app: FastAPI, state: State, meters: Meters) -> None:
     @app.get(
         "/v1/monitor",
         response_model=GroupSpans,
-        responses={each: problems.ERRORS[each] for each in (422, 503)},
+        responses=problems.errors(422, 503) | NOT_CHANGED,
         summary="Usage, charge, arrears and advance share of every group",
     )
-    def groups(by: By, span: Span = Span.MONTH, day: OnDay = None) -> Response:
+    def groups(request: Request, by: By, span: Span = Span.MONTH, day: OnDay = None) -> Response:
         """The span so far against as many days of the span before; arrears are those of now."""
         began_at = perf_counter()
         day, problem = _day(state, span, day)
         if problem is None:
             told = state.view.monitor.by_group(by, span, day)
             body = {"by": by, "span": span.value, "date": day.isoformat(), "groups": told}
-            response = Response(msgspec.json.encode(body), media_type="application/json")
+            response = reply(request, body)
         else:
             response = problems.said(problem)
         meters.answered("monitor", response.status_code, perf_counter() - began_at)
@@ -55,17 +55,19 @@ def add_monitor(app: FastAPI, state: State, meters: Meters) -> None:
     @app.get(
         "/v1/monitor/accounts/{account_id}",
         response_model=AccountSpan,
-        responses={each: problems.ERRORS[each] for each in (404, 422, 503)},
+        responses=problems.errors(404, 422, 503) | NOT_CHANGED,
         summary="Usage and charge of one account",
     )
-    def account(account_id: str, span: Span = Span.MONTH, day: OnDay = None) -> Response:
+    def account(
+        request: Request, account_id: str, span: Span = Span.MONTH, day: OnDay = None
+    ) -> Response:
         """The span so far against as many days of the span before."""
         day, problem = _day(state, span, day)
         told = None if problem else state.view.monitor.of_account(account_id, span, day)
         if told is None:
             return problems.said(problem or problems.not_found(account_id))
         body = {"accountId": account_id, "span": span.value, "date": day.isoformat()} | told
-        return Response(msgspec.json.encode(body), media_type="application/json")
+        return reply(request, body)
 
 
 def _day(state: State, span: Span, day: date | None) -> tuple[date, Problem | None]:

@@ -56,6 +56,12 @@ COMMANDS = {
             "  kilowatch history migrate              only bring the database up to date",
         ),
         Command(
+            "keys",
+            "deploy.keys",
+            "make, list and revoke the keys with which the API is asked",
+            "kilowatch keys create li.lei --role operator",
+        ),
+        Command(
             "simulate",
             "simulator.drive",
             "a seeded utility with customers, meters, payments and faults, on Kafka",
@@ -110,10 +116,10 @@ COMMANDS = {
             'kilowatch interlock release --operator e-017 --reason "sheet taken back"',
         ),
         Command(
-            "keys",
-            "deploy.keys",
+            "signing-keys",
+            "deploy.signing_keys",
             "make, list and rotate the keys that sign commands",
-            "kilowatch keys new keys/ --id 2026-11",
+            "kilowatch signing-keys new keys/ --id 2026-11",
         ),
         Command(
             "topics",
@@ -127,7 +133,7 @@ COMMANDS = {
 
 def help_text() -> str:
     """What `kilowatch --help` prints."""
-    words = "\n".join(f"  {each.word:<10}{each.meaning}" for each in COMMANDS.values())
+    words = "\n".join(f"  {each.word:<14}{each.meaning}" for each in COMMANDS.values())
     examples = "\n".join(f"  {each.example}" for each in COMMANDS.values())
     return (
         "usage: kilowatch COMMAND [options]\n\n"

@@ -1,113 +1,118 @@
-"""How does an operator make, list and rotate the keys that sign commands?
+"""Who may ask the API?
 
-`kilowatch keys new DIR --id 2026-11` writes a key: its secret half to `DIR/<id>.pem`, readable by
-its owner alone, its public half with the days it is valid into `DIR/keys.json`, which goes to the
-field systems.  To rotate: make the next key with a `--from` in some days, hand out `keys.json`,
-restart the workers in that time; the old key stays valid until its own end, so nothing is refused
-on the way.  How keys are used is told in `streams.signing`.
+`kilowatch keys create | list | revoke` keeps the file named by KILOWATCH_KEYS_FILE: hashes, roles
+and expiries.  The key itself is printed once, when it is made, and is nowhere afterwards.  Running
+APIs see a change within a second.
 """
 
 from __future__ import annotations
 
 import argparse
-import base64
-import json
-import re
 import sys
-from datetime import UTC, datetime, timedelta
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from streams.signing import KEYS_FILE
+from api.keys import MAX_KEYS, KeyFile, make_key, read_keys, write_keys
+from api.people import MEANINGS, Role
+from scoring.units import SECONDS_PER_DAY, instant_text
+from streams.settings import SettingsWrong, settings_from, variable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-KEY_ID_FORM = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
-DEFAULT_DAYS = 400
-"""A year and a month in which to make the next one."""
+    from api.keys import KeyKept
+
+DAYS = 90
+MOST_DAYS = 730
+MAX_NAME_CHARACTERS = 100
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Do what was asked; 0 done, 1 refused."""
-    parser = argparse.ArgumentParser(
-        description="Keys that sign trip and restore commands (Ed25519)."
+def parser() -> argparse.ArgumentParser:
+    """The options of `kilowatch keys`."""
+    roles = "\n".join(f"  {role:<10} {meaning}" for role, meaning in MEANINGS.items())
+    options = argparse.ArgumentParser(
+        prog="kilowatch keys",
+        description=__doc__,
+        epilog=f"roles:\n{roles}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    words = parser.add_subparsers(dest="word", required=True)
-    new = words.add_parser("new", help="make a key")
-    new.add_argument("directory", type=Path)
-    new.add_argument("--id", required=True, help="its name, e.g. 2026-11")
-    new.add_argument("--from", dest="valid_from", default="", help="ISO instant; now if left out")
-    new.add_argument("--days", type=int, default=DEFAULT_DAYS, help="how long it is valid")
-    listing = words.add_parser("list", help="show the keys of a directory")
-    listing.add_argument("directory", type=Path)
-    options = parser.parse_args(argv)
-    if options.word == "list":
-        return _list(options.directory)
-    return _new(options.directory, options.id, options.valid_from, options.days)
+    deeds = options.add_subparsers(dest="deed", required=True, metavar="create|list|revoke")
+    create = deeds.add_parser("create", help="a new key, printed once")
+    create.add_argument(
+        "person", help="who will use it: this name stands in records and in the audit"
+    )
+    create.add_argument("--role", action="append", required=True, choices=[*Role], dest="roles")
+    create.add_argument("--collector", default="", help="staff number (role collector needs it)")
+    create.add_argument("--days", type=int, default=DAYS, help=f"until it expires (default {DAYS})")
+    deeds.add_parser("list", help="all keys, without the keys")
+    revoke = deeds.add_parser("revoke", help="take a key back, for good")
+    revoke.add_argument("number", help="as `list` shows it")
+    return options
 
 
-def _new(directory: Path, key_id: str, valid_from: str, days: int) -> int:
-    listed = _listed(directory)
-    if not re.fullmatch(KEY_ID_FORM, key_id):
-        return _refused(f"{key_id!r} is no id: letters, digits, dots and dashes")
-    if any(each["keyId"] == key_id for each in listed):
-        return _refused(f"there is a key {key_id} already; a key is never overwritten")
-    begins = datetime.fromisoformat(valid_from) if valid_from else datetime.now(UTC)
-    if begins.tzinfo is None:
-        return _refused(f"--from {valid_from} names no zone; write e.g. {valid_from}Z")
-    directory.mkdir(parents=True, exist_ok=True)
-    made = make_key(directory, key_id, begins, days)
-    Console().print(f"{directory / f'{key_id}.pem'} is secret; {directory / KEYS_FILE} is public")
-    Console().print(f"{key_id} is valid from {made['validFrom']} to {made['validUntil']}")
+def main(arguments: Sequence[str]) -> int:
+    """`kilowatch keys`: the exit code."""
+    options = parser().parse_args(arguments)
+    named = settings_from().keys_file
+    if not named:
+        raise SettingsWrong(f"set {variable('keys_file')} to the file of keys, e.g. keys.json")
+    path = Path(named)
+    kept = read_keys(path)
+    if options.deed == "create":
+        return _create(path, kept, options)
+    if options.deed == "revoke":
+        return _revoke(path, kept, options.number)
+    Console().print(_table(kept.keys, int(time.time())))
     return 0
 
 
-def make_key(directory: Path, key_id: str, begins: datetime, days: int) -> dict[str, Any]:
-    """A new key in a directory that exists; what `keys.json` says of it."""
-    secret = Ed25519PrivateKey.generate()
-    pem = secret.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    path = directory / f"{key_id}.pem"
-    path.touch(mode=0o600, exist_ok=False)
-    path.write_bytes(pem)
-    begins = begins.astimezone(UTC).replace(microsecond=0)
-    made = {
-        "keyId": key_id,
-        "validFrom": begins.isoformat(),
-        "validUntil": (begins + timedelta(days=days)).isoformat(),
-        "publicKey": base64.b64encode(secret.public_key().public_bytes_raw()).decode(),
-    }
-    listed = json.dumps({"keys": [*_listed(directory), made]}, indent=1)
-    (directory / KEYS_FILE).write_text(listed + "\n", "utf-8")
-    return made
-
-
-def _list(directory: Path) -> int:
-    table = Table("key", "valid from", "valid until", "secret half")
-    for each in _listed(directory):
-        here = "here" if (directory / f"{each['keyId']}.pem").exists() else "not here"
-        table.add_row(each["keyId"], each["validFrom"], each["validUntil"], here)
-    Console().print(table)
+def _create(path: Path, kept: KeyFile, options: argparse.Namespace) -> int:
+    roles = tuple(Role(name) for name in dict.fromkeys(options.roles))
+    if (Role.COLLECTOR in roles) != bool(options.collector):
+        raise SettingsWrong("role collector and --collector NUMBER go together")
+    if not 1 <= options.days <= MOST_DAYS:
+        raise SettingsWrong(f"--days: write a whole number from 1 to {MOST_DAYS}")
+    if not options.person.strip() or len(options.person) > MAX_NAME_CHARACTERS:
+        raise SettingsWrong(f"a name has 1 to {MAX_NAME_CHARACTERS} characters")
+    if len(kept.keys) >= MAX_KEYS:
+        raise SettingsWrong(f"{path} holds {MAX_KEYS} keys, as many as it may")
+    now = int(time.time())
+    key, made = make_key(
+        options.person.strip(), roles, options.collector, now, options.days * SECONDS_PER_DAY
+    )
+    write_keys(path, KeyFile(keys=(*kept.keys, made)))
+    until = instant_text(made.expires_at)[:10]
+    print(
+        f"key {made.number} of {made.person}, good until {until}; it is not shown again:",
+        file=sys.stderr,
+    )
+    print(key)
     return 0
 
 
-def _listed(directory: Path) -> list[dict[str, Any]]:
-    path = directory / KEYS_FILE
-    if not path.exists():
-        return []
-    keys: list[dict[str, Any]] = json.loads(path.read_text("utf-8"))["keys"]
-    return keys
+def _revoke(path: Path, kept: KeyFile, number: str) -> int:
+    found = [each for each in kept.keys if each.number == number]
+    if not found:
+        raise SettingsWrong(f"there is no key {number} in {path}; `kilowatch keys list` shows all")
+    found[0].revoked_at = found[0].revoked_at or int(time.time())
+    write_keys(path, kept)
+    print(f"key {number} of {found[0].person} is revoked", file=sys.stderr)
+    return 0
 
 
-def _refused(why: str) -> int:
-    print(f"kilowatch keys: {why}", file=sys.stderr)
-    return 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def _table(keys: Sequence[KeyKept], now: int) -> Table:
+    table = Table(box=SIMPLE_HEAD)
+    for heading in ("key", "person", "roles", "collector", "made", "expires", ""):
+        table.add_column(heading)
+    for each in keys:
+        state = "revoked" if each.revoked_at else "" if each.is_good(now) else "expired"
+        table.add_row(
+            each.number, each.person, ", ".join(each.roles), each.collector,
+            instant_text(each.created_at)[:10], instant_text(each.expires_at)[:10], state,
+        )  # fmt: skip
+    return table

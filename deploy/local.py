@@ -71,6 +71,7 @@ class Site:
             "KILOWATCH_API_PORT": str(self.api_port),
             "KILOWATCH_HISTORY_URL": f"sqlite:///{self.directory}/history.db",
             "KILOWATCH_LOG_LEVEL": "WARNING",
+            "KILOWATCH_SECURITY": "off",  # everything listens on loopback
             **self._more,
         }
 

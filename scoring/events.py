@@ -315,12 +315,16 @@ class SwitchReported(Event):
 
 @dataclass(frozen=True, slots=True)
 class OperatorActed(Event):
-    """A named person held, released or approved something, with a reason."""
+    """A named person held, released or approved something, with a reason.
+
+    `action_id` is what the person was given to follow it by; "" where it came another way.
+    """
 
     action: Action
     operator: str
     reason: str
     acted_at: int
+    action_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

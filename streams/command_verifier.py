@@ -1,7 +1,7 @@
 """Is this command really from Kilowatch, still in force, and new?
 
 For field systems: this one file needs Python and `cryptography` and nothing else of Kilowatch; copy
-it, with the `keys.json` that `kilowatch keys` wrote (public halves only).
+it, with the `keys.json` that `kilowatch signing-keys` wrote (public halves only).
 
     verifier = CommandVerifier.from_file("keys.json")
     try:

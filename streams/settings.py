@@ -133,8 +133,9 @@ class Settings:
     )
     signing_keys: str = _setting(
         "",
-        "directory of the keys that sign trip and restore commands, made by `kilowatch keys`; "
-        "empty: commands are not signed, and field systems that verify them refuse them",
+        "directory of the keys that sign trip and restore commands, made by "
+        "`kilowatch signing-keys`; empty: commands are not signed, and field systems that verify "
+        "them refuse them",
     )
     forecast_holidays: str = _setting(
         "",
@@ -157,6 +158,33 @@ class Settings:
     metrics_port: int = _setting(
         9180, "port of /metrics of a worker or the history; 0: any free one", least=0, most=65_535
     )
+    security: str = _setting(
+        "on",
+        "who may ask the API: `on`: holders of a key or token; `off`: everybody, for demos, and "
+        "only where the API listens on loopback",
+        one_of=("on", "off"),
+    )
+    keys_file: str = _setting(
+        "", "file of API keys, written by `kilowatch keys`; it holds hashes, no keys"
+    )
+    oidc_issuer: str = _setting("", "`iss` of the bearer tokens that are taken; empty: none are")
+    oidc_audience: str = _setting("kilowatch", "`aud` that a bearer token must name")
+    oidc_keys: str = _setting(
+        "", "https address or file of the issuer's public keys (JWKS), read anew when unknown"
+    )
+    audit_file: str = _setting(
+        "",
+        "file to which the API appends who did what and who was refused, as JSON lines; empty: "
+        "to its log",
+    )
+    requests_per_second: int = _setting(
+        500, "requests a second of one key or person, on average", least=1, most=1_000_000
+    )
+    api_certificate_file: str = _setting(
+        "",
+        "PEM file of the API's certificate; empty: plain HTTP, behind a proxy that has TLS",
+    )
+    api_certificate_key_file: str = _setting("", "PEM file of that certificate's private key")
     log_level: str = _setting(
         "INFO", "least weight of a log line", one_of=("DEBUG", "INFO", "WARNING", "ERROR")
     )

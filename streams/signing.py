@@ -74,7 +74,9 @@ def signer_from(directory: str) -> Signer | None:
             if (place / f"{each['keyId']}.pem").exists()
         ]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise KeysWrong(f"{place / KEYS_FILE}: {error!r}; write one by `kilowatch keys`") from error
+        raise KeysWrong(
+            f"{place / KEYS_FILE}: {error!r}; write one by `kilowatch signing-keys`"
+        ) from error
     if not keys:
         raise KeysWrong(f"{place} holds the secret half of no key that {KEYS_FILE} names")
     return Signer(keys)

@@ -19,6 +19,7 @@ from streams.wire_base import (
     received_at,
     refusal_id,
     refusal_of,
+    time_text,
 )
 from streams.wire_effects import (
     TOPIC_OF_EFFECT,
@@ -81,4 +82,5 @@ __all__ = [
     "refusal_id",
     "refusal_of",
     "refused_readings",
+    "time_text",
 ]

@@ -158,6 +158,7 @@ class ActionBody(Body):
     operator: Text
     reason: Text
     acted_at: Instant
+    action_id: EffectId = ""
 
 
 class ReceiptBody(Body):
@@ -310,6 +311,7 @@ def _decode_action(record: Record, partitions: int) -> OperatorActed | Interlock
         body.operator,
         body.reason,
         seconds_of(body.acted_at, "actedAt"),
+        body.action_id,
     )
 
 

@@ -96,6 +96,7 @@ def _body_of(event: AccountEvent) -> tuple[str, dict[str, Any]]:
                 "operator": event.operator,
                 "reason": event.reason,
                 "actedAt": instant_text(event.acted_at),
+                **({"actionId": event.action_id} if event.action_id else {}),
             }
         case NoticeDelivered():
             return topics.DELIVERY_RECEIPTS, {

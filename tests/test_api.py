@@ -36,7 +36,7 @@ from scoring.events import (
 from scoring.outlook import OUTLOOK
 from scoring.units import instant
 from streams import wire
-from streams.topics import PAYMENTS, TICKS, partition_of
+from streams.topics import OPERATOR_ACTIONS, PAYMENTS, TICKS, partition_of
 from tests.office import DAY, HOUR, MONDAY, RULES, Office
 from tests.test_topics import delete
 
@@ -290,7 +290,12 @@ def test_the_document_describes_what_is_answered():
     assert set(document["paths"]) == {
         "/v1/accounts/{account_id}",
         "/v1/accounts/{account_id}/history",
+        "/v1/accounts/{account_id}/why",
         "/v1/accounts",
+        "/v1/accounts/{account_id}/actions",
+        "/v1/actions",
+        "/v1/actions/{action_id}",
+        "/v1/changes",
         "/v1/monitor",
         "/v1/monitor/accounts/{account_id}",
         "/healthz",
@@ -347,7 +352,9 @@ def test_every_hold_and_stage_has_words():
 
 
 def started(bootstrap: str, port: int) -> subprocess.Popen:
-    told = {"KILOWATCH_BOOTSTRAP": bootstrap, "KILOWATCH_API_PORT": str(port)}
+    told = {"KILOWATCH_BOOTSTRAP": bootstrap, "KILOWATCH_API_PORT": str(port)} | {
+        "KILOWATCH_SECURITY": "off"
+    }
     plain = {name: text for name, text in os.environ.items() if not name.startswith("KILOWATCH_")}
     return subprocess.Popen(
         [sys.executable, "-m", "deploy.cli", "api"],
@@ -381,7 +388,7 @@ def test_the_process_gets_ready_and_ends_at_a_signal(bootstrap):
             assert process.wait(20) == 0
         finally:
             process.kill()
-    asyncio.run(delete(bootstrap, list(STATE_TOPICS)))
+    asyncio.run(delete(bootstrap, [*STATE_TOPICS, OPERATOR_ACTIONS]))
 
 
 def test_without_a_broker_the_process_says_so_and_ends():

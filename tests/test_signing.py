@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy.keys import main as keys_command
+from deploy.signing_keys import main as keys_command
 from scoring.units import instant
 from streams import command_verifier
 from streams.command_verifier import CommandRefused, CommandVerifier
