@@ -55,7 +55,7 @@ class Policy:
     """One version of one account's terms; instants in UTC seconds, 0 and "" not yet.
 
     `facts` are those it was drawn from, `why` the rules with their detail; `adjusted` names the
-    terms that a person set against the rules.
+    terms that a person set against the rules; `obeyed_at` when it was given to the stream.
     """
 
     account_id: str
@@ -73,6 +73,7 @@ class Policy:
     decided_at: int = 0
     decided_because: str = ""
     effective_on: date | None = None
+    obeyed_at: int = 0
 
     @property
     def policy_id(self) -> str:
@@ -158,6 +159,7 @@ def adjust(
         decided_at=0,
         decided_because="",
         effective_on=None,
+        obeyed_at=0,
     )
 
 
@@ -197,6 +199,12 @@ def reject(policy: Policy, person: str, reason: str, at: int) -> Policy:
         decided_at=at,
         decided_because=reason,
     )
+
+
+def to_obey(versions: Iterable[Policy], day: date) -> Policy | None:
+    """The policy in force that the stream has not been given yet; None if it has the newest."""
+    holds = in_force(versions, day)
+    return holds if holds is not None and not holds.obeyed_at else None
 
 
 def obeyed(policy: Policy) -> PolicyTerms:

@@ -151,6 +151,11 @@ class Settings:
     history_days: int = _setting(
         730, "days that the history keeps what was said", least=1, most=36_500
     )
+    fonts: str = _setting(
+        "/usr/share/fonts/opentype/noto",
+        "directory of the Chinese fonts (Debian: fonts-noto-cjk) for letters and policy sheets",
+        filled=True,
+    )
     bind: str = _setting(
         "127.0.0.1", "address on which the API and the metrics of a worker listen", filled=True
     )

@@ -67,6 +67,11 @@ DAILY_USAGE = "daily-usage"
 ACCOUNT_FORECASTS = "account-forecasts"
 REFUSALS = "refusals"
 INTERLOCK = "interlock"
+CUSTOMER_FILES = "customer-files"
+CUSTOMER_POLICIES = "customer-policies"
+CUSTOMER_CONTRACTS = "customer-contracts"
+CUSTOMER_LETTERS = "customer-letters"
+COLLECTION_WORK = "collection-work"
 LEDGER_ROWS = "ledger-rows"
 LEARNED_ROWS = "learned-rows"
 
@@ -162,6 +167,12 @@ TOPICS: dict[str, Topic] = {
         Topic(ACCOUNT_FORECASTS, "the newest outlook of each account", None, True),
         Topic(INTERLOCK, "how each partition's interlock stands, to all", 1, True),
         Topic(REFUSALS, "inputs not taken, with reason and original bytes", None, False, 90),
+        # what people agree, decide and do about customers; kept for ever, the newest of each key
+        Topic(CUSTOMER_FILES, "the seven blocks of a customer, key account@month.version", 1, True),
+        Topic(CUSTOMER_POLICIES, "versions of a customer's terms, key account@version", 1, True),
+        Topic(CUSTOMER_CONTRACTS, "supply contracts, guarantors, transformers", 1, True),
+        Topic(CUSTOMER_LETTERS, "letters served and their proofs, key account@number", 1, True),
+        Topic(COLLECTION_WORK, "work of named collectors, key account@task@cause", 1, True),
         # state
         Topic(LEDGER_ROWS, "ledger rows with the effects they caused (binary)", None, True),
         Topic(LEARNED_ROWS, "learned rows (binary)", None, True),

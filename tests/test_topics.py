@@ -23,10 +23,14 @@ def test_every_source_has_its_topic():
     assert set(topics.TOPIC_OF_SOURCE.values()) <= set(TOPICS)
 
 
-def test_all_topics_but_tariffs_share_their_partitions():
+def test_all_topics_of_accounts_share_their_partitions():
     counts = {name: partitions_of(topic, PRODUCTION) for name, topic in TOPICS.items()}
-    assert counts.pop(topics.TARIFFS) == 1
     assert counts.pop(topics.INTERLOCK) == 1, "a word to all"
+    of_everybody = (
+        *(topics.TARIFFS, topics.CUSTOMER_FILES, topics.CUSTOMER_POLICIES),
+        *(topics.CUSTOMER_CONTRACTS, topics.CUSTOMER_LETTERS, topics.COLLECTION_WORK),
+    )
+    assert {counts.pop(name) for name in of_everybody} == {1}
     assert set(counts.values()) == {64}
 
 
