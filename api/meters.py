@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from api.standing import Standing
+
 if TYPE_CHECKING:
     from api.state import State
 
@@ -51,6 +53,8 @@ class Meters:
         self._gauge(
             "kilowatch_api_rows_unreadable", "State records that were no row, since start"
         ).set_function(lambda: view.unreadable)
+
+        self.registry.register(Standing(state))
 
     def _gauge(self, name: str, meaning: str) -> Gauge:
         return Gauge(name, meaning, registry=self.registry)

@@ -28,6 +28,7 @@ from scoring.units import NO_TIME
 from streams import quarantine, wire
 from streams.chain import is_linked, link
 from streams.entry import Entry, Tally
+from streams.field_reports import FieldReports
 from streams.log import PartitionLost
 from streams.order import ORDER
 from streams.recall import Owed, Recall
@@ -101,6 +102,7 @@ class Draft:
     quarantined: int = 0
     grounds: dict[str, Grounds] = field(default_factory=dict)
     words: list[wire.Encoded] = field(default_factory=list)
+    reports: FieldReports = field(default_factory=FieldReports)
 
     def take(self, scored: Scored) -> None:
         """Add what the core says has changed."""
@@ -207,6 +209,7 @@ class Clerk:
                 events.append(event)
                 of_offset[record.offset] = record
         if events:
+            draft.reports.note(self.book, events)
             scored = quarantine.score_events(self.book, events, self._world())
             self._close_judged(scored)
             draft.take(scored)
@@ -384,6 +387,8 @@ def _tally(draft: Draft, entry: Entry, fetched: Fetched) -> Tally:
             for _row, effect in draft.effects
             if not isinstance(effect, NOT_URGENT)
         ],
+        reports=dict(draft.reports.outcomes),
+        restore_seconds=draft.reports.restore_seconds,
     )
 
 

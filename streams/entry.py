@@ -22,7 +22,8 @@ class Tally:
     """What is counted about an entry: readings by outcome, refusals by reason, effects by topic.
 
     `records` are the input records taken, `rows` those appended by topic; `stamped_ms` are the
-    timestamps of the records that caused its urgent effects.
+    timestamps of the records that caused its urgent effects; `reports` are the field's, by what
+    became of the command, `restore_seconds` how long commanded restores took.
     """
 
     records: dict[Source, int] = field(default_factory=dict)
@@ -32,6 +33,8 @@ class Tally:
     effects: dict[str, int] = field(default_factory=dict)
     quarantined: int = 0
     stamped_ms: list[int] = field(default_factory=list)
+    reports: dict[str, int] = field(default_factory=dict)
+    restore_seconds: list[int] = field(default_factory=list)
 
 
 @dataclass(slots=True)

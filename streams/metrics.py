@@ -17,7 +17,14 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, star
 from scoring.effects import Hold
 from scoring.events import CustomerClass, Source
 from scoring.interlock import Freeze
-from streams.topics import TOPIC_OF_SOURCE
+from streams.field_reports import OUTCOMES
+from streams.topics import (
+    DISCONNECTION_NOTICES,
+    LOW_BALANCE_WARNINGS,
+    RESTORE_COMMANDS,
+    TOPIC_OF_SOURCE,
+    TRIP_COMMANDS,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,6 +33,10 @@ if TYPE_CHECKING:
     from streams.entry import Tally
 
 BATCH_SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
+RESTORE_SECONDS = (15.0, 30.0, 60.0, 180.0, 600.0, 1_200.0, 3_600.0, 14_400.0, 86_400.0)
+"""Around the usual quarter of a minute, the target of 20 minutes and the law's 24 hours (domain.md
+5 and 6)."""
+
 LATENCY_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)
 
 
@@ -53,6 +64,12 @@ class Meters:
             "recovery_seconds",
             "Taking up one partition",
             (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0),
+        )
+        self.reports = self._counter("switch_reports", "Field reports, by outcome", "outcome")
+        self.restore_seconds = self._histogram(
+            "restore_seconds",
+            "From a restore's command to the report that the supply is on or armed",
+            RESTORE_SECONDS,
         )
         self.partitions = self._gauge("partitions_owned", "Partitions this worker is ready for")
         self.recovering = self._gauge("partitions_recovering", "Partitions being taken up")
@@ -82,8 +99,16 @@ class Meters:
             "interlock_accounts", "Accounts as the fleet interlock counts them", "what"
         )
         self.loop_lag = self._gauge("loop_lag_seconds", "How late the event loop's timer was")
+        self.alive_at = self._gauge(
+            "worker_alive_timestamp_seconds",
+            "When the worker last took stock with a partition to work on, by its machine's clock",
+        )
         for source in Source:  # a series that starts at 0 can be alerted on
             self.records.labels(TOPIC_OF_SOURCE[source])
+        for topic in (LOW_BALANCE_WARNINGS, DISCONNECTION_NOTICES, TRIP_COMMANDS, RESTORE_COMMANDS):
+            self.effects.labels(topic)
+        for outcome in OUTCOMES:
+            self.reports.labels(outcome)
 
     def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
         return Counter(f"kilowatch_{name}_total", meaning, labels, registry=self.registry)
@@ -106,6 +131,10 @@ class Meters:
             self.records.labels(TOPIC_OF_SOURCE[source]).inc(count)
         for topic, count in tally.rows.items():
             self.rows.labels(topic).inc(count)
+        for outcome, count in tally.reports.items():
+            self.reports.labels(outcome).inc(count)
+        for seconds in tally.restore_seconds:
+            self.restore_seconds.observe(seconds)
         self.quarantines.inc(tally.quarantined)
         if tally.stamped_ms:
             now_ms = time.time() * 1000
@@ -130,6 +159,8 @@ class Meters:
         self._look_at_interlocks(clerks)
         for source, topic in TOPIC_OF_SOURCE.items():
             self.lag.labels(topic).set(lag.get(source, 0))
+        if clerks:
+            self.alive_at.set_to_current_time()
         heartbeats = [clerk.feed.heartbeat_at for clerk in clerks.values()]
         if heartbeats:
             self.heartbeat_age.set(max(time.time() - min(heartbeats), 0.0))
