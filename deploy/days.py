@@ -44,13 +44,18 @@ class Days:
     def __len__(self) -> int:
         return len(self.used_wh)
 
+    def contract_power_w(self) -> NDArray[np.float64]:
+        """The contract power that each customer's busiest interval needs."""
+        most_wh = self.interval_wh.max(axis=(0, 1)).astype(np.float64)
+        power_w: NDArray[np.float64] = most_wh * SECONDS_PER_HOUR / self.interval_seconds
+        return power_w * POWER_MARGIN
+
     def customer_class(self) -> NDArray[np.uint8]:
-        """The class of each customer by the contract power that its busiest interval needs."""
-        power_w = self.interval_wh.max(axis=(0, 1)) * SECONDS_PER_HOUR / self.interval_seconds
+        """The class of each customer by its contract power."""
+        power_w = self.contract_power_w()
         classes = list(CustomerClass)
         large, business = (classes.index(c) for c in (CustomerClass.LARGE, CustomerClass.BUSINESS))
         home = classes.index(CustomerClass.RESIDENT)
-        power_w = power_w * POWER_MARGIN
         chosen = np.where(power_w >= BUSINESS_POWER_W, business, home)
         return np.where(power_w >= LARGE_POWER_W, large, chosen).astype(np.uint8)
 

@@ -13,23 +13,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from deploy.rewind import RULES, WARN_HOURS
+from deploy.purses import MEAN_WEEK_HOURS, OUR_HOURS, PROMISED_HOURS
+from deploy.rewind import RULES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from deploy.days import Days
+    from deploy.purses import Warned
     from deploy.rewind import Told
 
 SPANS = (1, 3, 7)
 BILL_SAID_ON_DAY = 10
-WANTED_WARNED = 0.99
-"""Each warning rule is judged at the lowest threshold at which it warns this share of exhaustions
-at least 24 hours before: at equal safety, which one cries wolf less?"""
+LONG_SPANS = (14, 28)
+"""Beyond the seven days from which intervals are learned; told apart, for they are extrapolated."""
 NEEDLESS_HOURS = 120.0
 """A warning is needless if the money lasted five days more."""
-TIER_HOURS = 72
-"""Also told: how both rules do at the usual three days (domain.md 6, K25)."""
 DAYS_PER_QUARTER = 91.3125
 
 
@@ -109,21 +108,29 @@ def month_bills(told: Told, days: Days, rule: int | None = None) -> float | None
 
 
 def warning_marks(
-    leads: NDArray[np.float64], account_days: int, threshold_hours: int | None = None
+    leads: NDArray[np.float64], account_days: int, threshold_hours: int
 ) -> WarningMarks:
-    """The marks of a warning rule at a threshold, or at the lowest that warns WANTED_WARNED."""
-    warned = (leads >= 24).mean(axis=0) if len(leads) else np.full(len(WARN_HOURS), np.nan)
-    if threshold_hours is None:
-        enough = np.flatnonzero(warned >= WANTED_WARNED)
-        place = int(enough[0]) if len(enough) else len(WARN_HOURS) - 1
-    else:
-        place = WARN_HOURS.index(threshold_hours)
-    chosen = leads[:, place]
+    """The marks of a warning rule at a threshold, from its lead times (exhaustions,)."""
     if not len(leads):
-        return WarningMarks(WARN_HOURS[place], None, None, chosen)
-    quarters = account_days / DAYS_PER_QUARTER
-    needless = float((chosen > NEEDLESS_HOURS).sum() / quarters)
-    return WarningMarks(WARN_HOURS[place], float(warned[place]), needless, chosen)
+        return WarningMarks(threshold_hours, None, None, leads)
+    warned = float((leads >= PROMISED_HOURS).mean())
+    needless = float((leads > NEEDLESS_HOURS).sum() / (account_days / DAYS_PER_QUARTER))
+    return WarningMarks(threshold_hours, warned, needless, leads)
+
+
+def both_rules(warned: Warned) -> tuple[WarningMarks, WarningMarks]:
+    """The worker's rule as it stands, and the 7-day mean at its best threshold that is as safe.
+
+    Two rules are compared at equal safety: the 7-day mean gets, in hindsight, the lowest threshold
+    at which it warns as large a share of exhaustions a day before (the highest there is, if none
+    does), so that it cannot be called needless for being careful, nor calm for being late.
+    """
+    ours = warning_marks(warned.ours, warned.account_days, OUR_HOURS)
+    shares = (warned.mean_week >= PROMISED_HOURS).mean(axis=0) if len(warned.ours) else np.zeros(1)
+    enough = np.flatnonzero(shares >= (ours.warned_24h or 0))
+    place = int(enough[0]) if len(enough) else len(MEAN_WEEK_HOURS) - 1
+    leads = warned.mean_week[:, place]
+    return ours, warning_marks(leads, warned.account_days, MEAN_WEEK_HOURS[place])
 
 
 def figures(told: Told, days: Days, seconds: float) -> dict[str, Any]:
@@ -137,8 +144,7 @@ def figures(told: Told, days: Days, seconds: float) -> dict[str, Any]:
     each = by_customer(tomorrow, used, told.scored)
     total = used[told.scored].sum()
     bias = float((tomorrow - used)[told.scored].sum() / total) if total else None
-    ours, week = (warning_marks(x, told.warned.account_days) for x in _leads(told))
-    tier, week_tier = (warning_marks(x, told.warned.account_days, TIER_HOURS) for x in _leads(told))
+    ours, week = both_rules(told.warned)
     spans = {}
     for span in SPANS:
         total_wh = sums(used, span)
@@ -155,7 +161,9 @@ def figures(told: Told, days: Days, seconds: float) -> dict[str, Any]:
         "bias": bias,
         "best_simple_wape": best,
         "simple_wape": simple,
+        "wape_today_at_noon": wape(told.noon_wh, used, told.scored),
         "coverage80": {str(span): coverage(told, used, span) for span in SPANS},
+        "coverage80_beyond": {str(span): coverage(told, used, span) for span in LONG_SPANS},
         "month_wape_day10": month_bills(told, days),
         "month_wape_day10_mean_of_7_days": month_bills(told, days, RULES.index("mean of 7 days")),
         "exhaustions": len(told.warned.ours),
@@ -169,17 +177,7 @@ def figures(told: Told, days: Days, seconds: float) -> dict[str, Any]:
             "warn_threshold_hours": week.threshold_hours,
             "lead_hours_p10_p50_p90": _spread(week.leads),
         },
-        "at_72_hours": {
-            "warned_24h": tier.warned_24h,
-            "needless_per_quarter": tier.needless_per_quarter,
-            "mean_week_warned_24h": week_tier.warned_24h,
-            "mean_week_needless_per_quarter": week_tier.needless_per_quarter,
-        },
     }
-
-
-def _leads(told: Told) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    return told.warned.ours, told.warned.mean_week
 
 
 def _spread(leads: NDArray[np.float64]) -> list[float] | None:

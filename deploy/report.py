@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from deploy.marks import by_customer, warning_marks
+from deploy.marks import both_rules, by_customer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,8 +65,9 @@ def page(name: str, days: Days, told: Told, found: dict[str, Any]) -> str:
         "<h2>Warnings before the money ends</h2>",
         (
             "<p>Prepaying customers buy 7 to 35 mean days of energy and buy again only when it has "
-            "run out. Each rule stands at the lowest threshold at which it warns 99 % of "
-            "exhaustions a day before; a warning is needless if the money lasted five days more."
+            "run out. Kilowatch warns by the rule of its third warning, the same for every file; "
+            "the 7-day mean gets the lowest threshold at which it warns as many a day before. A "
+            "warning is needless if the money lasted five days more."
             "</p>"
         ),
         _table(
@@ -215,10 +216,10 @@ def _leads(told: Told) -> str:
     edges = np.arange(0, MOST_LEAD_HOURS + 1, 12)
     both = [
         np.histogram(
-            np.clip(warning_marks(leads, told.warned.account_days).leads, 0, MOST_LEAD_HOURS - 1),
+            np.clip(marks.leads, 0, MOST_LEAD_HOURS - 1),
             edges,
         )[0]
-        for leads in (told.warned.ours, told.warned.mean_week)
+        for marks in both_rules(told.warned)
     ]
     most = max(int(np.max(both)), 1)
     bottom, top = HEIGHT - BELOW, 10.0

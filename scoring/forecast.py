@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scoring import calendar, experts, intervals, pools
+from scoring import calendar, experts, intervals, pools, today
 from scoring.book import copied, put_back
 from scoring.cold_start import level_before_days_wh, period_share_by_hours
 from scoring.day_kinds import DayKinds, weekdays_only
 from scoring.effects import Stage
 from scoring.events import Switch
 from scoring.experts import HORIZON_DAYS, WEEK
-from scoring.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, SLOT_SECONDS
+from scoring.units import SECONDS_PER_DAY, SECONDS_PER_HOUR
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,16 +39,6 @@ RESTORED_LATELY_SECONDS = 36 * SECONDS_PER_HOUR
 
 EARLIEST_AS_OF = calendar.FIRST_AT + 2 * SECONDS_PER_DAY
 """Accounts without readings are looked at as of this instant, harmlessly."""
-
-
-def _quarters_to_come() -> NDArray[np.float32]:
-    """Row q, column h: hours of local hour h that are still to come at quarter q of the day."""
-    still = np.arange(24) + 1 - np.arange(97)[:, None] / 4
-    hours: NDArray[np.float32] = np.clip(still, 0, 1).astype(np.float32)
-    return hours
-
-
-_QUARTERS_TO_COME = _quarters_to_come()
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +130,8 @@ def forecast(accounts: Accounts, tariffs: Tariffs, as_of: NDArray[np.int64]) -> 
     day = tariffs.day_of(index, as_of)
     day_start, day_end = tariffs.day_start(index, day), tariffs.day_start(index, day + 1)
     hour_load = ledger["hour_load"].astype(np.float32)
-    counted_wh = np.where(ledger["day"] == day, ledger["day_wh"], 0).astype(np.float32)
+    is_today = ledger["day"] == day
+    counted_wh = np.where(is_today, ledger["day_wh"], 0).astype(np.float32)
     known = learned["days"] > 0
     ahead_wh = _days_from(learned, known, day)
     if not known.all():
@@ -148,7 +139,11 @@ def forecast(accounts: Accounts, tariffs: Tariffs, as_of: NDArray[np.int64]) -> 
         at_least_wh = np.maximum(learned["level_wh"][cold, 0], counted_wh[cold])
         level_wh = level_before_days_wh(ledger[cold], hour_load[cold], at_least_wh)
         ahead_wh[cold] = level_wh[:, None]
-    ahead_wh[:, 0] *= _rest_share(hour_load, known, as_of - day_start, day_end - as_of)
+    rest_share = today.rest_share(hour_load, known, as_of - day_start, day_end - as_of)
+    keeps_pace = known & is_today & (ledger["day_estimated_wh"] == 0)
+    surplus = today.leave_the_rest(
+        ahead_wh, rest_share, counted_wh, learned["level_wh"][:, experts.PROFILE_LEVEL], keeps_pace
+    )
     period_share = learned["period_share"]
     unknown = np.flatnonzero(np.einsum("nr->n", period_share) == 0)
     if len(unknown):
@@ -157,6 +152,7 @@ def forecast(accounts: Accounts, tariffs: Tariffs, as_of: NDArray[np.int64]) -> 
             tariffs, index[unknown], hour_load[unknown], day_start[unknown]
         )
     low_factor, high_factor = intervals.factors(learned, known, day_end - as_of)
+    today.allow_for_worse(high_factor, surplus - learned["reach"][:, 1])
     return Forecast(
         ahead_wh,
         low_factor,
@@ -317,24 +313,3 @@ def _learn_period_share(rows: NDArray[Any], used_wh: NDArray[np.int64]) -> None:
     enough = total > np.maximum(2 * experts.mean_history_wh(rows), 1)
     share = used / np.maximum(total, 1)[:, None]
     rows["period_share"] = np.where(enough[:, None], share, rows["period_share"])
-
-
-def _rest_share(
-    hour_load: NDArray[np.float32],
-    known: NDArray[np.bool_],
-    elapsed_seconds: NDArray[np.int64],
-    left_seconds: NDArray[np.int64],
-) -> NDArray[np.float32]:
-    """Share of today's energy still to come: by the hours' loads, by time while a day is not known.
-
-    On the first day the hours to come have not been seen: they must not look empty.  Exact to a
-    quarter of an hour; on the two days a year when clocks change, to an hour.
-    """
-    quarter = np.clip(elapsed_seconds // SLOT_SECONDS, 0, 96)
-    whole = np.einsum("nh->n", hour_load)
-    to_come = np.einsum("nh,nh->n", hour_load, _QUARTERS_TO_COME.take(quarter, axis=0))
-    by_time = (left_seconds / SECONDS_PER_DAY).astype(np.float32)
-    share: NDArray[np.float32] = np.where(
-        known & (whole > 0), to_come / np.maximum(whole, 1), np.clip(by_time, 0, 1)
-    )
-    return share

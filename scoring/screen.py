@@ -14,6 +14,7 @@ import numpy as np
 
 from scoring.effects import Hold, Stage, Tier
 from scoring.guards import BY_APPROVAL, BY_FEED, BY_NOTICE, BY_SWITCH
+from scoring.rules import SURE_MARGIN_HOURS
 from scoring.situation import PREPAID
 from scoring.units import NO_TIME, SECONDS_PER_HOUR
 
@@ -66,7 +67,7 @@ def note_deadlines(ledger: NDArray[Any], look: NDArray[Any]) -> None:
     silent while its money runs down is still warned, at a tick.
     """
     end50_at, end10_at = _money_ends_at(ledger, look)
-    limits = ledger["warning_hours"].astype(np.int64) * SECONDS_PER_HOUR
+    limits = _limits_seconds(ledger)
     tier = ledger["tier"]
     reached_at = np.where(tier < Tier.LOWEST, end10_at - limits[:, 2], np.inf)
     for one, lower in ((1, Tier.LOWER), (0, Tier.LOW)):
@@ -75,6 +76,13 @@ def note_deadlines(ledger: NDArray[Any], look: NDArray[Any]) -> None:
     is_ahead = np.isfinite(reached_at)
     # never before the first instant there is: NO_TIME would mean "never"
     ledger["warn_at"] = np.where(is_ahead, np.maximum(np.ceil(reached_at), 1), NO_TIME)
+
+
+def _limits_seconds(ledger: NDArray[Any]) -> NDArray[np.int64]:
+    """Time before the end of the money at which each tier begins, (n, 3); the third is promised."""
+    limits = ledger["warning_hours"].astype(np.int64) * SECONDS_PER_HOUR
+    limits[:, 2] += SURE_MARGIN_HOURS * SECONDS_PER_HOUR
+    return limits
 
 
 def _money_ends_at(
@@ -94,7 +102,7 @@ def _tier_moves(
     """Rows whose warning tier must rise, or may fall."""
     end50_at, end10_at = _money_ends_at(ledger, look)
     left50, left10 = end50_at - now, end10_at - now
-    limits = ledger["warning_hours"].astype(np.int64) * SECONDS_PER_HOUR
+    limits = _limits_seconds(ledger)
     tier, available = ledger["tier"], look["available_nanos"]
     amount = ledger["warning_amount_nanos"]
     moves = (

@@ -52,6 +52,7 @@ __all__ = [
     "Outcome",
     "check",
     "count",
+    "learn_load",
 ]
 
 FULL_LOAD = 65_535
@@ -197,7 +198,7 @@ def _count_simple(
         gap_wh = np.zeros((len(ledger), MAX_RATE_PERIODS), np.int64)
         gap_wh[rows, period] = energy_wh
     ledger["since_rate_wh"][rows, period] += energy_wh
-    _learn_load(ledger, energy_wh, start, tariffs.hour_of(index, read_at - 1), read_at)
+    learn_load(ledger, energy_wh, start, tariffs.hour_of(index, read_at - 1), read_at)
     slots.mark(ledger, start // SLOT_SECONDS, -(-read_at // SLOT_SECONDS))
     if gap_wh is not None:
         trueup.apply_rates(ledger, checked, gap_wh, tariffs, index)
@@ -228,7 +229,7 @@ def _count_in_day(
     return _on_rows(ledger, crossing, lambda b: settle_days(b, reached[crossing], energy))
 
 
-def _learn_load(
+def learn_load(
     ledger: NDArray[Any],
     energy_wh: NDArray[np.int64],
     start: NDArray[np.int64],

@@ -11,6 +11,7 @@ import math
 from typing import TYPE_CHECKING
 
 from scoring.effects import LowBalanceWarning, Tier
+from scoring.rules import SURE_MARGIN_HOURS
 from scoring.situation import NOTHING, Verdict
 from scoring.units import NO_TIME, SECONDS_PER_HOUR
 
@@ -23,9 +24,10 @@ def tier_reached(here: Situation, dead_band_divisor: int | None = None) -> Tier:
 
     Tiers 1 and 2 ask whether the money lasts their days *probably* (P50): an alarm that is wrong
     half the time at its edge is what people still believe, and a miss is mended by the next tier.
-    Tier 3 asks whether it lasts *surely* (P10): after it comes the notice, so a miss has no mender
-    and an hour too early costs little.  Falling below `warning_amount` is tier 1 at least, because
-    the contract names it (domain.md 6, "LV resident warning 50 yuan").
+    Tier 3 asks whether it lasts *surely* (P10, and SURE_MARGIN_HOURS more): after it comes the
+    notice, so a miss has no mender and an hour too early costs little.  Falling below
+    `warning_amount` is tier 1 at least, because the contract names it (domain.md 6, "LV resident
+    warning 50 yuan").
 
     Time counts from now, not from the reading: a silent meter's money runs down too.  With a
     `dead_band_divisor` every threshold is that fraction wider.
@@ -33,7 +35,7 @@ def tier_reached(here: Situation, dead_band_divisor: int | None = None) -> Tier:
     amount = here.warning_amount_nanos
     if dead_band_divisor:
         amount += amount // dead_band_divisor
-    if _ends_within(here, here.runway_hours_p10, here.warning_hours[2], dead_band_divisor):
+    if _ends_within(here, here.runway_hours_p10, sure_hours(here), dead_band_divisor):
         return Tier.LOWEST
     if _ends_within(here, here.runway_hours_p50, here.warning_hours[1], dead_band_divisor):
         return Tier.LOWER
@@ -42,6 +44,11 @@ def tier_reached(here: Situation, dead_band_divisor: int | None = None) -> Tier:
     ):
         return Tier.LOW
     return Tier.NORMAL
+
+
+def sure_hours(here: Situation) -> int:
+    """P10 of the runway at which tier 3 is told, so that its hours are left in 99 cases of 100."""
+    return here.warning_hours[2] + SURE_MARGIN_HOURS
 
 
 def _ends_within(
@@ -99,7 +106,7 @@ def _next_warning_at(here: Situation, tier: Tier) -> int:
         for above, runway_hours, hours in (
             (Tier.LOW, here.runway_hours_p50, here.warning_hours[0]),
             (Tier.LOWER, here.runway_hours_p50, here.warning_hours[1]),
-            (Tier.LOWEST, here.runway_hours_p10, here.warning_hours[2]),
+            (Tier.LOWEST, here.runway_hours_p10, sure_hours(here)),
         )
         if tier < above and runway_hours is not None
     ]

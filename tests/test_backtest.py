@@ -13,8 +13,9 @@ import pytest
 
 from deploy.backtest import main
 from deploy.days import read_days
-from deploy.marks import coverage, month_bills, sums, wape, warning_marks
-from deploy.rewind import WARN_HOURS, live_through, simple_rules
+from deploy.marks import both_rules, coverage, month_bills, sums, wape, warning_marks
+from deploy.purses import MEAN_WEEK_HOURS, Warned
+from deploy.rewind import live_through, simple_rules
 from scoring.day_kinds import weekdays_only
 
 SAMPLE = Path(__file__).parents[1] / "simulator/sample/homes_ca_8_weeks.parquet"
@@ -66,10 +67,9 @@ def test_a_year_of_homes_keeps_every_promise(tmp_path):
     assert ours == pytest.approx(0.12, abs=0.015)
     for span in (1, 3, 7):
         assert 0.77 <= coverage(told, days.used_wh, span) <= 0.83, span
-    marks = warning_marks(told.warned.ours, told.warned.account_days)
-    week = warning_marks(told.warned.mean_week, told.warned.account_days)
-    assert marks.warned_24h >= 0.99
-    assert marks.needless_per_quarter <= week.needless_per_quarter
+    ours, week = both_rules(told.warned)
+    assert ours.warned_24h >= 0.99
+    assert ours.needless_per_quarter <= week.needless_per_quarter
     assert month_bills(told, days) < 0.08
 
 
@@ -127,13 +127,20 @@ def test_sums_and_marks_are_counted_by_hand():
     assert np.isnan(sums(used, 2)[2:, 0]).all()
     said, where = np.array([10.0, 20.0]), np.array([True, True])
     assert wape(said, np.array([8.0, 24.0]), where) == pytest.approx(6 / 32)
-    leads = np.full((100, len(WARN_HOURS)), 30.0)
-    leads[:2, 0] = 10.0  # the lowest threshold misses two of a hundred
-    leads[:5, 1] = 130.0
-    marks = warning_marks(leads, 9_131)
-    assert marks.threshold_hours == WARN_HOURS[1]
-    assert marks.warned_24h == 1.0
-    assert marks.needless_per_quarter == pytest.approx(5 / 100, rel=1e-3)
+
+
+def test_two_warning_rules_are_compared_at_equal_safety():
+    ours = np.full(100, 30.0)
+    ours[:2], ours[2] = 10.0, 130.0  # two too late, one needless
+    week = np.full((100, len(MEAN_WEEK_HOURS)), 30.0)
+    week[:3, 0] = np.nan  # the lowest threshold misses one more than ours
+    week[:2, 1], week[2:7, 1] = np.nan, 130.0
+    mine, other = both_rules(Warned(ours, week, 9_131))
+    assert (mine.threshold_hours, other.threshold_hours) == (48, MEAN_WEEK_HOURS[1])
+    assert mine.warned_24h == other.warned_24h == 0.98
+    assert mine.needless_per_quarter == pytest.approx(1 / 100, rel=1e-3)
+    assert other.needless_per_quarter == pytest.approx(5 / 100, rel=1e-3)
+    assert warning_marks(np.zeros(0), 0, 48).warned_24h is None
 
 
 @pytest.mark.parametrize(

@@ -223,10 +223,35 @@ def test_today_is_what_was_counted_and_what_is_to_come():
     block = taught([24_000] * 10)
     block.ledger["day"], block.ledger["day_wh"] = MONDAY, 15_000
     noon = MIDNIGHT + 43_200
-    assert ahead(block, noon).today_wh[0] == 27_000
+    # 3,000 beyond its half day: two fifths of that again in the half that is left
+    assert ahead(block, noon).today_wh[0] == 27_600
     block.ledger["day"] = SUNDAY  # yesterday's count is not today's
     assert ahead(block, noon).today_wh[0] == 12_000
     assert not ahead(block, noon).today_is_new[0]
+
+
+PACE = [
+    # why                           counted  estimated   Wh: rest of today, tomorrow   P90 rises by
+    ("as its hours let expect",      12_000,         0,           12_000,   24_000,    1.0),
+    ("half as much again",           18_000,         0,           13_200,   25_500,    1.225),
+    ("nothing used since midnight",       0,         0,            9_600,   21_000,    1.0),
+    ("a new tenant by noon",         60_000,         0,           21_600,   36_000,    3.85),
+    ("an estimate has no pace",      60_000,         1,           12_000,   24_000,    1.0),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("why", "counted", "estimated", "rest", "tomorrow", "worse"), PACE)
+def test_the_table_of_a_day_that_is_not_as_expected(why, counted, estimated, rest, tomorrow, worse):
+    block = taught([24_000] * 30)
+    block.learned["reach"] = -0.1, 0.1
+    block.ledger["hour_load"] = 100
+    noon = MIDNIGHT + 43_200
+    usual = ahead(block, noon).high_factor
+    block.ledger["day"], block.ledger["day_wh"] = MONDAY, counted
+    block.ledger["day_estimated_wh"] = estimated
+    look = ahead(block, noon)
+    assert look.ahead_wh[0, :2] == pytest.approx([rest, tomorrow], rel=1e-3), why
+    assert look.high_factor == pytest.approx(usual * worse, rel=1e-3), why
 
 
 def test_the_days_on_which_clocks_change_have_23_and_25_hours():

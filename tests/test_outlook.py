@@ -137,8 +137,8 @@ GOLDEN = [
     ),
     (
         "nothing left",
-        account(used_wh=(100_000, 0), money="50", day_wh=0),
-        *("0.00", 0.0, 12_000, "6.00", "356.00"),
+        account(used_wh=(100_000, 0), money="50", day_wh=12_000),
+        *("0.00", 0.0, 24_000, "12.00", "356.00"),
     ),
     (
         "uses nothing",
@@ -147,8 +147,8 @@ GOLDEN = [
     ),
     (
         "beyond the horizon",
-        account(used_wh=(100_000, 0), money="1000"),
-        *("950.00", math.inf, 12_000, "6.00", "356.00"),
+        account(used_wh=(100_000, 0), money="1000", day_wh=12_000),
+        *("950.00", math.inf, 24_000, "12.00", "356.00"),
     ),
 ]
 

@@ -19,7 +19,7 @@ from scoring.tariff import Tariffs
 from tests.situations import CAUSE, DAY, HOUR, MINUTE, NOON, RULES, UNIT
 
 ROWS = 400
-EDGES_HOURS = [0.0, 1, 23.9, 24, 28.8, 28.9, 72, 86.4, 90, 168, 201.6, 201.7, 500, np.inf]
+EDGES_HOURS = [0.0, 1, 47.9, 48, 57.6, 57.7, 72, 86.4, 90, 168, 201.6, 201.7, 500, np.inf]
 SEEDS = st.integers(0, 2**32 - 1)
 
 
