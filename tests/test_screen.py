@@ -41,6 +41,7 @@ class World:
     tariffs: Tariffs
     feed: Feed
     rules: SupplyRules
+    interlock: None = None
 
 
 def random_accounts(dice):
