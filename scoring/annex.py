@@ -56,7 +56,7 @@ ANNEX = np.dtype(
         ("proven_at", "i8", (MAX_STEPS,)),  # when each step's proof was in hand; 0 not yet
         ("approved_at", "i8", (MAX_APPROVERS,)),  # 0 nobody yet
         ("approvers", f"S{APPROVER_BYTES}", (MAX_APPROVERS,)),
-        ("executed_at", "i8"),  # when the newest command was reported to be carried out; 0 not
+        ("proof_from", "i8"),  # load from here on tells of the newest command; 0 nothing
         ("unsettled_until", "i8"),  # after a change of mode, meter or tariff; 0 settled
         ("emergency_credit_nanos", "i8"),
         ("load_wh", "i8"),  # measured in the newest gap between two readings that is whole
@@ -115,6 +115,7 @@ ANNEX = np.dtype(
         ("plan_told", "u4"),  # bits of what has been told of plan_month
         ("open_items", "u4"),  # bits of WorkItemKind that a person is asked to do
         ("notices", "u4"),  # notices sent in this trip episode, all steps together
+        ("step_notice", "u4", (MAX_STEPS,)),  # number of the notice by which each step was taken
         ("step", "u4"),  # number of the procedure's step last sent
         ("payment_days", "u2", (PAYMENTS_MORE,)),  # as in LEDGER
         ("plan_shares", "u2", (MAX_INSTALMENTS,)),  # cumulative, in hundredths of a per cent
@@ -124,7 +125,7 @@ ANNEX = np.dtype(
         ("plan_days", "u1", (MAX_INSTALMENTS,)),  # of the month, 31 its end; 0 no further one
         ("plan_mode", "u1"),  # index in PlanMode
         ("plan_grace_days", "u1"),
-        ("spare", "u1", (2,)),  # so that none of a row's bytes is accidental
+        ("spare", "u1", (6,)),  # so that none of a row's bytes is accidental
     ],
     align=True,
 )

@@ -1,33 +1,40 @@
 """What is said, asked and commanded about an account's supply, and why?
 
-The road of DESIGN 6 for prepaid accounts, one situation at a time so that policy reads like policy:
-give notice, trip only when no guard holds, restore whenever in doubt.  It stands apart from the
-screen that picks the situations (`scoring.screen`), the reasons to leave a supply on
-(`scoring.guards`), the limits (`scoring.rules`) and the warnings (`scoring.warning`).  It changes
-nothing itself: a `Verdict` says what to tell the world and which ledger columns to write.
+The road of DESIGN 6, one situation at a time so that policy reads like policy: take the next step
+of the procedure, trip only when no guard holds, restore whenever in doubt.  It stands apart from
+the screen that picks the situations (`scoring.screen`), the tables of steps
+(`scoring.procedures`), the reasons to leave a supply on (`scoring.guards`), the limits
+(`scoring.rules`), what each deed says and writes (`scoring.deeds`), the proof by metering
+(`scoring.metered`) and the warnings (`scoring.warning`).  It changes nothing itself: a `Verdict`
+says what to tell the world and which columns to write.
 """
 
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
 
-from scoring.effects import (
-    NO_HOLD,
-    DecisionKind,
-    DisconnectionNotice,
-    Hold,
-    RestoreCommand,
-    Stage,
-    TripCommand,
+from scoring.deeds import (
+    ask_status,
+    restore,
+    send_notice,
+    tell_holds,
+    trip,
+    withdraw_notice,
 )
+from scoring.effects import NO_HOLD, Stage
 from scoring.events import Protection, Switch
-from scoring.guards import foremost, notice_holds, trip_holds, why_unfounded
-from scoring.rules import ARM_FOR_CLOSURE_CODE, DIRECT_CLOSE_CODE, TRIP_CODE, next_window
-from scoring.screen import due, needs_judgement, note_deadlines
-from scoring.situation import NOTHING, Situation, Verdict, decision, hold_names
+from scoring.guards import (
+    next_notice_holds,
+    notice_holds,
+    procedure_called_for,
+    trip_holds,
+    why_unfounded,
+)
+from scoring.metered import back_in_use, proof_by_metering
+from scoring.procedures import CommandState, Procedure
+from scoring.screen import due, needs_judgement, note_deadlines, note_steps
+from scoring.situation import NOTHING, Situation, Verdict
 from scoring.told import on_event
-from scoring.units import NO_TIME
 from scoring.warning import warning
 
 __all__ = [
@@ -38,6 +45,7 @@ __all__ = [
     "judge",
     "needs_judgement",
     "note_deadlines",
+    "note_steps",
     "on_event",
 ]
 
@@ -52,7 +60,8 @@ def judge(here: Situation) -> Verdict:
     """
     if not here.is_judged:
         return NOTHING
-    return SUPPLY_ROAD[here.stage](here) + warning(here)
+    road = SUPPLY_ROAD[here.stage](here)
+    return road + warning(here.after(road.changes) if road.changes else here)
 
 
 def date_text(day: int) -> str:
@@ -68,176 +77,92 @@ def date_text(day: int) -> str:
 
 
 def _from_normal(here: Situation) -> Verdict:
-    """Exhausted: give notice, or say why not.  Plan-settled accounts have no trip road."""
-    if not here.is_exhausted or not here.is_prepaid:
-        return _tell_holds(here, NO_HOLD)
-    holds = notice_holds(here)
-    return _tell_holds(here, holds) if holds else _send_notice(here)
+    """A restore may still have to be proven; then, whether a procedure begins."""
+    proven = proof_by_metering(here)
+    return proven + _begin(here.after(proven.changes) if proven else here)
 
 
-def _from_notice(here: Situation) -> Verdict:
-    """Noticed, delivered or not yet: withdraw if unfounded, trip if nothing holds it."""
+def _begin(here: Situation) -> Verdict:
+    """Exhausted, or overdue for long: the procedure begins, unless something holds its notice."""
+    procedure = procedure_called_for(here)
+    if procedure is Procedure.NONE:
+        return tell_holds(here, NO_HOLD)
+    begun = here._replace(procedure=procedure, step=0)
+    holds = notice_holds(begun)
+    return tell_holds(here, holds) if holds else send_notice(begun, 0)
+
+
+def _from_notice_sent(here: Situation) -> Verdict:
+    """Sent, not proven to have arrived: withdraw if unfounded, else wait, and say why."""
     why = why_unfounded(here)
-    return _withdraw_notice(here, why) if why else _trip_unless_held(here)
+    return _withdraw(here, why) if why else tell_holds(here, trip_holds(here))
+
+
+def _from_noticed(here: Situation) -> Verdict:
+    """A step is proven: withdraw, repeat it if it has aged, take the next, or trip."""
+    why = why_unfounded(here)
+    if why:
+        return _withdraw(here, why)
+    if here.now - here.notice_delivered_at > here.line.valid_seconds:
+        holds = notice_holds(here)
+        return tell_holds(here, holds) if holds else send_notice(here, here.step)
+    if here.is_last_step:
+        return _trip_unless_held(here)
+    holds = next_notice_holds(here)
+    return tell_holds(here, holds) if holds else send_notice(here, here.step + 1)
+
+
+def _withdraw(here: Situation, why: str) -> Verdict:
+    """The procedure ends; what is called for all the same begins at its beginning."""
+    ended = withdraw_notice(here, why)
+    return ended + _begin(here.after(ended.changes))
 
 
 def _from_trip_commanded(here: Situation) -> Verdict:
     """Commanded, outcome not proven: cancel if unfounded; try again only after it has expired.
 
     A failure that is reported does not shorten the wait: what failed may still be carried out
-    until it expires, and one command at a time is alive per switch.
+    until it expires, and one command at a time is alive per switch.  What expired without a word
+    is unknown: the switch is asked where it stands before anything else is sent.
     """
     why = why_unfounded(here)
     if why:
-        return _restore(here, why)
-    return NOTHING if here.now < here.command_expires_at else _trip_unless_held(here)
+        return restore(here, why)
+    if here.now < here.command_expires_at:
+        return NOTHING
+    is_unheard_of = here.command in (CommandState.SENT, CommandState.ACKNOWLEDGED)
+    if is_unheard_of and here.switch is Switch.UNKNOWN:
+        return ask_status(here)
+    return _trip_unless_held(here)
 
 
 def _from_tripped(here: Situation) -> Verdict:
     """Without supply: restore as soon as that is not founded any more."""
     why = why_unfounded(here, here.reconnect_min_nanos)
-    return _restore(here, why) if why else NOTHING
+    return restore(here, why) if why else proof_by_metering(here)
 
 
 def _from_restore_commanded(here: Situation) -> Verdict:
     """Restore is pursued until it is proven, whatever the balance does meanwhile."""
+    proven = back_in_use(here)
+    if proven:
+        return proven + _begin(here.after(proven.changes))
     if here.now < here.command_expires_at:
         return NOTHING
-    return _restore(here, "the supply is not proven to be back")
+    return restore(here, "the supply is not proven to be back")
 
 
 SUPPLY_ROAD = {
     Stage.NORMAL: _from_normal,
-    Stage.NOTICE_SENT: _from_notice,
-    Stage.NOTICED: _from_notice,
+    Stage.NOTICE_SENT: _from_notice_sent,
+    Stage.NOTICED: _from_noticed,
     Stage.TRIP_COMMANDED: _from_trip_commanded,
     Stage.TRIPPED: _from_tripped,
     Stage.RESTORE_COMMANDED: _from_restore_commanded,
 }
 
 
-# --- one function per deed -----------------------------------------------------------------------
-
-
-def _send_notice(here: Situation) -> Verdict:
-    """Open a trip episode: everything an older one left behind is wiped."""
-    changes: dict[str, Any] = {
-        "stage": Stage.NOTICE_SENT,
-        "stage_since": here.now,
-        "trip_episode": here.trip_episode + 1,
-        "attempt": 0,
-        "restore_attempt": 0,
-        "notice_delivered_at": NO_TIME,
-        "approved_until": NO_TIME,
-        "command_expires_at": NO_TIME,
-        "holds": NO_HOLD,
-    }
-    then = here.after(changes)
-    holds = trip_holds(then)
-    lead_ends_at = here.now + here.rules.notice_lead_seconds
-    not_before = next_window(here.rules, here.zone, lead_ends_at)
-    notice = DisconnectionNotice(
-        then.notice_id,
-        here.account_id,
-        here.now,
-        here.cause,
-        here.evidence(holds),
-        -here.available_nanos,
-        lead_ends_at if not_before is None else not_before,
-    )
-    # the notice's own evidence has told these holds
-    return Verdict((notice,), changes | {"holds": foremost(holds)})
-
-
-def _withdraw_notice(here: Situation, why: str) -> Verdict:
-    still_exhausted = here.is_exhausted and here.is_prepaid
-    holds = notice_holds(here) if still_exhausted else NO_HOLD
-    told = decision(here, DecisionKind.NOTICE_WITHDRAWN, f"{here.notice_id}: {why}", holds)
-    changes = {
-        "stage": Stage.NORMAL,
-        "stage_since": here.now,
-        "notice_delivered_at": NO_TIME,
-        "approved_until": NO_TIME,
-        "holds": foremost(holds),
-    }
-    return told + Verdict(changes=changes)
-
-
 def _trip_unless_held(here: Situation) -> Verdict:
     """All guards, at every send and every retry (domain.md 2.3)."""
     holds = trip_holds(here)
-    return _tell_holds(here, holds) if holds else _trip(here)
-
-
-def _trip(here: Situation) -> Verdict:
-    attempt = here.attempt + 1
-    expires_at = here.now + here.rules.command_validity_seconds
-    changes: dict[str, Any] = {
-        "stage": Stage.TRIP_COMMANDED,
-        "stage_since": here.now,
-        "attempt": attempt,
-        "command_expires_at": expires_at,
-        # commanded is not actual (domain.md 8.3): until a report comes nobody knows
-        "switch": Switch.UNKNOWN,
-        "holds": NO_HOLD,
-    }
-    trip = TripCommand(
-        here.after(changes).trip_id,
-        here.account_id,
-        here.now,
-        here.cause,
-        here.evidence(),
-        TRIP_CODE,
-        expires_at,
-        attempt,
-        here.notice_id,
-        here.notice_delivered_at,
-    )
-    return Verdict((trip,), changes)
-
-
-def _restore(here: Situation, why: str) -> Verdict:
-    """No guard, no throttle; a crew that was asked to trip is called back."""
-    attempt = here.restore_attempt + 1
-    expires_at = here.now + here.rules.restore_repeat_seconds
-    changes: dict[str, Any] = {
-        "stage": Stage.RESTORE_COMMANDED,
-        "stage_since": here.now,
-        "restore_attempt": attempt,
-        "command_expires_at": expires_at,
-        "notice_delivered_at": NO_TIME,
-        "approved_until": NO_TIME,
-        "holds": NO_HOLD,
-    }
-    restore = RestoreCommand(
-        here.after(changes).restore_id,
-        here.account_id,
-        here.now,
-        here.cause,
-        here.evidence(),
-        DIRECT_CLOSE_CODE if here.direct_close_agreed else ARM_FOR_CLOSURE_CODE,
-        expires_at,
-        attempt,
-        here.trip_id if here.attempt else "",
-        why,
-    )
-    verdict = Verdict((restore,), changes)
-    if here.holds & Hold.TRIES_USED_UP:
-        detail = f"{here.trip_id}: {why}"
-        return verdict + decision(here, DecisionKind.FIELD_ORDER_WITHDRAWN, detail)
-    return verdict
-
-
-def _tell_holds(here: Situation, holds: Hold) -> Verdict:
-    """Say once per change why the next step is not taken."""
-    news = foremost(holds)
-    if news == here.holds:
-        return NOTHING
-    if not news:
-        kind, detail = DecisionKind.HOLD_ENDED, "no trip is called for any more"
-    elif news & ~here.holds & Hold.TRIES_USED_UP:
-        kind = DecisionKind.FIELD_ORDER
-        detail = f"{here.attempt} trip commands without proof: a crew must look"
-    else:
-        kind, detail = DecisionKind.HELD, ", ".join(hold_names(news))
-    return decision(here, kind, detail, holds) + Verdict(changes={"holds": news})
+    return tell_holds(here, holds) if holds else trip(here)

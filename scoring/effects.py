@@ -67,11 +67,10 @@ class Hold(IntFlag):
     BALANCE_UNSETTLED = 1 << 22
     EMERGENCY_CREDIT = 1 << 23
     NO_SAFE_RECONNECTION = 1 << 24
-    OUTCOME_UNKNOWN = 1 << 25
-    NOT_OVERDUE = 1 << 26
-    INTERLOCK_FROZEN = 1 << 27
-    INTERLOCK_LIMIT = 1 << 28
-    INTERLOCK_SILENT = 1 << 29
+    NOT_OVERDUE = 1 << 25
+    INTERLOCK_FROZEN = 1 << 26
+    INTERLOCK_LIMIT = 1 << 27
+    INTERLOCK_SILENT = 1 << 28
 
 
 NO_HOLD = Hold(0)
@@ -89,7 +88,6 @@ class DecisionKind(StrEnum):
     CONNECTED_BY_OTHERS = "connected-by-others"
     APPROVAL_NOT_NEEDED = "approval-not-needed"
     PAYMENT_KEPT = "payment-kept"
-    APPROVED = "approved"
     TRIP_PROVEN = "trip-proven"
     RESTORE_PROVEN = "restore-proven"
     LOAD_AFTER_TRIP = "load-after-trip"

@@ -39,7 +39,7 @@ AS_THEY_ARE = (
     *("settings_version", "protections", "warning_amount_nanos", "reconnect_min_nanos"),
     *("read_at", "day_wh", "ledger_nanos", "episode", "warning_number", "stage_since"),
     *("trip_episode", "attempt", "restore_attempt", "notice_delivered_at", "approved_until"),
-    *("command_expires_at", "decision_number", "control_mode", "step_at"),
+    *("command_expires_at", "decision_number", "control_mode", "step_at", "max_power_w"),
     *("warned_day", "warned_today"),
 )
 """Ledger columns that a Situation keeps unchanged."""
@@ -117,7 +117,7 @@ def situation(
 
 
 IN_ANNEX = (
-    *("step", "notices", "executed_at", "unsettled_until", "emergency_credit_nanos"),
+    *("step", "notices", "proof_from", "unsettled_until", "emergency_credit_nanos"),
     *("load_wh", "load_from", "load_until", "warning_proven", "open_items"),
 )
 """Annex columns that a Situation keeps unchanged."""
@@ -133,6 +133,7 @@ def _of_annex(accounts: Accounts, position: int) -> dict[str, Any]:
     known["oldest_due_day"] = int(due[left > 0].min(initial=NEVER_DUE)) % NEVER_DUE
     known["owed_nanos"] = int(left.sum())
     known["proven_at"] = tuple(annex["proven_at"][0].tolist())
+    known["step_notice"] = tuple(annex["step_notice"][0].tolist())
     known["approved_at"] = tuple(annex["approved_at"][0].tolist())
     known["approvers"] = tuple(name.decode(errors="ignore") for name in annex["approvers"][0])
     return known

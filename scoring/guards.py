@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from scoring.effects import NO_HOLD, Hold, Stage
 from scoring.events import CustomerClass, Quality, Switch
+from scoring.procedures import CLOSES_AT_ONCE, NEVER_DISCONNECTS, NoticeStep, Procedure
 from scoring.rules import window_hold
 from scoring.situation import Situation, hold_names
 from scoring.units import NO_TIME, money_text
@@ -23,7 +24,13 @@ PROTECTING = (
 )
 """Holds that are the account's `protections`, bit by bit the same numbers as `Protection`."""
 
-BY_TERMS = PROTECTING | Hold.QUARANTINED | Hold.NOT_PREPAID | Hold.TARIFF_UNKNOWN
+BY_TERMS = (
+    PROTECTING
+    | Hold.QUARANTINED
+    | Hold.NOT_PREPAID
+    | Hold.TARIFF_UNKNOWN
+    | Hold.NO_SAFE_RECONNECTION
+)
 """No step towards a trip may be taken at all, however long one waits."""
 
 BY_NOTICE = Hold.NOTICE_NOT_DELIVERED | Hold.NOTICE_OVERDUE
@@ -33,6 +40,8 @@ PRECEDENCE = (BY_TERMS, BY_NOTICE, BY_SWITCH, BY_APPROVAL)
 """Groups of holds that end only by an event, foremost first; what is left passes with time."""
 
 BY_FEED = Hold.PAYMENTS_NOT_CAUGHT_UP | Hold.PAYMENTS_FEED_SILENT
+PASSING = BY_FEED | Hold.BALANCE_UNSETTLED
+"""What holds a first notice back and passes without an event of the account."""
 
 MILLION = 1_000_000
 
@@ -53,18 +62,41 @@ def foremost(holds: Hold) -> Hold:
     return holds
 
 
+def procedure_called_for(here: Situation) -> Procedure:
+    """By which right this account's supply may be stopped; never by both (domain.md 2.1)."""
+    if here.is_prepaid:
+        return Procedure.PREPAID_TRIP if here.is_exhausted else Procedure.NONE
+    is_long_overdue = here.overdue_days > here.rules.dunning_overdue_days
+    return Procedure.ARREARS_STOP if is_long_overdue else Procedure.NONE
+
+
 def notice_holds(here: Situation) -> Hold:
     """Why no disconnection notice may be sent: it must announce what can lawfully follow."""
-    return _by_terms(here) | _by_feed(here)
+    return _by_terms(here) | _by_feed(here) | _by_settling(here)
+
+
+def next_notice_holds(here: Situation) -> Hold:
+    """Why the procedure's next notice may not be sent: the wait, and all that holds any notice.
+
+    The last one says "in half an hour", so all that would then hold the trip holds it too.
+    """
+    following = here.steps[here.step + 1]
+    holds = notice_holds(here) | _by_notice(here) | _by_overdue(here, following)
+    if here.step + 2 < len(here.steps):
+        return holds
+    then = here.now + following.wait_seconds
+    window = window_hold(here.rules, here.zone, then)
+    return holds | window | _by_reading(here) | _by_switch(here) | _by_approval(here)
 
 
 def trip_holds(here: Situation) -> Hold:
     """Why no trip command may be sent now: the guards of domain.md 2.3 and 6, all of them."""
     return (
-        _by_terms(here)
-        | _by_feed(here)
+        notice_holds(here)
         | window_hold(here.rules, here.zone, here.now)
         | _by_reading(here)
+        | _by_emergency_credit(here)
+        | _by_overdue(here, here.line)
         | _by_notice(here)
         | _by_switch(here)
         | _by_approval(here)
@@ -76,11 +108,39 @@ def _by_terms(here: Situation) -> Hold:
     holds = Hold(here.protections) & PROTECTING
     if here.is_quarantined:
         holds |= Hold.QUARANTINED
-    if not here.is_prepaid:
+    if here.is_prepaid is (here.procedure is Procedure.ARREARS_STOP):
         holds |= Hold.NOT_PREPAID
     if not here.is_tariff_known:
         holds |= Hold.TARIFF_UNKNOWN
-    return holds
+    return holds | _by_control_mode(here)
+
+
+def _by_control_mode(here: Situation) -> Hold:
+    """Nobody is disconnected whose switch could not be closed again as agreed (domain.md 4.2)."""
+    closes_unasked = here.control_mode in CLOSES_AT_ONCE and not here.direct_close_agreed
+    if here.control_mode in NEVER_DISCONNECTS or closes_unasked:
+        return Hold.NO_SAFE_RECONNECTION
+    return NO_HOLD
+
+
+def _by_settling(here: Situation) -> Hold:
+    """After a change of mode, meter or tariff the opening balance may still be on its way."""
+    return Hold.BALANCE_UNSETTLED if here.now < here.unsettled_until else NO_HOLD
+
+
+def _by_emergency_credit(here: Situation) -> Hold:
+    """What is lent for emergencies must be used up too, before a prepaid supply is stopped."""
+    is_left = here.available_nanos + here.emergency_credit_nanos >= 0
+    lent = here.is_prepaid and here.emergency_credit_nanos > 0
+    return Hold.EMERGENCY_CREDIT if lent and is_left else NO_HOLD
+
+
+def _by_overdue(here: Situation, line: NoticeStep) -> Hold:
+    """The law counts days (domain.md 2.1): a bill must be overdue for more than these."""
+    if here.procedure is not Procedure.ARREARS_STOP:
+        return NO_HOLD
+    holds = NO_HOLD if here.overdue_days > line.overdue_days else Hold.NOT_OVERDUE
+    return holds if here.zone is not None else holds | Hold.CALENDAR_UNREADABLE
 
 
 def _by_feed(here: Situation) -> Hold:
@@ -114,11 +174,21 @@ def _by_notice(here: Situation) -> Hold:
         # once told, it stays: a record with an older clock must not take it back
         told = here.holds & Hold.NOTICE_OVERDUE
         return Hold.NOTICE_NOT_DELIVERED | (Hold.NOTICE_OVERDUE if is_overdue else told)
-    if here.notice_delivered_at == NO_TIME:
+    if here.notice_delivered_at == NO_TIME or _skips_a_step(here):
         return Hold.NOTICE_NOT_DELIVERED
-    if here.now - here.notice_delivered_at < here.rules.notice_lead_seconds:
+    age = here.now - here.notice_delivered_at
+    if age < here.line.wait_seconds:
         return Hold.NOTICE_TOO_RECENT
-    return NO_HOLD
+    return Hold.NOTICE_OVERDUE if age > here.line.valid_seconds else NO_HOLD
+
+
+def _skips_a_step(here: Situation) -> bool:
+    """Whether the proof of an earlier step is missing, or came too near to the one after it."""
+    proofs = (*here.proven_at[: here.step], here.notice_delivered_at)
+    return any(
+        earlier == NO_TIME or later - earlier < line.wait_seconds
+        for line, earlier, later in zip(here.steps, proofs, proofs[1:], strict=False)
+    )
 
 
 def _by_switch(here: Situation) -> Hold:
@@ -141,10 +211,9 @@ def _by_switch(here: Situation) -> Hold:
 
 
 def _by_approval(here: Situation) -> Hold:
-    """Large customers are tripped only after a person approved it (domain.md 6, K26)."""
-    if here.customer_class is CustomerClass.LARGE and here.now >= here.approved_until:
-        return Hold.APPROVAL_MISSING
-    return NO_HOLD
+    """As many different people as the customer's class wants have approved (domain.md 6, K26)."""
+    enough = len(here.approved_by) >= here.approvers_needed
+    return NO_HOLD if enough else Hold.APPROVAL_MISSING
 
 
 def why_unfounded(here: Situation, least_nanos: int = 0) -> str:
@@ -157,11 +226,14 @@ def why_unfounded(here: Situation, least_nanos: int = 0) -> str:
     """
     if here.is_quarantined:
         return "quarantined: the figures are not to be trusted"
-    if not here.is_prepaid:
-        return "the account is no longer prepaid"
+    if here.is_prepaid is (here.procedure is Procedure.ARREARS_STOP):
+        return f"the account is {here.payment_mode.value} now"
     protecting = Hold(here.protections) & PROTECTING
     if protecting:
         return "protected: " + ", ".join(hold_names(protecting))
+    if here.procedure is Procedure.ARREARS_STOP:
+        is_due = here.overdue_days > here.line.overdue_days
+        return "" if is_due else f"no bill is more than {here.line.overdue_days} days overdue"
     if here.available_nanos >= max(0, least_nanos) and (
         here.is_tariff_known or here.ledger_changed
     ):

@@ -9,6 +9,13 @@ at each send, in `scoring.guards`.
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+from scoring.events import CustomerClass
+from scoring.units import SECONDS_PER_DAY
+
+if TYPE_CHECKING:
+    from scoring.rules import SupplyRules
 
 
 class Procedure(IntEnum):
@@ -52,6 +59,69 @@ class CommandState(IntEnum):
     """Expired without a word; the switch's position has been asked for."""
     FIELD_ORDER = 9
     """A crew has been asked to go."""
+
+
+class NoticeStep(NamedTuple):
+    """One line of a procedure: what must reach the customer, from when on, and what comes after.
+
+    It may be sent when a bill is more than `overdue_days` overdue; after its proof `wait_seconds`
+    must pass before the next step; a proof older than `valid_seconds` counts no more, and the step
+    is taken again.
+    """
+
+    step: Step
+    overdue_days: int
+    wait_seconds: int
+    valid_seconds: int
+
+
+FOR_EVER = 2**62
+
+
+def steps_of(
+    procedure: Procedure, who: CustomerClass, rules: SupplyRules
+) -> tuple[NoticeStep, ...]:
+    """The steps before a trip, in order; the trip follows the last one's wait.
+
+    >>> from scoring.rules import SupplyRules
+    >>> home, works = CustomerClass.RESIDENT, CustomerClass.LARGE
+    >>> for line in steps_of(Procedure.ARREARS_STOP, home, SupplyRules()):
+    ...     print(line.step.name, line.overdue_days, line.wait_seconds // 60)
+    DUNNING 10 0
+    WRITTEN_NOTICE 30 10080
+    SECOND_NOTICE 30 30
+    >>> steps_of(Procedure.ARREARS_STOP, works, SupplyRules())[1].wait_seconds // 86_400
+    3
+    >>> [line.step.name for line in steps_of(Procedure.PREPAID_TRIP, home, SupplyRules())]
+    ['DISCONNECTION_NOTICE']
+    """
+    if procedure is not Procedure.ARREARS_STOP:
+        wait = rules.notice_lead_seconds
+        return (NoticeStep(Step.DISCONNECTION_NOTICE, 0, wait, FOR_EVER),)
+    is_home = who is CustomerClass.RESIDENT
+    days = rules.written_notice_resident_days if is_home else rules.written_notice_other_days
+    valid = rules.written_notice_valid_days * SECONDS_PER_DAY
+    overdue = rules.arrears_overdue_days
+    return (
+        NoticeStep(Step.DUNNING, rules.dunning_overdue_days, 0, FOR_EVER),
+        NoticeStep(Step.WRITTEN_NOTICE, overdue, days * SECONDS_PER_DAY, valid),
+        NoticeStep(
+            Step.SECOND_NOTICE,
+            overdue,
+            rules.second_notice_lead_seconds,
+            rules.second_notice_valid_seconds,
+        ),
+    )
+
+
+CLASSES = tuple(CustomerClass)
+
+
+def approvers_needed(procedure: Procedure, who: CustomerClass, rules: SupplyRules) -> int:
+    """How many different people must approve a trip of this customer (domain.md 6, K26)."""
+    is_by_law = procedure is Procedure.ARREARS_STOP
+    needed = rules.arrears_approvers if is_by_law else rules.prepaid_approvers
+    return needed[CLASSES.index(who)]
 
 
 # --- what a switch can do: DLMS class 70 control modes (domain.md 4.2) ---------------------------

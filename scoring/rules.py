@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import MAXYEAR, MINYEAR, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
+from scoring.annex import MAX_APPROVERS
 from scoring.effects import NO_HOLD, Hold
 from scoring.units import SECONDS_PER_DAY, SECONDS_PER_HOUR
 
@@ -127,6 +128,63 @@ class SupplyRules:
     """Pause after the switch said it is armed and waits for the customer's hand: a daily repeat
     heals a meter that lost its arming (proposal); the legal limit is 24 h (K9, K10)."""
 
+    status_read_seconds: int = 10 * 60
+    """How long a switch may take to say where it stands, after a command that expired without a
+    word (proposal on domain.md 5: 95 of 100 answers come within 3 minutes)."""
+
+    restore_crew_attempts: int = 3
+    """Restore commands without proof before a crew is asked too; the commands go on (domain.md 6,
+    "3 tries", and K9, K10: 24 h at worst)."""
+
+    metering_proof_seconds: int = 2 * SECONDS_PER_DAY
+    """By when the meter must show that a restored supply is used, else a person looks (proposal: a
+    daily reading, and one that was missed)."""
+
+    near_zero_ppm: int = 5_000
+    """Mean power after a trip, of the most the account may draw, that still counts as none
+    (proposal: half a per cent; a meter's own last digit must not look like load)."""
+
+    clock_margin_seconds: int = 5 * 60
+    """A meter's clock may be off by so much when its readings prove a switch (domain.md 5, "clock
+    off > 5 min 0.1 %")."""
+
+    dunning_overdue_days: int = 10
+    """A bill must be overdue for more days than these before it is dunned as the first step of an
+    arrears stop (proposal; domain.md 2.1 K11 wants dunning, and names no day)."""
+
+    arrears_overdue_days: int = 30
+    """The same before notice of an arrears stop is given: domain.md 6 "overdue before 30 days"
+    (K11, K90)."""
+
+    written_notice_resident_days: int = 7
+    """From proof of the written notice to an arrears stop, for homes: domain.md 6 (K16)."""
+
+    written_notice_other_days: int = 3
+    """The same for all others: domain.md 6 (K13); the lawful band is 3 to 7 days."""
+
+    written_notice_valid_days: int = 30
+    """After so long a written notice counts no more and is given again (proposal: what was
+    announced a month ago announces nothing)."""
+
+    second_notice_lead_seconds: int = 30 * 60
+    """From proof of the second notice to an arrears stop: domain.md 6 "30 min (option 60 min)"
+    (K14, K16)."""
+
+    second_notice_valid_seconds: int = 4 * SECONDS_PER_HOUR
+    """After so long the second notice is given again (proposal: "30 minutes before" is not
+    yesterday; domain.md 2.1)."""
+
+    prepaid_approvers: tuple[int, int, int] = (0, 0, 2)
+    """Different people who must approve a prepaid trip of a resident, a business, a large customer:
+    domain.md 6 "HV trip mode: approval by person, two roles" (K26)."""
+
+    arrears_approvers: tuple[int, int, int] = (1, 1, 2)
+    """The same for an arrears stop: domain.md 2.1, approved internally before notice (recall)."""
+
+    unsettled_days: int = 5
+    """After a change of payment mode, meter or tariff nobody is tripped: the opening balance and
+    late readings are still on their way (domain.md 6 "late data horizon 5 days", K80)."""
+
     approval_valid_seconds: int = SECONDS_PER_DAY
     """Life of a person's approval to trip a large customer (proposal: the one who approved still
     remembers the case; domain.md 2.3 wants it unexpired)."""
@@ -161,7 +219,20 @@ class SupplyRules:
         hours = self.trip_window_closes_hour - self.trip_window_opens_hour
         if self.command_validity_seconds > hours * SECONDS_PER_HOUR:
             raise RulesInvalid("command_validity_seconds does not fit into the trip window")
-        if self.notice_lead_seconds < self.command_validity_seconds:
+        if (
+            min(*self.prepaid_approvers, *self.arrears_approvers) < 0
+            or max(*self.prepaid_approvers, *self.arrears_approvers) > MAX_APPROVERS
+        ):
+            raise RulesInvalid(f"prepaid_approvers, arrears_approvers are 0 to {MAX_APPROVERS}")
+        if not self.dunning_overdue_days <= self.arrears_overdue_days:
+            raise RulesInvalid("dunning_overdue_days is more than arrears_overdue_days")
+        if self.second_notice_valid_seconds <= self.second_notice_lead_seconds:
+            raise RulesInvalid("second_notice_valid_seconds must outlast its lead")
+        longest = max(self.written_notice_resident_days, self.written_notice_other_days)
+        if self.written_notice_valid_days <= longest:
+            raise RulesInvalid("written_notice_valid_days must outlast the notice's own days")
+        leads = (self.notice_lead_seconds, self.second_notice_lead_seconds)
+        if min(leads) < self.command_validity_seconds:
             raise RulesInvalid(
                 "notice_lead_seconds must outlast command_validity_seconds, so that"
                 " no trip of an older episode is still alive when a new one is sent"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scoring import balance, decide, forecast, large, parts, postings, usage
+from scoring import balance, decide, forecast, large, metered, parts, postings, usage
 from scoring import closed as closed_bills
 from scoring.effects import DecisionKind, Reason, RefusedReading
 from scoring.events import (
@@ -26,9 +26,9 @@ from scoring.events import (
 )
 from scoring.plans import tell_plans
 from scoring.situation import decision
-from scoring.terms import enter
+from scoring.terms import basis, enter, unsettle
 from scoring.turn import Scored, Turn, World, broken_beliefs
-from scoring.units import money_text
+from scoring.units import SECONDS_PER_DAY, money_text
 from scoring.validation import REASONS, Outcome, check
 
 if TYPE_CHECKING:
@@ -176,6 +176,8 @@ def _score_turn(book: Book, readings: Readings, world: World, scored: Scored) ->
         return
     has_annexes = len(accounts.annexes) > 0
     power_w = large.mean_power_w(ledger, checked) if has_annexes else NOBODY
+    if has_annexes:
+        metered.note_load(accounts, checked)
     days = usage.count(ledger, checked, world.tariffs, accounts.tariff_index, accounts.annexes)
     adjusted: list[closed_bills.Adjusted] = []
     if has_annexes:
@@ -227,11 +229,14 @@ def _score_event_turn(
         if event.source_offset <= one.ledger["source_offset"][0, source]:
             scored.count("already_counted", 1)
             continue
+        was = basis(one.ledger)
         done = enter(one, event, world.tariffs, world.late_charges)
         for reason in filter(None, (done.refused, done.final_refused)):
             scored.refusals.append(RefusedReading(event.source_offset, int(rows[i]), reason))
         scored.count("repeated", int(done.is_repeat))
         if done.refused is None:
+            unsettled_seconds = world.rules.unsettled_days * SECONDS_PER_DAY
+            unsettle(one, was, event.received_at + unsettled_seconds)
             accounts.keep_annex(i, one)
             one.ledger["source_offset"][0, source] = event.source_offset
             entered[i] = True

@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scoring.debts import UNIX_DAY
 from scoring.effects import Hold, Stage, Tier
-from scoring.guards import BY_APPROVAL, BY_FEED, BY_NOTICE, BY_SWITCH
+from scoring.from_rows import NEVER_DUE
+from scoring.guards import BY_APPROVAL, BY_NOTICE, BY_SWITCH, BY_TERMS, PASSING
+from scoring.procedures import CommandState, Procedure
 from scoring.rules import SURE_MARGIN_HOURS
 from scoring.situation import PREPAID
-from scoring.units import NO_TIME, SECONDS_PER_HOUR
+from scoring.units import NO_TIME, SECONDS_PER_DAY, SECONDS_PER_HOUR
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,6 +39,7 @@ def needs_judgement(
     is_exhausted = look["available_nanos"] < 0
     chosen = _tier_moves(ledger, look, now, rules)
     on_road = is_exhausted | (ledger["stage"] != Stage.NORMAL) | (ledger["holds"] != 0)
+    on_road |= ledger["step_at"] != NO_TIME
     few = np.flatnonzero(on_road)
     if len(few):
         at = np.broadcast_to(now, on_road.shape)[few]
@@ -50,10 +54,40 @@ def due(ledger: NDArray[Any], now: int, rules: SupplyRules) -> NDArray[np.bool_]
     noted (`note_deadlines`) with that event's outlook.
     """
     chosen = (ledger["warn_at"] != NO_TIME) & (ledger["warn_at"] <= now)
-    few = np.flatnonzero((ledger["stage"] != Stage.NORMAL) | (ledger["holds"] != 0))
+    on_road = (ledger["stage"] != Stage.NORMAL) | (ledger["holds"] != 0)
+    few = np.flatnonzero(on_road | (ledger["step_at"] != NO_TIME))
     if len(few):
         chosen[few] |= _road_is_due(ledger, few, now, rules)
     return np.asarray(chosen & _is_judged(ledger))
+
+
+def note_steps(accounts: Accounts, rules: SupplyRules) -> None:
+    """Note when a procedure's first step, or a restore's missing proof, may be due (`step_at`).
+
+    Of accounts that stand on no road and have an annex.  By the day that begins first anywhere on
+    earth: too early costs a look, too late would cost a right.
+    """
+    if not len(accounts.annexes):
+        return
+    at, annex = accounts.annexes.position, accounts.annexes.rows
+    ledger = accounts.ledger[at]
+    due_day = np.where(annex["debt_nanos"] > 0, annex["debt_due_day"], NEVER_DUE).min(axis=1)
+    day = due_day.astype(np.int64) + rules.dunning_overdue_days + 1 - UNIX_DAY
+    begins_at = day * SECONDS_PER_DAY - EARLIEST_ZONE_SECONDS
+    may_begin = (due_day != NEVER_DUE) & (ledger["payment_mode"] != PREPAID)
+    step_at = np.where(may_begin, np.maximum(begins_at, 1), FAR)
+    to_prove = (ledger["command"] == CommandState.EXECUTED) & (annex["proof_from"] != NO_TIME)
+    proof_at = ledger["stage_since"] + rules.metering_proof_seconds
+    step_at = np.minimum(step_at, np.where(to_prove, proof_at, FAR))
+    step_at = np.where(step_at == FAR, NO_TIME, step_at)
+    rests = ledger["stage"] == Stage.NORMAL
+    accounts.ledger["step_at"][at[rests]] = step_at[rests]
+
+
+TO_PROVE = (CommandState.EXECUTED, CommandState.PROVEN)
+FAR = 2**62
+EARLIEST_ZONE_SECONDS = 14 * SECONDS_PER_HOUR
+"""A day begins on Kiritimati fourteen hours before it does in Greenwich."""
 
 
 def _is_judged(ledger: NDArray[Any]) -> NDArray[np.bool_]:
@@ -132,9 +166,12 @@ def _road_moves(
     stage, is_prepaid = ledger["stage"][few], ledger["payment_mode"][few] == PREPAID
     may_not_be_off = ~is_exhausted | ~is_prepaid | (ledger["protections"][few] != 0)
     may_not_be_off |= ledger["quarantined"][few] != 0
+    is_to_prove = np.isin(ledger["command"][few], TO_PROVE)
+    step_is_due = (ledger["step_at"][few] != NO_TIME) & (ledger["step_at"][few] <= now)
     moves = (stage != Stage.NORMAL) | (is_exhausted & is_prepaid) | (ledger["holds"][few] != 0)
-    moves &= (stage != Stage.TRIPPED) | may_not_be_off
-    moves &= (stage != Stage.RESTORE_COMMANDED) | (ledger["command_expires_at"][few] <= now)
+    moves |= is_to_prove | step_is_due
+    # who is off by law is looked at whenever something comes: what is owed stands in the annex
+    moves &= (stage != Stage.TRIPPED) | may_not_be_off | is_to_prove | ~is_prepaid
     return np.asarray(moves)
 
 
@@ -145,14 +182,21 @@ def _road_is_due(
     stage, holds = ledger["stage"][few], ledger["holds"][few]
     waits_for_event = (holds & (BY_NOTICE | BY_SWITCH | BY_APPROVAL)) != 0
     is_overdue = ledger["stage_since"][few] + rules.notice_overdue_seconds <= now
+    step_at = ledger["step_at"][few]
+    step_is_due = (step_at != NO_TIME) & (step_at <= now)
+    is_to_prove = ledger["command"][few] == CommandState.EXECUTED
+    # its notices age: what waits for a person's approval may have to be given anew
+    is_by_law = ledger["procedure"][few] == Procedure.ARREARS_STOP
     command_is_over = ledger["command_expires_at"][few] <= now
     # quarantine comes without a judgement: it must still give tripped accounts their supply back
     is_newly_quarantined = (ledger["quarantined"][few] != 0) & ((holds & Hold.QUARANTINED) == 0)
     return np.asarray(
         ((holds & Hold.TARIFF_UNKNOWN) != 0)  # a sheet may have come, which is no account's event
-        | ((stage == Stage.NORMAL) & ((holds & BY_FEED) != 0))
+        | ((stage == Stage.NORMAL) & ((holds & PASSING) != 0))
+        | ((stage == Stage.NORMAL) & step_is_due & ((holds & BY_TERMS) == 0))
+        | ((stage == Stage.NORMAL) & step_is_due & is_to_prove)
         | ((stage == Stage.NOTICE_SENT) & is_overdue & ((holds & Hold.NOTICE_OVERDUE) == 0))
-        | ((stage == Stage.NOTICED) & ~waits_for_event)
+        | ((stage == Stage.NOTICED) & (step_at <= now) & (~waits_for_event | is_by_law))
         | ((stage == Stage.TRIP_COMMANDED) & command_is_over & ~waits_for_event)
         | ((stage == Stage.RESTORE_COMMANDED) & command_is_over)
         | ((stage != Stage.RESTORE_COMMANDED) & is_newly_quarantined)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -27,7 +28,14 @@ from scoring.effects import (
     Tier,
 )
 from scoring.events import CustomerClass, Feed, PaymentMode, Quality, Switch
-from scoring.procedures import USUAL_MODE_ARMED, CommandState, Procedure
+from scoring.procedures import (
+    USUAL_MODE_ARMED,
+    CommandState,
+    NoticeStep,
+    Procedure,
+    approvers_needed,
+    steps_of,
+)
 from scoring.units import NO_TIME
 
 if TYPE_CHECKING:
@@ -82,6 +90,7 @@ class Situation(NamedTuple):
     warning_amount_nanos: int = 0
     warning_hours: tuple[int, int, int] = (168, 72, 24)
     reconnect_min_nanos: int = 0
+    max_power_w: int = 12_000
     # energy
     read_at: int = NO_TIME
     newest_quality: Quality = Quality.VALID
@@ -128,10 +137,11 @@ class Situation(NamedTuple):
     # of the annex, for those who have one
     step: int = 0
     notices: int = 0
+    step_notice: tuple[int, ...] = (0,) * MAX_STEPS
     proven_at: tuple[int, ...] = (NO_TIME,) * MAX_STEPS
     approved_at: tuple[int, ...] = (NO_TIME,) * MAX_APPROVERS
     approvers: tuple[str, ...] = ("",) * MAX_APPROVERS
-    executed_at: int = NO_TIME
+    proof_from: int = NO_TIME
     unsettled_until: int = NO_TIME
     emergency_credit_nanos: int = 0
     load_wh: int = 0
@@ -158,9 +168,60 @@ class Situation(NamedTuple):
         return self.available_nanos < 0
 
     @property
+    def steps(self) -> tuple[NoticeStep, ...]:
+        """What must reach the customer before a trip, by the procedure of this episode."""
+        return steps_of(self.procedure, self.customer_class, self.rules)
+
+    @property
+    def line(self) -> NoticeStep:
+        """The step taken last."""
+        return self.steps[min(self.step, len(self.steps) - 1)]
+
+    @property
+    def is_last_step(self) -> bool:
+        """Whether a trip comes after this step."""
+        return self.step >= len(self.steps) - 1
+
+    @property
+    def overdue_days(self) -> int:
+        """Whole local days since the last day to pay the oldest unpaid bill; 0 none is overdue."""
+        if not self.oldest_due_day:
+            return 0
+        today = datetime.fromtimestamp(self.now, self.zone or UTC).date().toordinal()
+        return max(0, today - self.oldest_due_day)
+
+    @property
+    def approved_by(self) -> tuple[str, ...]:
+        """The different people whose approval still holds."""
+        life = self.rules.approval_valid_seconds
+        holding = (
+            name
+            for name, at in zip(self.approvers, self.approved_at, strict=True)
+            if name and at != NO_TIME and self.now < at + life
+        )
+        return tuple(dict.fromkeys(holding))
+
+    @property
+    def approvers_needed(self) -> int:
+        """How many different people must approve."""
+        return approvers_needed(self.procedure, self.customer_class, self.rules)
+
+    @property
     def notice_id(self) -> str:
-        """The notice of this trip episode."""
-        return f"{self.account_id}:notice:{self.trip_episode}"
+        """The newest notice of this trip episode."""
+        return self.notice_of(min(self.step, len(self.steps) - 1))
+
+    def notice_of(self, step: int) -> str:
+        """The notice by which this step was taken: a contract has one, the law's are numbered."""
+        if self.procedure is not Procedure.ARREARS_STOP:
+            return f"{self.account_id}:notice:{self.trip_episode}"
+        name = self.steps[step].step.name.lower().replace("_", "-")
+        return f"{self.account_id}:{name}:{self.trip_episode}:{self.step_notice[step]}"
+
+    @property
+    def warning_id(self) -> str:
+        """The newest warning."""
+        return f"{self.account_id}:warning:{self.episode}:{self.warning_number}"
 
     @property
     def trip_id(self) -> str:
@@ -227,6 +288,7 @@ TYPE_OF: dict[str, Any] = {
     "proven_at": tuple,
     "approved_at": tuple,
     "approvers": tuple,
+    "step_notice": tuple,
 }
 """Columns that are more than a number; the others of a Situation are plain ints."""
 

@@ -8,7 +8,7 @@ row, a warning or a restore, is `scoring.decide`'s to say.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,6 +25,8 @@ from scoring.procedures import USUAL_MODE_ARMED, USUAL_MODE_DIRECT
 from scoring.situation import CUSTOMER_CLASSES, PAYMENT_MODES
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from scoring.book import Accounts
     from scoring.events import AccountEvent, AccountSettings, PolicyTerms
     from scoring.late_charge import LateChargeRules
@@ -100,6 +102,22 @@ def _enter_policy(accounts: Accounts, policy: PolicyTerms) -> Entered:
     if (accounts.ledger[list(CALM_A_WARNING)] != before).any():
         accounts.ledger["ledger_changed"] = 1
     return Entered()
+
+
+def basis(ledger: NDArray[Any]) -> tuple[object, ...]:
+    """On what the one account's balance rests: payment mode, tariff, meter; () before any terms."""
+    if not ledger["settings_version"][0]:
+        return ()
+    return tuple(ledger[name][0] for name in ("payment_mode", "tariff_id", "meter_hash"))
+
+
+def unsettle(accounts: Accounts, was: tuple[object, ...], until: int) -> None:
+    """If the balance rests on something else than it `was`, nobody is tripped by it `until` then.
+
+    The opening balance, the old meter's last figures and late readings are still on their way.
+    """
+    if was and basis(accounts.ledger) != was:
+        accounts.annexes.make(0)["unsettled_until"] = until
 
 
 def _enter_settings(

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from scoring.effects import NO_HOLD, DecisionKind, Stage
+from scoring.annex import APPROVER_BYTES, MAX_APPROVERS
+from scoring.deeds import withdraw_items
+from scoring.effects import NO_HOLD, DecisionKind, Stage, WorkItemKind
 from scoring.events import (
     Action,
     NoticeDelivered,
@@ -18,6 +20,7 @@ from scoring.events import (
     Switch,
     SwitchReported,
 )
+from scoring.procedures import CommandState
 from scoring.situation import NOTHING, Verdict, decision
 from scoring.units import NO_TIME
 
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 HOLDING = (Action.HOLD_SUPPLY, Action.REJECT_TRIP, Action.DISPUTE)
 """Whatever the person calls it, the supply stays on until somebody releases it."""
 
+UNDECIDED = (CommandState.SENT, CommandState.ACKNOWLEDGED, CommandState.UNKNOWN)
 APPROVABLE = (Stage.NOTICE_SENT, Stage.NOTICED, Stage.TRIP_COMMANDED)
 
 
@@ -40,19 +44,25 @@ def on_event(here: Situation, event: SwitchReported | OperatorActed | NoticeDeli
 
 
 def on_receipt(here: Situation, event: NoticeDelivered) -> Verdict:
-    """Proof that the notice of this trip episode arrived; any other receipt says nothing.
+    """Proof that the newest notice, or warning, arrived; any other receipt says nothing.
 
-    The lead time counts from now, when the proof is in hand: `delivered_at` is a foreign clock.
+    Waits count from now, when the proof is in hand: `delivered_at` is a foreign clock.
     """
+    if here.episode and event.notice_id == here.warning_id:
+        return Verdict(changes={"warning_proven": here.now})
     if here.stage is not Stage.NOTICE_SENT or event.notice_id != here.notice_id:
         return NOTHING
-    return Verdict(
-        changes={
-            "stage": Stage.NOTICED,
-            "stage_since": here.now,
-            "notice_delivered_at": here.now,
-        }
-    )
+    proven = list(here.proven_at)
+    proven[here.step] = here.now
+    changes = {
+        "stage": Stage.NOTICED,
+        "stage_since": here.now,
+        "notice_delivered_at": here.now,
+        "proven_at": tuple(proven),
+        "step_at": here.now + here.line.wait_seconds,
+    }
+    items = withdraw_items(here, here.notice_id, (WorkItemKind.DELIVER_NOTICE,))
+    return items + Verdict(changes=changes)
 
 
 def on_operator_action(here: Situation, event: OperatorActed) -> Verdict:
@@ -67,10 +77,30 @@ def on_operator_action(here: Situation, event: OperatorActed) -> Verdict:
     if event.action is Action.RELEASE_QUARANTINE:
         return Verdict(changes={"quarantined": 0})
     if here.stage in APPROVABLE:
-        return Verdict(changes={"approved_until": here.now + here.rules.approval_valid_seconds})
+        return _approved(here, event.operator)
     # an approval is never kept for a trip that nobody has announced yet
     detail = f"{event.operator} approved a trip, but none is pending"
     return decision(here, DecisionKind.APPROVAL_NOT_NEEDED, detail)
+
+
+def _approved(here: Situation, operator: str) -> Verdict:
+    """One more person has approved; the same one again only renews what he said."""
+    name = operator.encode()[:APPROVER_BYTES].decode(errors="ignore").rstrip("\0")
+    life = here.rules.approval_valid_seconds
+    said = dict(zip(here.approvers, here.approved_at, strict=True))
+    others = [
+        (who, at) for who, at in said.items() if who not in ("", name) and here.now < at + life
+    ]
+    holding = [(name, here.now), *others][:MAX_APPROVERS]
+    changes: dict[str, Any] = {
+        "approvers": tuple(who for who, _ in holding) + ("",) * (MAX_APPROVERS - len(holding)),
+        "approved_at": tuple(at for _, at in holding) + (NO_TIME,) * (MAX_APPROVERS - len(holding)),
+    }
+    if len(holding) >= max(1, here.approvers_needed):
+        changes["approved_until"] = min(at for _, at in holding) + life
+        if here.command is CommandState.ASKED:
+            changes["command"] = CommandState.APPROVED
+    return Verdict(changes=changes)
 
 
 def on_switch_report(here: Situation, event: SwitchReported) -> Verdict:
@@ -80,6 +110,11 @@ def on_switch_report(here: Situation, event: SwitchReported) -> Verdict:
     is not older than the stage; others are echoes.  One echo is never ignored: that a trip nobody
     wants any more was carried out.
     """
+    if event.acknowledges:
+        is_newest = event.command_id == ON_ITS_WAY.get(here.stage, _nothing)(here)
+        if is_newest and here.command is CommandState.SENT:
+            return Verdict(changes={"command": CommandState.ACKNOWLEDGED})
+        return NOTHING
     if event.switch is Switch.DISCONNECTED:
         return _reported_open(here, event)
     if not _speaks_of_now(here, event):
@@ -90,12 +125,28 @@ def on_switch_report(here: Situation, event: SwitchReported) -> Verdict:
     if event.switch is Switch.READY_FOR_RECONNECTION and here.stage is Stage.RESTORE_COMMANDED:
         # armed: the customer's hand is awaited, and a repeat would only start the wait anew
         changes["command_expires_at"] = here.now + here.rules.armed_repeat_seconds
+        changes["command"] = CommandState.EXECUTED
     return Verdict(changes=changes)
 
 
+def _trip_id(here: Situation) -> str:
+    return here.trip_id
+
+
+def _restore_id(here: Situation) -> str:
+    return here.restore_id
+
+
+def _nothing(_here: Situation) -> str:
+    return "-"
+
+
+ON_ITS_WAY = {Stage.TRIP_COMMANDED: _trip_id, Stage.RESTORE_COMMANDED: _restore_id}
+"""Which command a switch is about to answer."""
+
+
 def _speaks_of_now(here: Situation, event: SwitchReported) -> bool:
-    on_its_way = {Stage.TRIP_COMMANDED: here.trip_id, Stage.RESTORE_COMMANDED: here.restore_id}
-    answers = event.command_id == on_its_way.get(here.stage)
+    answers = event.command_id == ON_ITS_WAY.get(here.stage, _nothing)(here)
     return answers or event.reported_at >= here.stage_since
 
 
@@ -114,11 +165,18 @@ def _reported_open(here: Situation, event: SwitchReported) -> Verdict:
             changes={
                 "stage": Stage.RESTORE_COMMANDED,
                 "switch": Switch.DISCONNECTED,
+                "command": CommandState.FAILED,
                 "command_expires_at": here.now,
+                "proof_from": here.now,
             }
         )
     # opened by others, or our restore has not worked yet: its repeat is already on the clock
-    return Verdict(changes={"switch": Switch.DISCONNECTED}) if is_new else NOTHING
+    if not is_new:
+        return NOTHING
+    changes: dict[str, Any] = {"switch": Switch.DISCONNECTED}
+    if here.stage is Stage.RESTORE_COMMANDED:
+        changes |= {"proof_from": here.now, "command": CommandState.FAILED}
+    return Verdict(changes=changes)
 
 
 def _reported_open_after_trip(here: Situation, event: SwitchReported) -> Verdict:
@@ -129,29 +187,40 @@ def _reported_open_after_trip(here: Situation, event: SwitchReported) -> Verdict
     ):
         return NOTHING  # an echo of older days; the account may well be connected
     if not event.succeeded:
-        return Verdict(changes={"switch": Switch.DISCONNECTED})
-    return Verdict(
-        changes={
-            "stage": Stage.TRIPPED,
-            "stage_since": here.now,
-            "switch": Switch.DISCONNECTED,
-            "command_expires_at": NO_TIME,
-            "holds": NO_HOLD,
-        }
-    )
+        changes = {"switch": Switch.DISCONNECTED, "command": CommandState.FAILED}
+        return Verdict(changes=changes)
+    executed: dict[str, Any] = {
+        "stage": Stage.TRIPPED,
+        "stage_since": here.now,
+        "switch": Switch.DISCONNECTED,
+        "command": CommandState.EXECUTED,
+        "proof_from": here.now,
+        "command_expires_at": NO_TIME,
+        "holds": NO_HOLD,
+    }
+    items = withdraw_items(here, here.trip_id, (WorkItemKind.TRIP_BY_CREW,))
+    return items + Verdict(changes=executed)
 
 
 def _reported_closed(here: Situation) -> Verdict:
     if here.stage is Stage.RESTORE_COMMANDED:
-        return Verdict(
-            changes={
-                "stage": Stage.NORMAL,
-                "stage_since": here.now,
-                "switch": Switch.CONNECTED,
-                "command_expires_at": NO_TIME,
-            }
-        )
+        executed: dict[str, Any] = {
+            "stage": Stage.NORMAL,
+            "stage_since": here.now,
+            "switch": Switch.CONNECTED,
+            "command": CommandState.EXECUTED,
+            "proof_from": here.now,
+            "step_at": here.now + here.rules.metering_proof_seconds,
+            "command_expires_at": NO_TIME,
+        }
+        items = withdraw_items(here, here.restore_id, (WorkItemKind.RESTORE_BY_CREW,))
+        return items + Verdict(changes=executed)
     closed = Verdict(changes={"switch": Switch.CONNECTED})
+    if here.stage is Stage.TRIP_COMMANDED and here.command in UNDECIDED:
+        failed: dict[str, Any] = {"command": CommandState.FAILED}
+        if here.command is CommandState.UNKNOWN:  # asked and answered: no need to wait longer
+            failed["command_expires_at"] = here.now
+        return closed + Verdict(changes=failed)
     if here.stage is Stage.TRIPPED and here.switch is not Switch.CONNECTED:
         # the stage stays, so that a payment still sends a restore even if this report was wrong
         detail = "the switch reports connected after our trip; a person must look"

@@ -37,8 +37,6 @@ from scoring.situation import PAYMENT_MODES, finite_hours
 from scoring.units import MAX_NANOS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import NDArray
 
     from scoring.book import Accounts, Book
@@ -119,7 +117,9 @@ class Turn:
         self.book, self.world, self.scored = book, world, scored
         self.look = outlook(accounts, world.tariffs)
         decide.note_deadlines(accounts.ledger, self.look)
+        decide.note_steps(accounts, world.rules)
         self._seen: dict[int, Situation] = {}
+        self._for_annexes: list[tuple[int, str, Any]] = []
         self._evidence: dict[int, Evidence] = {}
 
     def here(self, position: int) -> Situation:
@@ -144,7 +144,11 @@ class Turn:
                 stood_on = self._grounds(position)
                 self.scored.grounds.update((each.effect_id, stood_on) for each in verdict.effects)
             self._seen.pop(position, None)
-            write(self.accounts, position, verdict.changes)
+            for column, value in verdict.changes.items():
+                if column in IN_LEDGER:
+                    self.accounts.ledger[column][position] = value
+                else:
+                    self._for_annexes.append((position, column, value))
             self.scored.effects.extend((row, effect) for effect in verdict.effects)
             if self.world.interlock is not None:
                 trips = [each for each in verdict.effects if isinstance(each, TripCommand)]
@@ -165,11 +169,25 @@ class Turn:
 
     def decide(self, doubtful: NDArray[np.bool_], told: NDArray[np.bool_] | None = None) -> None:
         """Judge the doubtful ones; tell the forecast where `told` or where the tier moved."""
+        self._write_annexes()
         tiers = self.accounts.ledger["tier"].copy()
         for position in np.flatnonzero(doubtful).tolist():
             self.take(position, decide.judge(self.here(position)))
+        self._write_annexes()
         moved = tiers != self.accounts.ledger["tier"]
         self._tell_forecasts(np.flatnonzero(moved if told is None else moved | told))
+
+    def _write_annexes(self) -> None:
+        """Who needs an annex for what was decided gets one: all at once, a storm has thousands."""
+        if not self._for_annexes:
+            return
+        wanted, self._for_annexes = self._for_annexes, []
+        annexes = self.accounts.annexes
+        annexes.ensure(np.array(sorted({position for position, _, _ in wanted}), np.int64))
+        place = {at: number for number, at in enumerate(annexes.position.tolist())}
+        for position, column, value in wanted:
+            written = [each.encode() for each in value] if column == "approvers" else value
+            annexes.rows[column][place[position]] = written
 
     def put(self, broken: NDArray[np.bool_], learned: NDArray[np.bool_] | None = None) -> None:
         """Write the block back; broken accounts stay as they were and are quarantined.
@@ -285,16 +303,6 @@ class Turn:
 
     def _account_id(self, position: int) -> str:
         return self.book.account_ids[int(self.rows[position])]
-
-
-def write(accounts: Accounts, position: int, changes: Mapping[str, Any]) -> None:
-    """Write a verdict's columns; an account that needs an annex for them gets one."""
-    for column, value in changes.items():
-        if column in IN_LEDGER:
-            accounts.ledger[column][position] = value
-        else:
-            written = [each.encode() for each in value] if column == "approvers" else value
-            accounts.annexes.make(position)[column] = written
 
 
 IN_LEDGER = frozenset(LEDGER.names or ())

@@ -136,13 +136,15 @@ def tariff(plain: dict[str, Any], at: int) -> Input:
     return Input(topics.TARIFFS, 0, key, compact({"version": 1} | plain), at)
 
 
-def operator_action(account_id: str, partition: int, action: str, at: int) -> Input:
+def operator_action(
+    account_id: str, partition: int, action: str, at: int, operator: str = "duty-engineer"
+) -> Input:
     """A person in the control room holds or releases a supply, or approves a trip."""
     body = {
         "version": 1,
         "accountId": account_id,
         "action": action,
-        "operator": "duty-engineer",
+        "operator": operator,
         "reason": "simulated",
         "actedAt": instant_text(at),
     }

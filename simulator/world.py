@@ -282,8 +282,9 @@ class World:
         elif kind == "exchange":
             self._exchange(account, at)
         else:
-            account_id = account.customer.account_id
-            self._queue(messages.operator_action(account_id, account.partition, kind, at))
+            action, _, operator = kind.partition(" by ")
+            said = account.customer.account_id, account.partition, action, at
+            self._queue(messages.operator_action(*said, operator or "duty-engineer"))
 
     def _take_up(self, happening: Happening) -> None:
         account = self._by_id[happening.account_id]
@@ -318,7 +319,7 @@ class World:
             if topic == topics.DISCONNECTION_NOTICES:
                 if self.field.take_notice(effect, self.now):
                     self._moved(account, account.payer.after_notice(dice), effect["amountDue"])
-                    self._approve(account, dice)
+                    self._approve(account, dice, effect["procedure"])
             elif tier := TIERS.index(effect["tier"]):
                 wait = account.payer.after_warning(tier, dice)
                 self._moved(account, wait, "0")
@@ -336,17 +337,18 @@ class World:
         for wait, person in ((0, "ann"), (60, dice.choice(("ann", "bob"))), (600, "eve")):
             self._queue(messages.interlock_release(word["partition"], person, at + wait))
 
-    def _approve(self, account: Account, dice: random.Random) -> None:
-        """Somebody may look into the notice of a large customer, in a day or less, and agree."""
-        if account.customer.kind.customer_class != "large":
+    def _approve(self, account: Account, dice: random.Random, procedure: str) -> None:
+        """People may look into a notice, in a day or less, and agree: two, or the same one twice.
+
+        That of a home or shop that is prepaid needs nobody.
+        """
+        if account.customer.kind.customer_class != "large" and procedure == "prepaid_trip":
             return
         if dice.random() < self.plan.approved_share:
             self.counts["trips approved"] += 1
-            self._later(
-                self.now + dice.choice((1, 4, 30)) * dice.randrange(HOUR_SECONDS),
-                "approve-trip",
-                account,
-            )
+            for operator in ("engineer", dice.choice(("manager", "manager", "engineer"))):
+                wait = dice.choice((1, 4, 30)) * dice.randrange(HOUR_SECONDS)
+                self._later(self.now + wait, f"approve-trip by {operator}", account)
 
     def _moved(self, account: Account, wait: int | None, due: str) -> None:
         """The customer decides to pay, unless a payment is on its way already."""

@@ -105,12 +105,12 @@ def report(account_id: str, switch: str, at: int, command_id: str = "") -> Messa
     return account_id.encode(), json.dumps(body).encode()
 
 
-def action(account_id: str, name: str, at: int) -> Message:
+def action(account_id: str, name: str, at: int, operator: str = "li") -> Message:
     body = {
         "version": 1,
         "accountId": account_id,
         "action": name,
-        "operator": "li",
+        "operator": operator,
         "reason": "because",
         "actedAt": instant_text(at),
     }

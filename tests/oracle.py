@@ -186,7 +186,8 @@ class Account:
     in_flight: dict[str, int] = field(default_factory=dict)  # id -> nanos
     book: LedgerBook = field(default_factory=LedgerBook)
     receipts: dict[str, int] = field(default_factory=dict)  # notice id -> first stamped at
-    actions: list[tuple[int, str]] = field(default_factory=list)
+    actions: list[tuple[int, str, str]] = field(default_factory=list)  # at, what, who
+    oldest_due: list[tuple[int, date | None]] = field(default_factory=list)  # at, oldest unpaid
     usage: UsageOracle | None = None
     now: int = 0  # when the record at hand was stamped
     accepted: list[Accepted] = field(default_factory=list)
@@ -195,6 +196,11 @@ class Account:
         """The settings in force at an instant."""
         known = [body for stamped, body in self.settings if stamped <= at]
         return max(known, key=lambda body: int(body["settingsVersion"]), default=None)
+
+    def note_oldest_due(self, at: int) -> None:
+        """From this posting on, the last day to pay the oldest unpaid claim; None without one."""
+        due = min((line.due for line in self.book.lines if line.left > 0), default=None)
+        self.oldest_due.append((at, due))
 
     def paid_nanos(self, at: int | None = None) -> int:
         """Money received up to an instant, repeats counted once, less costs and late charges."""
@@ -282,6 +288,7 @@ class Oracle:
         else:
             book.receive(nanos, today, pays)
         account.payments.append((record.at, nanos - (book.charges - charges)))
+        account.note_oldest_due(record.at)
 
     def _bills_closed(self, account: Account, months: list[int], at: int) -> None:
         """Their bills become debts, where the balance does not cover them."""
@@ -296,6 +303,7 @@ class Oracle:
                 bills.append((f"{month // 12}-{month % 12 + 1:02d}", due, nanos))
         if bills:
             book.bills(bills, account.local_date(at))
+            account.note_oldest_due(at)
         if book.charges != charges:
             account.payments.append((at, charges - book.charges))
 
@@ -320,7 +328,9 @@ class Oracle:
         self._account(body["accountId"]).receipts.setdefault(body["noticeId"], record.at)
 
     def _take_action(self, record: LogRecord, body: dict[str, Any]) -> None:
-        self._account(body["accountId"]).actions.append((record.at, body["action"]))
+        self._account(body["accountId"]).actions.append(
+            (record.at, body["action"], body["operator"])
+        )
 
     def _take_readings(self, record: LogRecord) -> None:
         try:

@@ -12,6 +12,7 @@ import json
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -31,6 +32,13 @@ APPROVAL_LIFE_SECONDS = 24 * HOUR
 MAX_AGE_SECONDS = {"resident": 26 * HOUR, "business": 26 * HOUR, "large": 2 * HOUR}
 MAX_ESTIMATED_SHARE = 0.02
 RESTORE_WITHIN_SECONDS = 2 * HOUR
+UNSETTLED_SECONDS = 5 * 24 * HOUR
+OVERDUE_DAYS = 30
+PAYMENT_MODE = {"prepaid_trip": "prepaid", "arrears_stop": "plan"}
+APPROVERS = {
+    "prepaid_trip": {"resident": 0, "business": 0, "large": 2},
+    "arrears_stop": {"resident": 1, "business": 1, "large": 2},
+}
 
 WARNINGS, NOTICES = "low-balance-warnings", "disconnection-notices"
 TRIPS, RESTORES, DAYS = "trip-commands", "restore-commands", "daily-usage"
@@ -95,7 +103,7 @@ def wrongful_trips(inputs: list[LogRecord], oracle: Oracle, said: Said) -> list[
         account = oracle.accounts[trip["accountId"]]
         at = seconds_of(trip["decidedAt"])
         reasons = [
-            *_by_terms(account, at),
+            *_by_terms(account, at, trip),
             *_by_approval(account, at, trip, said),
             *_by_clock(oracle, account, at, trip),
             *_by_notice(account, at, trip, said),
@@ -105,14 +113,23 @@ def wrongful_trips(inputs: list[LogRecord], oracle: Oracle, said: Said) -> list[
     return wrong
 
 
-def _by_terms(account: Account, at: int) -> list[str]:
+def _by_terms(account: Account, at: int, trip: dict[str, Any]) -> list[str]:
     terms = account.terms(at)
     if terms is None:
         return ["no settings yet"]
     reasons = [f"protected: {name}" for name in terms["protections"]]
-    if terms["paymentMode"] != "prepaid":
-        reasons.append("not prepaid")
-    acted = [action for stamped, action in account.actions if stamped <= at]
+    mode = PAYMENT_MODE[trip["procedure"]]
+    if terms["paymentMode"] != mode:
+        reasons.append(f"not {mode}")
+    code = terms.get("controlMode", 4 if terms.get("directCloseAgreed") else 3)
+    if code == 0 or (code in (2, 4) and not terms.get("directCloseAgreed")):
+        reasons.append(f"a switch in mode {code} cannot be closed again as agreed")
+    known = sorted(account.settings, key=lambda each: each[0])
+    for (_, older), (stamped, newer) in pairwise(known):
+        basis = [(t["paymentMode"], t["tariffId"], t["meter"]["meterId"]) for t in (older, newer)]
+        if basis[0] != basis[1] and stamped <= at < stamped + UNSETTLED_SECONDS:
+            reasons.append("its meter, tariff or mode has changed within five days")
+    acted = [action for stamped, action, _ in account.actions if stamped <= at]
     holding = ("hold-supply", "reject-trip", "dispute")
     supply = [action for action in acted if action in (*holding, "release-supply")]
     if supply and supply[-1] in holding:
@@ -121,14 +138,38 @@ def _by_terms(account: Account, at: int) -> list[str]:
 
 
 def _by_approval(account: Account, at: int, trip: dict[str, Any], said: Said) -> list[str]:
-    """Large customers: a person approved it, after this notice and not too long ago."""
-    terms, episode = account.terms(at), trip["effectId"].split(":")[2]
-    notice = said.by_id.get(f"{account.account_id}:notice:{episode}")
-    if terms is None or terms["customerClass"] != "large" or notice is None:
+    """As many different people as the class wants, after the first notice and not too long ago."""
+    terms = account.terms(at)
+    notice = said.by_id.get(_notice_ids(account, trip, said)[0])
+    if terms is None or notice is None:
         return []  # without a notice it is wrongful anyway
+    needed = APPROVERS[trip["procedure"]][terms["customerClass"]]
     since = max(seconds_of(json.loads(notice)["decidedAt"]), at - APPROVAL_LIFE_SECONDS + 1)
-    approved = [s for s, action in account.actions if action == "approve-trip" and since <= s <= at]
-    return [] if approved else ["nobody approved"]
+    approved = {
+        who for s, what, who in account.actions if what == "approve-trip" and since <= s <= at
+    }
+    reasons = [] if len(approved) >= needed else [f"{len(approved)} approved, {needed} must"]
+    if not set(trip["approvers"]) <= approved:
+        reasons.append(f"{trip['approvers']} are said to have approved, but {approved} did")
+    return reasons
+
+
+def _notice_ids(account: Account, trip: dict[str, Any], said: Said) -> list[str]:
+    """The notices this trip's episode needs, in order; the newest of each step."""
+    episode = trip["effectId"].split(":")[2]
+    if trip["procedure"] == "prepaid_trip":
+        return [f"{account.account_id}:notice:{episode}"]
+    found = []
+    for step in ("dunning", "written-notice", "second-notice"):
+        start = f"{account.account_id}:{step}:{episode}:"
+        numbers = [int(name.removeprefix(start)) for name in said.by_id if name.startswith(start)]
+        by_then = [
+            n for n in numbers
+            if seconds_of(json.loads(said.by_id[f"{start}{n}"])["decidedAt"])
+            <= seconds_of(trip["decidedAt"])
+        ]  # fmt: skip
+        found.append(f"{start}{max(by_then, default=0)}")
+    return found
 
 
 def _by_clock(oracle: Oracle, account: Account, at: int, trip: dict[str, Any]) -> list[str]:
@@ -152,14 +193,20 @@ def _by_clock(oracle: Oracle, account: Account, at: int, trip: dict[str, Any]) -
 
 
 def _by_notice(account: Account, at: int, trip: dict[str, Any], said: Said) -> list[str]:
-    episode = trip["effectId"].split(":")[2]
-    notice_id = f"{account.account_id}:notice:{episode}"
-    proven_at = account.receipts.get(notice_id)
-    if notice_id not in said.by_id:
-        return ["no notice"]
-    if proven_at is None or proven_at > at - NOTICE_LEAD_SECONDS:
-        return [f"notice not proven {NOTICE_LEAD_SECONDS // 60} minutes before"]
-    return []
+    """Every step of its procedure was said, proven, and long enough before the one after it."""
+    terms, reasons = account.terms(at), []
+    assert terms is not None
+    ids = _notice_ids(account, trip, said)
+    written = (7 if terms["customerClass"] == "resident" else 3) * 24 * HOUR
+    waits = [0, written, NOTICE_LEAD_SECONDS][-len(ids) :]
+    then = [account.receipts.get(name) for name in ids[1:]] + [at]
+    for name, wait, following in zip(ids, waits, then, strict=True):
+        proven_at = account.receipts.get(name)
+        if name not in said.by_id:
+            reasons.append(f"{name} was never sent")
+        elif proven_at is None or following is None or proven_at > following - wait:
+            reasons.append(f"{name} not proven {wait // 60} minutes before the next step")
+    return reasons
 
 
 def _by_money_and_reading(
@@ -175,6 +222,8 @@ def _by_money_and_reading(
     here = moments.get((account.account_id, read_at), [])
     if not here:
         return [*reasons, "its evidence names a reading that never counted"]
+    if trip["procedure"] == "arrears_stop":
+        return [*reasons, *_by_arrears(account, at)]
     credit = small(terms["creditLimit"], NANOS)
     worst = [account.paid_nanos(at) + credit - m.billed_nanos for m in here]
     if min(worst) >= 0:
@@ -184,6 +233,15 @@ def _by_money_and_reading(
     if not any(m.is_measured for m in here):
         reasons.append("the newest reading is an estimate")
     return reasons
+
+
+def _by_arrears(account: Account, at: int) -> list[str]:
+    """A bill is overdue for more than thirty days, by the books at that time."""
+    due = [day for stamped, day in account.oldest_due if stamped <= at]
+    oldest = due[-1] if due else None
+    if oldest is None or (account.local_date(at) - oldest).days <= OVERDUE_DAYS:
+        return [f"nothing is overdue by more than {OVERDUE_DAYS} days; the oldest was due {oldest}"]
+    return []
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,13 @@ from scoring.effects import (
     LowBalanceWarning,
     RestoreCommand,
     Stage,
+    StatusRead,
     Tier,
     TripCommand,
+    WorkItem,
 )
 from scoring.events import CustomerClass, Feed, Protection, Source, Switch
+from scoring.procedures import CommandState, Procedure
 from scoring.rules import SupplyRules, WorkingCalendar
 from scoring.situation import Situation
 from scoring.units import NANOS_PER_UNIT, instant
@@ -70,20 +73,25 @@ NOTICE_SENT = replace(
     stage=Stage.NOTICE_SENT,
     stage_since=NOON - HOUR,
     trip_episode=2,
+    procedure=Procedure.PREPAID_TRIP,
+    command=CommandState.ASKED,
     holds=Hold.NOTICE_NOT_DELIVERED,
 )
 NOTICED = replace(
     EXHAUSTED,
     stage=Stage.NOTICED,
     stage_since=NOON - HOUR,
+    procedure=Procedure.PREPAID_TRIP,
     trip_episode=2,
     notice_delivered_at=NOON - HOUR,
+    command=CommandState.ASKED,
 )
 COMMANDED = replace(
     NOTICED,
     stage=Stage.TRIP_COMMANDED,
     stage_since=NOON - 20 * MINUTE,
     attempt=1,
+    command=CommandState.SENT,
     command_expires_at=NOON + 10 * MINUTE,
     switch=Switch.UNKNOWN,
 )
@@ -92,6 +100,8 @@ TRIPPED = replace(
     COMMANDED,
     stage=Stage.TRIPPED,
     stage_since=NOON - 5 * MINUTE,
+    command=CommandState.EXECUTED,
+    proof_from=NOON - 5 * MINUTE,
     command_expires_at=0,
     switch=Switch.DISCONNECTED,
 )
@@ -100,12 +110,15 @@ RESTORING = replace(
     stage=Stage.RESTORE_COMMANDED,
     stage_since=NOON - 10 * MINUTE,
     restore_attempt=1,
+    command=CommandState.SENT,
+    proof_from=NOON - 10 * MINUTE,
     command_expires_at=NOON + 10 * MINUTE,
     available_nanos=100 * UNIT,
 )
 FULL = {"available_nanos": 100 * UNIT}
 SHIELD = {"protections": Protection.LIFE_SUPPORT}
-LARGE = {"customer_class": CustomerClass.LARGE, "approved_until": NOON + 1}
+BOTH = {"approvers": ("li", "wang"), "approved_at": (NOON - HOUR, NOON - HOUR)}
+LARGE = {"customer_class": CustomerClass.LARGE} | BOTH
 
 
 def told(verdict):
@@ -123,6 +136,10 @@ def _name(effect):
             return f"restore {effect.attempt}"
         case Decision():
             return effect.kind
+        case StatusRead():
+            return "status-read"
+        case WorkItem():
+            return effect.kind if effect.status == "open" else f"no-{effect.kind}"
         case LowBalanceWarning():
             return ""
     raise AssertionError(effect)

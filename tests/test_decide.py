@@ -12,6 +12,7 @@ from scoring.effects import (
     Hold,
     RestoreCommand,
     TripCommand,
+    WorkItemKind,
 )
 from scoring.events import (
     Feed,
@@ -21,6 +22,7 @@ from scoring.events import (
     Switch,
 )
 from scoring.guards import trip_holds
+from scoring.procedures import CommandState
 from scoring.rules import SupplyRules
 from scoring.units import instant
 from tests.situations import (
@@ -79,8 +81,23 @@ GUARDS = [
     ({"switch": Switch.DISCONNECTED}, "switch_unknown", "opened by others: not ours to touch"),
     ({"switch": Switch.READY_FOR_RECONNECTION}, "switch_unknown", "armed by others"),
     (LARGE, "", "large and approved"),
-    (LARGE | {"approved_until": NOON}, "approval_missing", "the approval has expired"),
-    (LARGE | {"approved_until": 0}, "approval_missing", "nobody approved"),
+    (LARGE | {"approved_at": (NOON - DAY + 1, NOON - 1)}, "", "the older of two, a second left"),
+    (LARGE | {"approved_at": (NOON - DAY, NOON - 1)}, "approval_missing", "one has expired"),
+    (LARGE | {"approvers": ("li", "li")}, "approval_missing", "one person is not two"),
+    (LARGE | {"approvers": ("li", "")}, "approval_missing", "one of two"),
+    (LARGE | {"approvers": ("", "")}, "approval_missing", "nobody approved"),
+    ({"control_mode": 0}, "no_safe_reconnection", "a switch that is never opened"),
+    ({"control_mode": 1}, "", "armed from afar, closed by hand"),
+    ({"control_mode": 2}, "no_safe_reconnection", "it would close by itself, and nobody agreed"),
+    ({"control_mode": 2, "direct_close_agreed": True}, "", "agreed"),
+    ({"control_mode": 3, "direct_close_agreed": True}, "", "it can only be armed: safe"),
+    ({"control_mode": 4}, "no_safe_reconnection", "as 2"),
+    ({"control_mode": 5}, "", "armed; may also close by itself, locally"),
+    ({"control_mode": 6}, "", "as 5"),
+    ({"unsettled_until": NOON}, "", "five days after a new meter, tariff or mode"),
+    ({"unsettled_until": NOON + 1}, "balance_unsettled", "a second before"),
+    ({"emergency_credit_nanos": 1, "available_nanos": -1}, "emergency_credit", "all is used up"),
+    ({"emergency_credit_nanos": 1, "available_nanos": -2}, "", "and more"),
     ({"attempt": 2}, "", "the third attempt"),
     ({"attempt": 3}, "tries_used_up", "three attempts are enough"),
 ]
@@ -104,6 +121,9 @@ def test_several_holds_are_all_in_the_evidence():
     )  # fmt: skip
 
 
+UNHEARD = replace(EXPIRED, command=CommandState.UNKNOWN, command_expires_at=NOON)
+"""Expired, its switch asked, and no answer came in ten minutes."""
+FAILED = replace(EXPIRED, command=CommandState.FAILED)
 EMPTY_SWITCH = {"switch": Switch.UNKNOWN, "day_wh": 0}
 USED_UP = {"attempt": 3}
 
@@ -119,7 +139,8 @@ ROAD = [
     (AT_REST, {"holds": Hold.LIFE_SUPPORT}, "hold-ended", "NORMAL", "paid while held"),
     (NOTICE_SENT, {}, "", "NOTICE_SENT", "no proof of delivery, no step"),
     (NOTICE_SENT, {"stage_since": NOON - DAY + 1}, "", "NOTICE_SENT", "not yet a day"),
-    (NOTICE_SENT, {"stage_since": NOON - DAY}, "held", "NOTICE_SENT", "a person must deliver it"),
+    (NOTICE_SENT, {"stage_since": NOON - DAY}, "held deliver-notice", "NOTICE_SENT",
+     "a person must deliver it"),
     (NOTICE_SENT, {"holds": Hold.NOTICE_NOT_DELIVERED | Hold.NOTICE_OVERDUE}, "", "NOTICE_SENT",
      "once told it stays, even if a record with an older clock comes"),
     (NOTICE_SENT, FULL, "notice-withdrawn", "NORMAL", "paid"),
@@ -134,13 +155,19 @@ ROAD = [
     (NOTICED, {"read_at": NOON - 27 * HOUR}, "held", "NOTICED", "the road goes on when data comes"),
     (COMMANDED, {}, "", "TRIP_COMMANDED", "one command at a time is alive"),
     (COMMANDED, {"switch": Switch.CONNECTED}, "", "TRIP_COMMANDED", "failed, but still alive"),
-    (EXPIRED, {}, "trip 2", "TRIP_COMMANDED", "expired without report: unknown, try again"),
-    (EXPIRED, {"attempt": 2}, "trip 3", "TRIP_COMMANDED", "the last attempt"),
-    (EXPIRED, EMPTY_SWITCH, "trip 2", "TRIP_COMMANDED", "open or closed: harmless either way"),
+    (EXPIRED, {}, "status-read", "TRIP_COMMANDED", "expired without a word: ask, assume nothing"),
+    (replace(EXPIRED, command=CommandState.ACKNOWLEDGED), {}, "status-read", "TRIP_COMMANDED",
+     "taken, and then silence: nobody knows either"),
+    (UNHEARD, {"command_expires_at": NOON + 1}, "", "TRIP_COMMANDED", "it may still answer"),
+    (UNHEARD, {}, "trip 2", "TRIP_COMMANDED", "no answer: open or closed, a trip does no more"),
+    (UNHEARD, FULL, "restore 1", "RESTORE_COMMANDED", "unknown, so it may be open: paid, restore"),
+    (FAILED, {}, "trip 2", "TRIP_COMMANDED", "it said that it failed: try again"),
+    (UNHEARD, {"attempt": 2}, "trip 3", "TRIP_COMMANDED", "the last attempt"),
+    (UNHEARD, EMPTY_SWITCH, "trip 2", "TRIP_COMMANDED", "open or closed: harmless either way"),
     (EXPIRED, {"switch": Switch.DISCONNECTED}, "held", "TRIP_COMMANDED", "open already, unproven"),
-    (EXPIRED, {"read_at": NOON - 27 * HOUR}, "held", "TRIP_COMMANDED", "guards run at every try"),
-    (EXPIRED, USED_UP, "field-order", "TRIP_COMMANDED", "a crew must look"),
-    (EXPIRED, USED_UP | {"holds": Hold.TRIES_USED_UP}, "", "TRIP_COMMANDED", "told once"),
+    (UNHEARD, {"read_at": NOON - 27 * HOUR}, "held", "TRIP_COMMANDED", "guards run at every try"),
+    (UNHEARD, USED_UP, "field-order trip-by-crew", "TRIP_COMMANDED", "a crew must look"),
+    (UNHEARD, USED_UP | {"holds": Hold.TRIES_USED_UP}, "", "TRIP_COMMANDED", "told once"),
     (COMMANDED, FULL, "restore 1", "RESTORE_COMMANDED", "paid: it may still be carried out"),
     (COMMANDED, {"available_nanos": 0}, "restore 1", "RESTORE_COMMANDED", "the trip is unfounded"),
     (COMMANDED, {"available_nanos": -1}, "", "TRIP_COMMANDED", "paid too little"),
@@ -153,6 +180,15 @@ ROAD = [
      "RESTORE_COMMANDED", "but new money counts"),
     (EXPIRED, USED_UP | FULL | {"holds": Hold.TRIES_USED_UP}, "restore 1 field-order-withdrawn",
      "RESTORE_COMMANDED", "the crew is called back"),
+    (EXPIRED, USED_UP | FULL | {"open_items": 1 << WorkItemKind.TRIP_BY_CREW},
+     "restore 1 no-trip-by-crew", "RESTORE_COMMANDED", "and its work item is withdrawn"),
+    (RESTORING, {"command_expires_at": NOON, "restore_attempt": 2}, "restore 3",
+     "RESTORE_COMMANDED", "the third"),
+    (RESTORING, {"command_expires_at": NOON, "restore_attempt": 3}, "restore 4 restore-by-crew",
+     "RESTORE_COMMANDED", "three without proof: a crew too, and the commands go on"),
+    (RESTORING, {"command_expires_at": NOON, "restore_attempt": 4,
+                 "open_items": 1 << WorkItemKind.RESTORE_BY_CREW}, "restore 5",
+     "RESTORE_COMMANDED", "the crew is asked once"),
     (TRIPPED, {}, "", "TRIPPED", "still not paid"),
     (TRIPPED, {"available_nanos": 0}, "", "TRIPPED", "below the agreed minimum of 10"),
     (TRIPPED, {"available_nanos": 10 * UNIT - 1}, "", "TRIPPED", "a nano below the minimum"),
@@ -226,9 +262,19 @@ def test_a_trip_names_its_notice_its_proof_and_its_end():
     assert trip.evidence.available_nanos == -1
 
 
-@pytest.mark.parametrize(("agreed", "code"), [(False, "3.31.0.5"), (True, "3.31.0.18")])
-def test_a_restore_arms_the_switch_unless_direct_closing_is_agreed(agreed, code):
-    here = replace(TRIPPED, direct_close_agreed=agreed, attempt=2, **FULL)
+@pytest.mark.parametrize(
+    ("agreed", "mode", "code"),
+    [
+        (False, 3, "3.31.0.5"),
+        (True, 4, "3.31.0.18"),
+        (True, 2, "3.31.0.18"),
+        (True, 1, "3.31.0.5"),  # it can do no more than be armed
+        (False, 4, "3.31.0.5"),  # set to close by itself, but nobody agreed
+        (True, 6, "3.31.0.5"),
+    ],
+)
+def test_a_restore_arms_the_switch_unless_direct_closing_is_agreed_and_possible(agreed, mode, code):
+    here = replace(TRIPPED, direct_close_agreed=agreed, control_mode=mode, attempt=2, **FULL)
     restore = only(judge(here), RestoreCommand)
     assert (restore.effect_id, restore.control_code) == ("home-1:restore:2:1", code)
     assert restore.cancels == "home-1:trip:2:2"

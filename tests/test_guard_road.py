@@ -32,6 +32,8 @@ def read(at: int, register_wh: int, **changes: Any) -> tuple[Source, Message]:
 
 
 LARGE = terms_of(customerClass="large")
+LI = Source.OPERATOR_ACTIONS, action("home-1", "approve-trip", NINE)
+WANG = Source.OPERATOR_ACTIONS, action("home-1", "approve-trip", NINE, "wang")
 NEWS = [
     # what is said at nine (or then), the newest hold that is told, or a trip at ten past nine
     ("all is well: it may be tripped", [], NINE, "a trip"),
@@ -52,12 +54,16 @@ NEWS = [
     ("others opened its switch", [(Source.SWITCH_REPORTS, report("home-1", "disconnected", NINE))],
      NINE, "switch_unknown"),
     ("nobody approved the works", [read(NINE, REGISTER + 20), LARGE], NINE, "approval_missing"),
-    ("approved", [read(NINE, REGISTER + 20), LARGE,
-                  (Source.OPERATOR_ACTIONS, action("home-1", "approve-trip", NINE))], NINE,
-     "a trip"),
-    ("approved, but read two hours ago", [
-        LARGE, (Source.OPERATOR_ACTIONS, action("home-1", "approve-trip", NINE))],
-     START + 10 * HOUR, "reading_stale"),
+    ("approved by two", [read(NINE, REGISTER + 20), LARGE, LI, WANG], NINE, "a trip"),
+    ("approved by one", [read(NINE, REGISTER + 20), LARGE, LI], NINE, "approval_missing"),
+    ("approved by one, twice", [read(NINE, REGISTER + 20), LARGE, LI, LI], NINE,
+     "approval_missing"),
+    ("approved, but read two hours ago", [LARGE, LI, WANG], START + 10 * HOUR, "reading_stale"),
+    ("a switch that would close by itself", [terms_of(controlMode=4)], NINE,
+     "no_safe_reconnection"),
+    ("a new tariff", [terms_of(tariffId="nobody-knows"), terms_of(3)], NINE,
+     "balance_unsettled"),
+    ("emergency credit", [terms_of(emergencyCredit="999.00")], NINE, "emergency_credit"),
 ]  # fmt: skip
 
 
@@ -103,11 +109,11 @@ def test_a_notice_is_as_old_as_its_proof() -> None:
 
 
 def test_three_trips_without_proof_are_the_last() -> None:
-    """Nobody reports; every half hour another try, then a crew must look."""
+    """Nobody reports: the switch is asked, then another try; after three a crew must look."""
 
     async def story(road: Road) -> None:
         await on_the_way_to_a_trip(road)
-        for number in range(6):
+        for number in range(8):
             at = NINE + number * 31 * MINUTE
             await road.say(Source.PAYMENTS, (heartbeat(at), at))
             await road.say(Source.TICKS, (tick(at), at))
@@ -115,7 +121,9 @@ def test_three_trips_without_proof_are_the_last() -> None:
 
     asyncio.run(story(road := Road()))
     assert len(road.trips()) == 3
-    assert [each["kind"] for each in road.said("decisions")][-1] == "field-order"
+    assert len(road.said("status-reads")) == 3
+    assert "field-order" in [each["kind"] for each in road.said("decisions")]
+    assert [each["kind"] for each in road.said("work-items")][-1] == "trip-by-crew"
 
 
 def test_a_notice_announces_only_what_can_follow() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date, timedelta
 
 import pytest
 
@@ -95,7 +96,8 @@ def effect(effect_id: str, at: int, **more: object) -> dict:
 
 def trip(at: int, **more: object) -> tuple[str, dict]:
     expires = instant_text(at + 1_800)
-    return "trip-commands", effect("home-1:trip:1:1", at, expiresAt=expires, **more)
+    body = {"procedure": "prepaid_trip", "approvers": [], "expiresAt": expires} | more
+    return "trip-commands", effect("home-1:trip:1:1", at, **body)
 
 
 NOTICE = ("disconnection-notices", effect("home-1:notice:1", TUESDAY + 8 * HOUR + 120))
@@ -111,12 +113,15 @@ IN_TIME = TEN - 1_800
         ("", {}, PAID_EIGHT, IN_TIME, TEN),
         ("protected: life_support", {"protections": ["life_support"]}, PAID_EIGHT, IN_TIME, TEN),
         ("not prepaid", {"paymentMode": "plan"}, PAID_EIGHT, IN_TIME, TEN),
-        ("nobody approved", {"customerClass": "large"}, PAID_EIGHT, IN_TIME, TEN),
+        ("0 approved, 2 must", {"customerClass": "large"}, PAID_EIGHT, IN_TIME, TEN),
+        ("mode 0", {"controlMode": 0}, PAID_EIGHT, IN_TIME, TEN),
+        ("mode 4", {"controlMode": 4}, PAID_EIGHT, IN_TIME, TEN),
+        ("", {"controlMode": 4, "directCloseAgreed": True}, PAID_EIGHT, IN_TIME, TEN),
         ("was left", {}, [*PAID_EIGHT, (TEN - 1, "5.00")], IN_TIME, TEN),
         ("", {}, [*PAID_EIGHT, (TEN + 1, "5.00")], IN_TIME, TEN),
         ("was left", {"creditLimit": "5.00"}, PAID_EIGHT, IN_TIME, TEN),
-        ("notice not proven", {}, PAID_EIGHT, IN_TIME + 1, TEN),
-        ("notice not proven", {}, PAID_EIGHT, None, TEN),
+        ("notice:1 not proven", {}, PAID_EIGHT, IN_TIME + 1, TEN),
+        ("notice:1 not proven", {}, PAID_EIGHT, None, TEN),
         ("outside 9 to 16", {}, PAID_EIGHT, TUESDAY + 8 * HOUR, TEN - HOUR - 1),
         ("outside 9 to 16", {}, PAID_EIGHT, IN_TIME, TEN + 5 * HOUR + 1_801),
         ("", {}, PAID_EIGHT, IN_TIME, TEN + 5 * HOUR + 1_800),
@@ -131,25 +136,74 @@ def test_a_wrongful_trip_is_named(why: str, terms: dict, paid: list, noticed_at:
 
 
 @pytest.mark.parametrize(
-    ("approved_at", "faults"),
+    ("approved_at", "who", "faults"),
     [
-        (TUESDAY + 8 * HOUR + 119, 1),  # before the notice
-        (TUESDAY + 8 * HOUR + 120, 0),
-        (TEN, 0),
-        (TEN + 1, 1),
+        (TUESDAY + 8 * HOUR + 119, "wang", 1),  # before the notice
+        (TUESDAY + 8 * HOUR + 120, "wang", 0),
+        (TEN, "wang", 0),
+        (TEN, "li", 1),  # the same person twice
+        (TEN + 1, "wang", 1),
     ],
 )
-def test_an_approval_counts_between_the_notice_and_the_trip(approved_at: int, faults: int):
+def test_an_approval_counts_between_the_notice_and_the_trip(approved_at, who, faults: int):
     inputs = story(settings(customerClass="large"), PAID_EIGHT, IN_TIME)
     oracle = Oracle(inputs)
-    oracle.accounts["home-1"].actions.append((approved_at, "approve-trip"))
+    oracle.accounts["home-1"].actions += [
+        (TEN - 60, "approve-trip", "li"), (approved_at, "approve-trip", who)
+    ]  # fmt: skip
     found = wrongful_trips(inputs, oracle, said([NOTICE, trip(TEN)]))
-    assert len([one for one in found if "nobody approved" in one]) == faults
+    assert len([one for one in found if "1 approved, 2 must" in one]) == faults
+
+
+STOP = {"procedure": "arrears_stop", "approvers": ["li"]}
+LETTERS = {
+    "dunning:1:1": (TEN - 96 * HOUR, TEN - 96 * HOUR),
+    "written-notice:1:2": (TEN - 80 * HOUR, TEN - 80 * HOUR),
+    "second-notice:1:3": (TEN - HOUR, TEN - 1_800),
+}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "change", "due_days", "approver"),
+    [
+        ("", {}, 31, "li"),
+        ("nothing is overdue by more than 30 days", {}, 30, "li"),
+        ("0 approved, 1 must", {}, 31, None),
+        ("dunning:1:0 was never sent", {"dunning:1:1": None}, 31, "li"),
+        ("written-notice:1:0 was never sent", {"written-notice:1:2": None}, 31, "li"),
+        ("second-notice:1:0 was never sent", {"second-notice:1:3": None}, 31, "li"),
+        ("written-notice:1:2 not", {"written-notice:1:2": (TEN - 80 * HOUR, None)}, 31, "li"),
+        ("written-notice:1:2 not proven 4320 minutes before",
+         {"written-notice:1:2": (TEN - 80 * HOUR, TEN - 72 * HOUR)}, 31, "li"),
+        ("second-notice:1:3 not proven 30 minutes before",
+         {"second-notice:1:3": (TEN - HOUR, TEN - 1_799)}, 31, "li"),
+    ],
+)  # fmt: skip
+def test_a_stop_by_law_without_a_step_is_wrongful(wanted, change, due_days, approver):
+    """A business: dunned, then notice in writing three days before, and again 30 minutes before."""
+    terms = settings(customerClass="business", paymentMode="plan")
+    inputs = story(terms, PAID_EIGHT, None)
+    oracle, letters = Oracle(inputs), LETTERS | change
+    account = oracle.accounts["home-1"]
+    account.oldest_due = [(0, date(2026, 7, 7) - timedelta(days=due_days))]
+    if approver:
+        account.actions.append((TEN - 2 * HOUR, "approve-trip", approver))
+    notices = []
+    for name, times in letters.items():
+        if times is None:
+            continue
+        sent_at, proven_at = times
+        notices.append(("disconnection-notices", effect(f"home-1:{name}", sent_at)))
+        if proven_at is not None:
+            account.receipts[f"home-1:{name}"] = proven_at
+    found = wrongful_trips(inputs, oracle, said([*notices, trip(TEN, **STOP)]))
+    found = [one for one in found if approver or "are said to have" not in one]
+    assert any(wanted in one for one in found) if wanted else found == []
 
 
 def test_a_trip_without_notice_is_wrongful():
     inputs = story(settings(), PAID_EIGHT, IN_TIME)
-    assert "no notice" in wrongful_trips(inputs, Oracle(inputs), said([trip(TEN)]))[0]
+    assert "was never sent" in wrongful_trips(inputs, Oracle(inputs), said([trip(TEN)]))[0]
 
 
 def test_balances_are_exact_and_a_repeated_payment_counts_once():

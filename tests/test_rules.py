@@ -124,7 +124,8 @@ def test_every_limit_has_a_unit_and_a_reason():
         for field, said in itertools.pairwise(body)
         if isinstance(field, ast.AnnAssign) and isinstance(said, ast.Expr)
     }
-    units = ("_seconds", "_hour", "_ppm", "_attempts", "_divisor", "calendar", "_before_weekend")
+    units = ("_seconds", "_hour", "_days", "_ppm", "_attempts", "_divisor", "_approvers",
+             "calendar", "_before_weekend")  # fmt: skip
     for limit in fields(SupplyRules):
         assert limit.name.endswith(units), f"{limit.name} does not say its unit"
         reason = explained.get(limit.name, "")

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scoring.book import LEARNED, Accounts, empty_ledger
-from scoring.decide import due, judge, needs_judgement, note_deadlines
+from scoring.decide import due, judge, needs_judgement, note_deadlines, note_steps
 from scoring.effects import Hold, Stage
 from scoring.events import Feed
 from scoring.from_rows import situation
@@ -79,7 +79,9 @@ def random_accounts(dice):
     )
     ledger["notice_delivered_at"][ledger["stage"] == Stage.TRIP_COMMANDED] = NOON - DAY
     ledger["command_expires_at"] = some(*expiries)
-    ledger["approved_until"] = some(0, NOON, NOON + 1, NOON + HOUR)
+    ledger["command"] = some(*range(10))
+    ledger["control_mode"] = some(0, 1, 3, 3, 3, 4)
+    ledger["procedure"] = np.where(ledger["payment_mode"] == 0, 1, some(1, 2, 2))
     told = 1 << dice.integers(0, len(Hold), ROWS)
     waits = (ledger["stage"] == Stage.TRIP_COMMANDED) & (ledger["command_expires_at"] <= NOON)
     waits |= ledger["stage"] <= Stage.NOTICED
@@ -92,7 +94,33 @@ def random_accounts(dice):
         look[f"runway_hours_{name}"] = np.where(look["available_nanos"] < 0, 0, hours[:, column])
     look["version"] = some(0, 0, 0, 0, -1)
     index = np.where(look["version"] < 0, some(-1, 0), 0)
-    return Accounts(ledger, np.zeros(ROWS, LEARNED), index), look
+    accounts = Accounts(ledger, np.zeros(ROWS, LEARNED), index)
+    accounts.annexes.ensure(np.flatnonzero(dice.random(ROWS) < 0.7))
+    fill(accounts.annexes.rows, dice)
+    return accounts, look
+
+
+def fill(annex, dice):
+    """What stands in the annexes of some of them."""
+
+    def some(*values):
+        return dice.choice(np.array(values), len(annex))
+
+    today = 739_798
+    annex["debt_nanos"][:, 0] = some(0, UNIT, UNIT)
+    annex["debt_due_day"][:, 0] = today - some(0, 9, 10, 11, 29, 30, 31, 60)
+    annex["step"] = some(0, 1, 2)
+    annex["step_notice"] = annex["notices"] = 1
+    annex["proven_at"] = NOON - some(0, 1_800, 3 * DAY, 7 * DAY)[:, None]
+    annex["approvers"][:, 0] = some(b"", b"li", b"li")
+    annex["approvers"][:, 1] = some(b"", b"li", b"wang", b"wang")
+    annex["approved_at"] = NOON - some(DAY, DAY - 1, 0)[:, None]
+    annex["proof_from"] = some(0, NOON - HOUR, NOON)
+    annex["unsettled_until"] = some(0, 0, NOON, NOON + 600)
+    annex["emergency_credit_nanos"] = some(0, 0, 1)
+    annex["load_wh"], annex["load_from"] = some(0, 99), NOON - some(HOUR, 600)
+    annex["load_until"] = some(0, NOON)
+    annex["open_items"] = some(0, 0, 31)
 
 
 def a_feed(dice, now):
@@ -104,9 +132,14 @@ def verdicts(accounts, look, now, feed):
     return [judge(situation(accounts, look, i, f"a{i}", now, CAUSE, world)) for i in range(ROWS)]
 
 
-def apply(ledger, position, verdict):
+def apply(accounts, position, verdict):
+    """Write a verdict as a turn does."""
     for column, value in verdict.changes.items():
-        ledger[column][position] = value
+        if column in accounts.ledger.dtype.names:
+            accounts.ledger[column][position] = value
+        else:
+            written = [each.encode() for each in value] if column == "approvers" else value
+            accounts.annexes.make(position)[column] = written
 
 
 @given(SEEDS)
@@ -114,6 +147,7 @@ def apply(ledger, position, verdict):
 def test_the_screen_leaves_out_no_row_that_has_something_to_say(seed):
     dice = np.random.default_rng(seed)
     accounts, look = random_accounts(dice)
+    note_steps(accounts, RULES)
     mask = needs_judgement(accounts, look, np.full(ROWS, NOON), RULES)
     said = np.array([bool(v) for v in verdicts(accounts, look, NOON, a_feed(dice, NOON))])
     left_out = np.flatnonzero(said & ~mask)
@@ -128,9 +162,11 @@ def test_what_was_judged_is_looked_at_again_when_time_brings_something_new(seed)
     accounts, look = random_accounts(dice)
     ledger = accounts.ledger
     note_deadlines(ledger, look)
+    note_steps(accounts, RULES)
     feed = a_feed(dice, NOON)
     for position, verdict in enumerate(verdicts(accounts, look, NOON, feed)):
-        apply(ledger, position, verdict)
+        apply(accounts, position, verdict)
+    note_steps(accounts, RULES)
     assert not any(verdicts(accounts, look, NOON, feed)), "judging again says nothing more"
     noted = ledger["warn_at"].copy()
     note_deadlines(ledger, look)

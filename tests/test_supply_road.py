@@ -34,7 +34,7 @@ from scoring.from_rows import situation
 from scoring.outlook import OUTLOOK
 from scoring.units import instant
 from tests.situations import DAY, HOUR, MINUTE, RULES, SHANGHAI, UNIT
-from tests.test_screen import World, tariffs
+from tests.test_screen import World, apply, tariffs
 
 ON, OFF, ARMED = Switch.CONNECTED, Switch.DISCONNECTED, Switch.READY_FOR_RECONNECTION
 LEAST = 10 * UNIT
@@ -57,10 +57,11 @@ class SupplyRoad(RuleBasedStateMachine):
         self.ledger["reconnect_min_nanos"] = LEAST
         self.ledger["customer_class"] = 2 if large else 0
         self.ledger["direct_close_agreed"] = direct
+        self.ledger["control_mode"] = 4 if direct else 3
         self.large, self.direct = large, direct
         self.heartbeat_age, self.caught_up = 0, True
         self.bodies, self.trips, self.restores, self.notices = {}, [], [], []
-        self.proofs, self.approved_at, self.protections, self.plan = {}, None, 0, False
+        self.proofs, self.approved, self.protections, self.plan = {}, {}, 0, False
         self.quarantined, self.estimated = False, False
         self.switch, self.reports, self.open_orders = ON, [], []
         self.proven_back = True  # no restore is waiting for its proof
@@ -125,12 +126,14 @@ class SupplyRoad(RuleBasedStateMachine):
         self.judge()
 
     def operator(self, action):
-        self.judge(OperatorActed("home", 0, self.now, action, "li", "because", self.now))
+        self.judge(OperatorActed("home", 0, self.now, action, "zhao", "because", self.now))
 
-    @rule()
-    def operator_approves(self):
-        self.approved_at = self.now
-        self.operator(Action.APPROVE_TRIP)
+    @rule(who=st.sampled_from(["li", "li", "wang"]))
+    def operator_approves(self, who):
+        if self.notices:
+            self.approved[who] = self.now
+        approval = OperatorActed("home", 0, self.now, Action.APPROVE_TRIP, who, "yes", self.now)
+        self.judge(approval)
 
     @rule(
         days=st.sampled_from([0, 0, 1, 4]),
@@ -147,7 +150,8 @@ class SupplyRoad(RuleBasedStateMachine):
         if self.notices:
             self.a_notice_is_delivered(0, 0)
         if approved:
-            self.operator_approves()
+            self.operator_approves("li")
+            self.operator_approves("wang")
         self.time_passes(30 * MINUTE)
         if carried_out and self.open_orders:
             self.field_carries_out(-1, works=True, report="prompt", obeys=True)
@@ -240,14 +244,13 @@ class SupplyRoad(RuleBasedStateMachine):
                     self.proven_back, self.armed_at = False, None
                 case DisconnectionNotice():
                     self.notices.append(effect)
-                    self.approved_at = None
+                    self.approved = {}
                     assert self.available < 0
                     assert effect.amount_due_nanos == -self.available
                     assert self.protections == 0
                 case LowBalanceWarning():
                     assert effect.tier != effect.previous_tier
-        for column, value in verdict.changes.items():
-            self.ledger[column][0] = value
+        apply(self.block, 0, verdict)
         if self.ledger["stage"][0] != Stage.RESTORE_COMMANDED:
             self.proven_back = True
         elif verdict.changes.get("switch") == ARMED:
@@ -273,8 +276,9 @@ class SupplyRoad(RuleBasedStateMachine):
         assert trip.effect_id.split(":")[2] == notice.effect_id.split(":")[2], "its own notice"
         assert self.now - self.proofs[notice.effect_id] >= 30 * MINUTE, "proof too young"
         if self.large:
-            assert self.approved_at is not None
-            assert self.now - self.approved_at < DAY
+            still = [at for at in self.approved.values() if self.now - at < DAY]
+            assert len(still) == 2, "two different people"
+            assert set(trip.approvers) == {"li", "wang"}
         assert not self.trips or self.trips[-1].expires_at <= self.now, "two trips alive"
         assert self.proven_back, "a restore is still being pursued"
         of_episode = [t for t in self.trips if t.notice_id == trip.notice_id]

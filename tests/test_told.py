@@ -14,6 +14,7 @@ from scoring.events import (
     Switch,
     SwitchReported,
 )
+from scoring.procedures import CommandState
 from tests.situations import (
     AT_REST,
     COMMANDED,
@@ -122,10 +123,14 @@ ACTIONS = [
      Action.RELEASE_SUPPLY, "held", "NORMAL", "the dispute still stands"),
     (replace(EXHAUSTED, is_quarantined=True, holds=Hold.QUARANTINED), Action.RELEASE_QUARANTINE,
      "notice", "NOTICE_SENT", "the figures are trusted again"),
-    (replace(NOTICED, **LARGE | {"approved_until": 0}), Action.APPROVE_TRIP, "trip 1",
-     "TRIP_COMMANDED", "approved, and nothing else holds"),
-    (replace(NOTICE_SENT, **LARGE | {"approved_until": 0}), Action.APPROVE_TRIP, "", "NOTICE_SENT",
-     "approved, but the notice is not delivered"),
+    (replace(NOTICED, **LARGE | {"approvers": ("wang", "")}), Action.APPROVE_TRIP, "trip 1",
+     "TRIP_COMMANDED", "the second person approved, and nothing else holds"),
+    (replace(NOTICED, **LARGE | {"approvers": ("li", "")}), Action.APPROVE_TRIP, "held",
+     "NOTICED", "the same person twice"),
+    (replace(NOTICED, **LARGE | {"approvers": ("", "")}), Action.APPROVE_TRIP, "held",
+     "NOTICED", "one of two"),
+    (replace(NOTICE_SENT, **LARGE | {"approvers": ("wang", "")}), Action.APPROVE_TRIP, "",
+     "NOTICE_SENT", "approved, but the notice is not delivered"),
     (AT_REST, Action.APPROVE_TRIP, "approval-not-needed", "NORMAL",
      "an approval is not kept for later"),
 ]  # fmt: skip
@@ -141,10 +146,18 @@ def test_operator_actions(start, action, said, stage, why):
 
 def test_an_approval_lasts_a_day_and_dies_with_its_episode():
     here = replace(NOTICE_SENT, customer_class=CustomerClass.LARGE)
-    approved = here.after(on_event(here, act(Action.APPROVE_TRIP)).changes)
-    assert approved.approved_until == NOON + DAY
-    paid = replace(approved, **FULL)
-    assert paid.after(judge(paid).changes).approved_until == 0
+    one = here.after(on_event(here, act(Action.APPROVE_TRIP)).changes)
+    assert (one.approved_by, one.approved_until) == (("li",), 0)
+    later = replace(one, now=NOON + HOUR)
+    second = OperatorActed("home-1", 1, NOON, Action.APPROVE_TRIP, "wang", "because", NOON)
+    both = later.after(on_event(later, second).changes)
+    assert both.approved_by == ("wang", "li")
+    assert both.approved_until == NOON + DAY
+    assert both.command is CommandState.APPROVED
+    assert replace(both, now=NOON + DAY).approved_by == ("wang",)
+    paid = replace(both, **FULL)
+    then = paid.after(judge(paid).changes)
+    assert (then.approved_until, then.approved_by) == (0, ())
 
 
 RECEIPTS = [

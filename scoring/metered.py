@@ -1,0 +1,107 @@
+"""Does the meter show that a trip or a restore has really happened?
+
+A switch that says it has moved is executed, not proven: after a trip the meter must show next to no
+load, after a restore that the supply is used again (domain.md 8.3).  Only a gap between two
+measured readings that lies wholly after the deed speaks.  It stands apart from what switches
+report (`scoring.told`); what follows from a contradiction is a person's work, never a command.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scoring.deeds import open_item, withdraw_items
+from scoring.effects import DecisionKind, Stage, WorkItemKind
+from scoring.events import Quality, Switch
+from scoring.procedures import CommandState
+from scoring.situation import NOTHING, Verdict, decision
+from scoring.units import NO_TIME, SECONDS_PER_HOUR
+from scoring.verdicts import Kind
+
+if TYPE_CHECKING:
+    from scoring.book import Accounts
+    from scoring.situation import Situation
+    from scoring.verdicts import Checked
+
+MILLION = 1_000_000
+
+
+def note_load(accounts: Accounts, checked: Checked) -> None:
+    """Keep the newest measured gap of those who have an annex; before the readings are counted."""
+    at = accounts.annexes.position
+    ledger, readings, rows = accounts.ledger[at], checked.readings, accounts.annexes.rows
+    read_at, kind = readings.read_at[at], checked.kind[at]
+    is_gap = (kind == Kind.REGISTER) & (ledger["interval_since_register_wh"] == 0)
+    starts = np.where(
+        kind == Kind.INTERVAL, read_at - readings.interval_seconds[at], ledger["register_read_at"]
+    )
+    shown = (is_gap | (kind == Kind.INTERVAL)) & (readings.quality[at] == Quality.VALID)
+    shown &= (starts > NO_TIME) & (starts < read_at) & (read_at > rows["load_until"])
+    shown &= (ledger["unproven_wh"] == 0) & (checked.energy_wh[at] >= 0)
+    rows["load_wh"][shown] = checked.energy_wh[at][shown]
+    rows["load_from"][shown] = starts[shown]
+    rows["load_until"][shown] = read_at[shown]
+
+
+def shows_load(here: Situation, since: int) -> bool | None:
+    """Whether energy was drawn after `since`; None where no measured gap says so."""
+    if here.load_until == NO_TIME or here.load_from < since + here.rules.clock_margin_seconds:
+        return None
+    seconds = here.load_until - here.load_from
+    drawn = here.load_wh * SECONDS_PER_HOUR * MILLION
+    return drawn > here.rules.near_zero_ppm * here.max_power_w * seconds
+
+
+def proof_by_metering(here: Situation) -> Verdict:
+    """What the meter says of a switch that was reported to have moved."""
+    if here.proof_from == NO_TIME:
+        return NOTHING
+    load = shows_load(here, here.proof_from)
+    if here.stage is Stage.TRIPPED:
+        return _after_trip(here, load=load)
+    if here.command is not CommandState.EXECUTED:
+        return NOTHING
+    if load:
+        return _proven(here, DecisionKind.RESTORE_PROVEN)
+    if here.now - here.stage_since < here.rules.metering_proof_seconds:
+        return NOTHING
+    asked = open_item(here, WorkItemKind.LOOK_AT_SWITCH, here.restore_id)
+    return asked + Verdict(changes={"command": CommandState.FIELD_ORDER})
+
+
+def _after_trip(here: Situation, *, load: bool | None) -> Verdict:
+    """No load proves the trip; load means a switch that did not open, or a way around it."""
+    if load is False and here.command is CommandState.EXECUTED:
+        return _proven(here, DecisionKind.TRIP_PROVEN)
+    if load and here.command in (CommandState.EXECUTED, CommandState.PROVEN):
+        detail = f"{here.load_wh} Wh drawn after {here.trip_id} was reported carried out"
+        told = decision(here, DecisionKind.LOAD_AFTER_TRIP, detail)
+        told += open_item(here.after(told.changes), WorkItemKind.LOOK_AT_SWITCH, here.trip_id)
+        return told + Verdict(changes={"command": CommandState.FIELD_ORDER})
+    return NOTHING
+
+
+def _proven(here: Situation, kind: DecisionKind) -> Verdict:
+    about = here.trip_id if kind is DecisionKind.TRIP_PROVEN else here.restore_id
+    told = decision(here, kind, f"{about}: {here.load_wh} Wh between two readings after it")
+    items = (WorkItemKind.LOOK_AT_SWITCH, WorkItemKind.RESTORE_BY_CREW)
+    told += withdraw_items(here.after(told.changes), about, items)
+    return told + Verdict(changes={"command": CommandState.PROVEN})
+
+
+def back_in_use(here: Situation) -> Verdict:
+    """Load after a restore was commanded proves it, though no report has come.
+
+    What was drawn before the switch was last reported open proves nothing.
+    """
+    if here.proof_from == NO_TIME or not shows_load(here, here.proof_from):
+        return NOTHING
+    changes: dict[str, Any] = {
+        "stage": Stage.NORMAL,
+        "stage_since": here.now,
+        "switch": Switch.CONNECTED,
+        "command_expires_at": NO_TIME,
+    }
+    return _proven(here, DecisionKind.RESTORE_PROVEN) + Verdict(changes=changes)
