@@ -101,25 +101,34 @@ def _read_cause(body: dict[str, Any]) -> Cause:
 
 def _field(name: str) -> _Field:
     """How a column is written follows from its name's unit."""
-    words = name.removesuffix("_nanos").split("_")
-    json_name = words[0] + "".join(word.capitalize() for word in words[1:])
+    written = json_name(name)
     if name.endswith("_nanos"):
-        return _Field(name, json_name, decimal_text, nanos_from_text)
+        return _Field(name, written, decimal_text, nanos_from_text)
     if name.endswith("_at") or name in {"not_before", "approved_until"}:
-        return _Field(name, json_name, _write_time, _read_time)
+        return _Field(name, written, _write_time, _read_time)
     if name in {"tier", "previous_tier"}:
-        return _Field(name, json_name, _tier_name, _tier_named)
+        return _Field(name, written, _tier_name, _tier_named)
     if name == "cause":
-        return _Field(name, json_name, _write_cause, _read_cause)
+        return _Field(name, written, _write_cause, _read_cause)
     if name == "evidence":
-        return _Field(name, json_name, _write_evidence, _read_evidence)
+        return _Field(name, written, _write_evidence, _read_evidence)
     if name == "proofs":
-        return _Field(name, json_name, _write_proofs, _read_proofs)
+        return _Field(name, written, _write_proofs, _read_proofs)
     if name == "offsets":
-        return _Field(name, json_name, _write_offsets, _as_is)
+        return _Field(name, written, _write_offsets, _as_is)
     if name in {"holds", "approvers"}:
-        return _Field(name, json_name, list, tuple)
-    return _Field(name, json_name, _as_is, _as_is)
+        return _Field(name, written, list, tuple)
+    return _Field(name, written, _as_is, _as_is)
+
+
+def json_name(name: str) -> str:
+    """What a column is called in JSON: camelCase, money without its unit.
+
+    >>> json_name("amount_due_nanos"), json_name("used_wh")
+    ('amountDue', 'usedWh')
+    """
+    words = name.removesuffix("_nanos").split("_")
+    return words[0] + "".join(word.capitalize() for word in words[1:])
 
 
 def _write_proofs(proofs: tuple[Proof, ...]) -> list[dict[str, Any]]:

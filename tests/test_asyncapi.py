@@ -1,0 +1,146 @@
+"""The AsyncAPI document says what the wire says: it is made from it, and real messages fit it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import defaultdict
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from deploy import asyncapi
+from streams import topics, wire
+from streams.topics import SOURCE_OF_TOPIC, TOPICS
+from streams.wire_readings import Reading
+from tests.simulation import PARTITIONS, Simulation
+from tests.test_wire_effects import EFFECTS
+from tests.wire_records import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DOCUMENT = yaml.safe_load(asyncapi.FILE.read_text("utf-8"))
+
+
+def test_the_file_is_what_the_program_makes() -> None:
+    assert asyncapi.FILE.read_text("utf-8") == asyncapi.text(), "run `python -m deploy.asyncapi`"
+
+
+def test_every_topic_of_json_has_a_channel_and_an_operation() -> None:
+    assert set(DOCUMENT["channels"]) == set(TOPICS) - asyncapi.OWN
+    used = {each["channel"]["$ref"].rpartition("/")[2] for each in DOCUMENT["operations"].values()}
+    assert used == set(DOCUMENT["channels"])
+    actions = {name: each["action"] for name, each in DOCUMENT["operations"].items()}
+    assert all(actions[f"take-{topic}"] == "receive" for topic in SOURCE_OF_TOPIC)
+
+
+def references(part: Any) -> Iterator[str]:
+    if isinstance(part, dict):
+        if isinstance(part.get("$ref"), str):
+            yield part["$ref"]
+        for each in part.values():
+            yield from references(each)
+    elif isinstance(part, list):
+        for each in part:
+            yield from references(each)
+
+
+def test_every_reference_leads_somewhere() -> None:
+    found = list(references(DOCUMENT))
+    assert found
+    for reference in found:
+        part = DOCUMENT
+        for step in reference.removeprefix("#/").split("/"):
+            part = part[step]
+
+
+def validator(topic: str) -> Draft202012Validator:
+    """Of any message of a topic."""
+    messages = DOCUMENT["channels"][topic]["messages"]
+    schema = {
+        "anyOf": [{"$ref": f"#/components/schemas/{name}"} for name in messages],
+        "components": {"schemas": DOCUMENT["components"]["schemas"]},
+    }
+    return Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
+
+
+def test_the_schemas_are_schemas() -> None:
+    for schema in DOCUMENT["components"]["schemas"].values():
+        Draft202012Validator.check_schema(schema)
+
+
+@pytest.fixture(scope="module")
+def told() -> dict[str, list[bytes]]:
+    """Every JSON record of a simulated week: signed, chained, with faults and crashes."""
+    simulation = Simulation(3, days=4)
+    assert not any(asyncio.run(simulation.run()).values())
+    found: dict[str, list[bytes]] = defaultdict(list)
+    for topic in set(TOPICS) - asyncapi.OWN:
+        for number in range(PARTITIONS):
+            found[topic] += [each.value for each in simulation.cluster.topics[topic, number]]
+    return found
+
+
+SAID = (topics.LOW_BALANCE_WARNINGS, topics.DISCONNECTION_NOTICES, topics.TRIP_COMMANDS,
+        topics.RESTORE_COMMANDS, topics.DECISIONS, topics.DAILY_USAGE, topics.ACCOUNT_FORECASTS,
+        topics.REFUSALS)  # fmt: skip
+
+
+@pytest.mark.parametrize("topic", SAID)
+def test_all_that_is_said_in_a_simulated_week_fits(
+    topic: str, told: dict[str, list[bytes]]
+) -> None:
+    check = validator(topic)
+    assert told[topic], f"the simulated week must say something on {topic}"
+    for value in told[topic][:400]:
+        assert not [error.message for error in check.iter_errors(json.loads(value))]
+
+
+@pytest.mark.parametrize("topic", sorted(asyncapi.TAKEN))
+def test_all_that_is_taken_in_a_simulated_week_fits(
+    topic: str, told: dict[str, list[bytes]]
+) -> None:
+    check = validator(topic)
+    fitting = 0
+    for place, value in enumerate(told[topic][:400]):
+        for body in accepted(topic, place, value):
+            assert not [error.message for error in check.iter_errors(body)]
+            fitting += 1
+    assert fitting or not told[topic]
+
+
+def accepted(topic: str, place: int, value: bytes) -> list[Any]:
+    """The bodies in a record that the wire takes; none if it is a simulated fault."""
+    if topic == topics.READINGS:
+        try:
+            read = msgspec.json.decode(value, type=Reading | list[Reading])
+        except (msgspec.MsgspecError, UnicodeError):
+            return []
+        body = json.loads(value)
+        return body if isinstance(read, list) else [body]
+    try:
+        body = json.loads(value)
+    except ValueError:
+        return []
+    key = body.get("accountId", "").encode() or None
+    event = wire.decode_event(Record(topic, 0, place, 0, key, value), 1)
+    return [] if isinstance(event, wire.Refusal) else [body]
+
+
+@pytest.mark.parametrize("effect", EFFECTS, ids=lambda effect: type(effect).__name__)
+def test_every_effect_fits_and_nothing_else_does(effect: Any) -> None:
+    encoded = wire.encode_effect(effect)
+    check = validator(encoded.topic)
+    body = json.loads(encoded.value)
+    assert not list(check.iter_errors(body))
+    for each in fields(effect):
+        name = asyncapi.json_name(each.name)
+        assert list(check.iter_errors({key: body[key] for key in body if key != name})), name
+        assert list(check.iter_errors(body | {name: {"no": "such"}})), name
+    assert list(check.iter_errors(body | {"unknown": 1}))
+    assert list(check.iter_errors(body | {"version": 2}))
