@@ -56,6 +56,30 @@ COMMANDS = {
             "  kilowatch history migrate              only bring the database up to date",
         ),
         Command(
+            "policy",
+            "deploy.policies",
+            "one customer, one policy: propose, decide, obey, print",
+            "kilowatch policy propose facts.csv     then: list, show, approve, obey, sheet",
+        ),
+        Command(
+            "notices",
+            "deploy.notices",
+            "letters to customers who owe: the ladder, the PDF, the proof of delivery",
+            "kilowatch notices ladder mill-1 --owed 1200.50 --overdue-since 2026-06-01",
+        ),
+        Command(
+            "contracts",
+            "deploy.contracts",
+            "supply contracts, guarantors, special transformers: what is there, what expires",
+            "kilowatch contracts put contracts.yaml",
+        ),
+        Command(
+            "collection",
+            "deploy.collecting",
+            "collectors' work, the day's review, the month's appraisal",
+            "kilowatch collection appraise july.csv --pdf july.pdf",
+        ),
+        Command(
             "keys",
             "deploy.keys",
             "make, list and revoke the keys with which the API is asked",

@@ -58,7 +58,7 @@ TYPE_OF_TOPIC: dict[str, type[Any]] = {
 }
 TOPIC_OF_TYPE = {kind: topic for topic, kind in TYPE_OF_TOPIC.items()}
 
-F = TypeVar("F", bound=Fact)
+F = TypeVar("F")
 
 
 def key_of(fact: Fact) -> str:

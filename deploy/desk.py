@@ -1,0 +1,141 @@
+"""How do the commands about customers read and write what is known of them?
+
+A desk reads the register's topics to their end, lets a command change a fact, and writes it with
+its events.  It stands apart so that `policy`, `notices`, `contracts` and `collection` share one way
+to Kafka and one clock: the local day here is the only place where these commands ask the time.
+"""
+
+from __future__ import annotations
+
+import csv
+import time
+from dataclasses import replace
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from api.register import TOPICS, NotKnown, Register
+from scoring.collection import WorkRefused
+from scoring.customer_file import FileRefused
+from scoring.events import PolicyChanged
+from scoring.letters import LetterRefused
+from scoring.policy import PolicyRefused, obeyed
+from simulator.link import Reader, Taken, Writer
+from simulator.messages import Input
+from streams.settings import settings_from
+from streams.topics import partition_of
+from streams.wire_customers import encode_fact
+from streams.wire_inputs import encode_event
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from scoring.events import AccountEvent
+    from scoring.policy import Policy
+    from streams.settings import Settings
+    from streams.wire_customers import Fact
+
+REFUSED = (PolicyRefused, LetterRefused, WorkRefused, FileRefused, NotKnown, ValueError)
+"""What a person can mend: told in one sentence, exit code 1."""
+
+THE_PARTITION = 0
+"""Facts of customers are read by everybody, so their topics have one partition."""
+
+
+class Desk:
+    """The register as of now, and a hand to write in it."""
+
+    def __init__(self, settings: Settings, zone: ZoneInfo) -> None:
+        self.settings = settings
+        self.zone = zone
+        self.register = Register()
+        self.now = int(time.time())
+        reader = Reader(settings.bootstrap, TOPICS)
+        self.register.take(reader.read_to_end())
+        reader.close()
+
+    @property
+    def today(self) -> date:
+        """The local day."""
+        return datetime.fromtimestamp(self.now, self.zone).date()
+
+    @property
+    def month(self) -> int:
+        """The billing month of today."""
+        return self.today.year * 12 + self.today.month - 1
+
+    def write(self, facts: Iterable[Fact], events: Iterable[AccountEvent] = ()) -> None:
+        """Facts into the register, then events to the stream; returns when both are safe.
+
+        Facts first: an event whose fact were lost could not be explained.  A command that dies
+        between the two is simply given again.
+        """
+        writer = Writer(self.settings.bootstrap)
+        for fact in facts:
+            one = encode_fact(fact)
+            key = (one.key or b"").decode()
+            writer.write(Input(one.topic, THE_PARTITION, key, one.value, self.now))
+            self.register.put(fact)
+        writer.flush()
+        for event in events:
+            one = encode_event(event)
+            partition = partition_of(event.account_id.encode(), self.settings.partitions)
+            writer.write(Input(one.topic, partition, event.account_id, one.value, self.now))
+        writer.flush()
+        writer.close()
+
+    def tell_stream(self, policies: Iterable[Policy]) -> None:
+        """Policies in force to the stream, then the mark that it was told; told again if it dies.
+
+        The same policy twice changes nothing (`scoring.terms`).
+        """
+        some = list(policies)
+        self.write((), [PolicyChanged(one.account_id, 0, 0, obeyed(one)) for one in some])
+        self.write([replace(one, obeyed_at=self.now) for one in some])
+
+
+def read_effects(settings: Settings, topic: str) -> list[Taken]:
+    """All records of an effects topic."""
+    reader = Reader(settings.bootstrap, [topic])
+    found = list(reader.read_to_end())
+    reader.close()
+    return found
+
+
+def desk_of(options: argparse.Namespace) -> Desk:
+    """The desk a command works at, as its options say."""
+    return Desk(settings_from(), options.zone)
+
+
+def zone(name: str) -> ZoneInfo:
+    """A time zone given by name.  Raises ValueError, which argparse tells."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, OSError) as error:
+        raise ValueError(f"no time zone {name!r}") from error
+
+
+def add_zone(parser: argparse.ArgumentParser) -> None:
+    """The option that says whose local day is meant."""
+    parser.add_argument(
+        "--zone", type=zone, default=zone("Asia/Shanghai"), help="whose local days are meant"
+    )
+
+
+def rows_of(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Where each line of a CSV file stands, and its cells; an empty cell is left out.
+
+    Whole numbers, true and false are read as such; a money column's cells stay as written.
+    """
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        for number, row in enumerate(csv.DictReader(file), 2):
+            yield f"{path}:{number}", {name: _cell(text) for name, text in row.items() if text}
+
+
+def _cell(text: str) -> Any:
+    stripped = text.strip()
+    if stripped in {"true", "false"}:
+        return stripped == "true"
+    return int(stripped) if stripped.lstrip("-").isdecimal() else stripped
