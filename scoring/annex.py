@@ -67,7 +67,11 @@ ANNEX = np.dtype(
         ("plan_month_nanos", "i8"),  # the month's bill as agreed; 0 by forecast
         ("plan_security_nanos", "i8"),  # deposit and guarantee
         ("plan_read_nanos", "i8"),  # bill of the month at the first reading after plan_read_day
+        ("next_plan_month_nanos", "i8"),  # the plan in force from next_plan_day on
+        ("next_plan_security_nanos", "i8"),
         ("plan_read_day", "i4"),  # newest instalment day that has passed in plan_month; 0 none
+        ("next_plan_day", "i4"),  # first local day of it, an ordinal; 0 no change is agreed
+        ("turned_day", "i4"),  # newest local day to whose turn a tick has answered
         ("plan_month", "i4"),  # month of which plan_told and plan_read speak
         # payments (scoring.postings)
         ("payment_hashes", "u8", (PAYMENTS_MORE,)),
@@ -122,10 +126,14 @@ ANNEX = np.dtype(
         ("has_reactive", "u1", (3,)),
         ("basis", "u1"),  # index in large.BASES
         ("earlier_basis", "u1", (MAX_EARLIER_PARTS,)),
+        ("next_plan_shares", "u2", (MAX_INSTALMENTS,)),
+        ("next_plan_days", "u1", (MAX_INSTALMENTS,)),
+        ("next_plan_mode", "u1"),
+        ("next_plan_grace_days", "u1"),
         ("plan_days", "u1", (MAX_INSTALMENTS,)),  # of the month, 31 its end; 0 no further one
         ("plan_mode", "u1"),  # index in PlanMode
         ("plan_grace_days", "u1"),
-        ("spare", "u1", (6,)),  # so that none of a row's bytes is accidental
+        ("spare", "u1", (2,)),  # so that none of a row's bytes is accidental
     ],
     align=True,
 )
@@ -221,6 +229,10 @@ class AnnexStore:
         more = np.full(capacity, -1, np.int32)
         more[: len(self._of)] = self._of
         self._of = more
+
+    def owners(self) -> NDArray[np.int64]:
+        """The book rows that have one, ascending."""
+        return np.flatnonzero(self._of >= 0) if len(self) else np.zeros(0, np.int64)
 
     def take(self, rows: NDArray[np.int64]) -> Annexes:
         """Copies of the annexes of those of these book rows that have one."""

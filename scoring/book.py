@@ -296,6 +296,11 @@ class Book:
         """A copy (1,) of the annex of the account in this row, None if it has none."""
         return self._annexes.take(np.array([row])).row(0)
 
+    def with_annex(self) -> tuple[NDArray[np.int64], NDArray[Any]]:
+        """The rows (k,) that have an annex, and copies of those."""
+        rows = self._annexes.owners()
+        return rows, self._annexes.take(rows).rows
+
     def take(self, rows: NDArray[np.int64]) -> Accounts:
         """Copies of these rows, to change and `put` back."""
         return Accounts(

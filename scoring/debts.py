@@ -88,19 +88,32 @@ class Debts:
         left = sum(debt.nanos for debt in self.principal)
         return left + self.late_charge_nanos + self.costs_nanos
 
-    def charge(self, day: int, who: CustomerClass, rules: LateChargeRules) -> int:
-        """Claim the late charge up to and with this local day; how much more that is, in nanos."""
+    def charge(
+        self, day: int, who: CustomerClass, rules: LateChargeRules, *, paid: bool = False
+    ) -> int:
+        """Claim the late charge up to and with this local day; how much more that is, in nanos.
+
+        Money of an earlier day than the one charged to (`paid`) ends lateness on its own day: what
+        days since have cost is taken back, so below zero, and is charged again on what stays owed.
+        """
         more = 0
         for debt in self.principal:
-            debt.accrued_nanos += rules.accrued_nanos(
-                debt.nanos, debt.due_day, debt.until_day, day, who
-            )
+            since = max(debt.until_day, debt.due_day)
+            if paid and day < since:
+                first = max(day, debt.due_day)
+                back = rules.accrued_nanos(debt.nanos, debt.due_day, first, since, who)
+                debt.accrued_nanos = max(0, debt.accrued_nanos - back)
+            else:
+                debt.accrued_nanos += rules.accrued_nanos(
+                    debt.nanos, debt.due_day, debt.until_day, day, who
+                )
             if debt.nanos:  # if a payment is taken back, its days since are charged after all
-                debt.until_day = max(debt.until_day, day)
+                debt.until_day = max(day, debt.due_day) if paid else max(debt.until_day, day)
             news = rules.to_post_nanos(debt.accrued_nanos) - debt.charged_nanos
             debt.charged_nanos += news
             more += news
-        self.late_charge_nanos += more
+        # what was paid already of a charge that is taken back is money again
+        self.late_charge_nanos = max(0, self.late_charge_nanos + more)
         return more
 
     def owe(self, nanos: int, month: int, due_day: int) -> None:

@@ -207,7 +207,8 @@ class Plan:
     """A settlement plan: dates and cumulative shares of the month, in hundredths of a per cent.
 
     Day 31 is the month's end.  The defaults are those of domain.md 2.5; `month_nanos` is the
-    month's bill as agreed, 0 where the forecast is to stand for it.
+    month's bill as agreed, 0 where the forecast is to stand for it; `from_day` the first local day
+    it holds (an ordinal, 0 at once): until then the plan agreed before goes on.
     """
 
     mode: PlanMode = PlanMode.ESTIMATE
@@ -216,6 +217,7 @@ class Plan:
     month_nanos: int = 0
     deposit_nanos: int = 0
     guarantee_nanos: int = 0
+    from_day: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date
-from typing import TYPE_CHECKING
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Self
 
 from scoring.events import CustomerClass, PaymentMode
 from scoring.units import NANOS_PER_UNIT
@@ -22,6 +23,17 @@ MILLION = 1_000_000
 MAX_DUE_DAY = 28
 MAX_DAYS_TO_PAY = 365
 MONTHS_PER_YEAR = 12
+
+
+USUAL_RATES = "resident=0.001/0.001,business=0.002/0.003,large=0.002/0.003"
+"""The rates of LateChargeRules as an operator would write them: a day's share of the debt."""
+
+MODES_WRITTEN: dict[str, tuple[PaymentMode, ...]] = {
+    "plan": (PaymentMode.PLAN,),
+    "prepaid": (PaymentMode.PREPAID,),
+    "all": tuple(PaymentMode),
+    "none": (),
+}
 
 
 class LateChargeRulesInvalid(ValueError):  # noqa: N818 - a named refusal, like units.NotExact
@@ -86,6 +98,35 @@ class LateChargeRules:
         if self.minimum_nanos < 0 or self.rounding_nanos < 1:
             raise LateChargeRulesInvalid("minimum_nanos or rounding_nanos is below its least")
 
+    @classmethod
+    def written(cls, rates: str, minimum_nanos: int, modes: str, bill_due_day: int) -> Self:
+        """The rules as an operator writes them; raises LateChargeRulesInvalid.
+
+        `rates` is class=a day's share/that of debts of earlier years for each customer class,
+        `modes` who pays it: "plan", "prepaid", "all" or "none".
+
+        >>> rules = LateChargeRules.written(USUAL_RATES, NANOS_PER_UNIT, "plan", 20)
+        >>> rules == LateChargeRules()
+        True
+        """
+        told = dict(one.strip().split("=", 1) for one in rates.split(",") if "=" in one)
+        unknown = set(told) - set(CustomerClass)
+        if unknown or set(told) != set(CustomerClass) or modes not in MODES_WRITTEN:
+            wanted = ", ".join(CustomerClass)
+            raise LateChargeRulesInvalid(f"write rates for each of {wanted}, as {USUAL_RATES}")
+        per_day, carried = {}, {}
+        for who in CustomerClass:
+            first, _, second = told[who].partition("/")
+            per_day[who] = _millionths(first)
+            carried[who] = _millionths(second or first)
+        return cls(
+            per_day,
+            carried,
+            minimum_nanos,
+            modes=frozenset(MODES_WRITTEN[modes]),
+            bill_due_day=bill_due_day,
+        )
+
     def due_day_of_bill(self, month: int) -> int:
         """The last local day to pay the bill of this month (year x 12 + month - 1), an ordinal.
 
@@ -127,3 +168,14 @@ class LateChargeRules:
             return 0
         quantum = self.rounding_nanos
         return max(self.minimum_nanos, (2 * accrued_nanos + quantum) // (2 * quantum) * quantum)
+
+
+def _millionths(share: str) -> int:
+    """A written share of one in millionths; raises LateChargeRulesInvalid."""
+    try:
+        found = Decimal(share.strip()) * MILLION
+    except InvalidOperation:
+        found = Decimal(-1)
+    if not found.is_finite() or found != int(found) or not 0 <= found < MILLION:
+        raise LateChargeRulesInvalid(f"{share!r} is no share of 0 to 0.999999 a day")
+    return int(found)

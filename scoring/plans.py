@@ -71,15 +71,38 @@ class Standing:
         return max(0, self.planned_nanos - self.paid_nanos)
 
 
-def enter_plan(annex: NDArray[Any], plan: Plan) -> None:
-    """Put newly agreed terms into an annex (1,); what has been told of this month stays told."""
+PLAN = ("days", "shares", "mode", "grace_days", "month_nanos", "security_nanos")
+"""The columns of a plan, "plan_" before the names of that in force, "next_plan_" of one to come."""
+
+
+def enter_plan(annex: NDArray[Any], plan: Plan | None, day: int = 0) -> None:
+    """Put newly agreed terms into an annex (1,); what has been told of this month stays told.
+
+    `day` is the newest local day that is known: a plan from a later one on waits until then, and
+    the plan before it goes on.  None ends any plan.
+    """
+    annex["next_plan_day"] = 0
+    if plan is None:
+        annex["plan_days"] = 0
+        return
+    later = "next_" if plan.from_day > day else ""
     rest = [0] * (MAX_INSTALMENTS - len(plan.instalments))
-    annex["plan_days"][0] = [day for day, _ in plan.instalments] + rest
-    annex["plan_shares"][0] = [share for _, share in plan.instalments] + rest
-    annex["plan_mode"] = MODES.index(plan.mode)
-    annex["plan_grace_days"] = plan.grace_days
-    annex["plan_month_nanos"] = plan.month_nanos
-    annex["plan_security_nanos"] = plan.deposit_nanos + plan.guarantee_nanos
+    annex[f"{later}plan_days"][0] = [of_month for of_month, _ in plan.instalments] + rest
+    annex[f"{later}plan_shares"][0] = [share for _, share in plan.instalments] + rest
+    annex[f"{later}plan_mode"] = MODES.index(plan.mode)
+    annex[f"{later}plan_grace_days"] = plan.grace_days
+    annex[f"{later}plan_month_nanos"] = plan.month_nanos
+    annex[f"{later}plan_security_nanos"] = plan.deposit_nanos + plan.guarantee_nanos
+    if later:
+        annex["next_plan_day"] = plan.from_day
+
+
+def take_up(annex: NDArray[Any], day: int) -> None:
+    """Let the plan that was agreed for this local day or an earlier one be in force."""
+    if 0 < int(annex["next_plan_day"][0]) <= day:
+        for name in PLAN:
+            annex[f"plan_{name}"] = annex[f"next_plan_{name}"]
+        annex["next_plan_day"] = 0
 
 
 def standing(
@@ -126,13 +149,18 @@ def standing(
 
 
 def what_to_tell(
-    annex: NDArray[Any], month: int, day: int, now: Standing
+    annex: NDArray[Any], month: int, day: int, now: Standing, read_day: int | None = None
 ) -> list[tuple[PlanNoticeKind, Instalment | None]]:
-    """What this month has not been told yet; notes it in the annex (1,) as told."""
+    """What this month has not been told yet by `day`; notes it in the annex (1,) as told.
+
+    `read_day` is the local day of the newest reading, if it is another: what an instalment by
+    reading comes to is known at the first reading after its date, not when a day has passed.
+    """
     if int(annex["plan_month"][0]) != month:
         annex["plan_month"], annex["plan_told"] = month, 0
         annex["plan_read_day"] = annex["plan_read_nanos"] = 0
-    past = [each.due_day for each in now.instalments if each.due_day <= day]
+    read = day if read_day is None else read_day
+    past = [each.due_day for each in now.instalments if each.due_day <= read]
     if past and max(past) > int(annex["plan_read_day"][0]):
         annex["plan_read_day"], annex["plan_read_nanos"] = max(past), now.used_nanos
     grace, agreed = int(annex["plan_grace_days"][0]), int(annex["plan_month_nanos"][0])
@@ -154,16 +182,24 @@ def what_to_tell(
     return news
 
 
-def tell_plans(turn: Turn, positions: NDArray[Any]) -> None:
-    """Tell those of these accounts of the turn that are on a plan what a reading has shown."""
-    for position in positions.tolist():
+def tell_plans(turn: Turn, positions: NDArray[Any], days: NDArray[Any] | None = None) -> None:
+    """Tell those of these accounts of the turn that are on a plan what a reading has shown.
+
+    Or what time alone has brought: `days` (k,) are then their local days.
+    """
+    for number, position in enumerate(positions.tolist()):
         annex = turn.accounts.annexes.row(position)
-        if annex is None or not annex["plan_days"][0, 0]:
+        if annex is None:
+            continue
+        read_day = int(turn.accounts.ledger["day"][position])
+        day = read_day if days is None else max(read_day, int(days[number]))
+        take_up(annex, day)
+        if not annex["plan_days"][0, 0]:
             continue
         row, look = turn.accounts.ledger[position], turn.look[position]
         if row["payment_mode"] != ON_PLAN or look["version"] < 0:
             continue
-        month, day = int(row["month"]), int(row["day"])
+        month = int(row["month"])
         now = standing(
             annex,
             month,
@@ -173,7 +209,7 @@ def tell_plans(turn: Turn, positions: NDArray[Any]) -> None:
             int(look["bill_nanos"]),
             int(look["forecast_month_nanos"]),
         )
-        for kind, instalment in what_to_tell(annex, month, day, now):
+        for kind, instalment in what_to_tell(annex, month, day, now, read_day):
             turn.tell(position, _notice(turn, position, month, now, kind, instalment))
 
 

@@ -147,7 +147,7 @@ def _post(
     day = _local_day(one, paid.paid_at, tariffs)
     annex = one.annexes.make(0)
     debts = Debts.of(annex)
-    _charge(one, debts, day, rules)
+    _charge(one, debts, day, rules, paid=amount > 0)
     ledger["ledger_nanos"] += amount
     short = max(0, -int(ledger["ledger_nanos"][0])) - debts.owed_nanos
     if short <= 0:
@@ -225,12 +225,30 @@ def _lacks(one: Accounts) -> bool:
     return bool(annex["debt_due_day"][0, 0] or any(annex[name][0] for name in columns))
 
 
-def _charge(one: Accounts, debts: Debts, day: int, rules: LateChargeRules) -> None:
-    """Post the late charge up to a day, before money moves."""
+def turn_days(
+    accounts: Accounts,
+    positions: NDArray[np.int64],
+    days: NDArray[np.int64],
+    rules: LateChargeRules,
+) -> None:
+    """Post the late charge of the days that have ended, where local days (k,) have just begun."""
+    for position, day in zip(positions.tolist(), days.tolist(), strict=True):
+        annex = accounts.annexes.make(position)
+        annex["turned_day"] = day
+        debts = Debts.of(annex)
+        if any(debt.nanos and debt.due_day < day - 1 for debt in debts.principal):
+            _charge(accounts.one(position), debts, day - 1, rules)
+            debts.write(annex)
+
+
+def _charge(
+    one: Accounts, debts: Debts, day: int, rules: LateChargeRules, *, paid: bool = False
+) -> None:
+    """Post the late charge up to a day, before money moves or when a day has ended."""
     mode = MODES[int(one.ledger["payment_mode"][0])]
     if debts.principal and mode in rules.modes:
         who = CLASSES[int(one.ledger["customer_class"][0])]
-        one.ledger["ledger_nanos"] -= debts.charge(day, who, rules)
+        one.ledger["ledger_nanos"] -= debts.charge(day, who, rules, paid=paid)
 
 
 def _local_day(one: Accounts, at: int, tariffs: Tariffs) -> int:

@@ -24,7 +24,7 @@ from scoring.events import (
     Source,
     SwitchReported,
 )
-from scoring.plans import tell_plans
+from scoring.plans import ON_PLAN, tell_plans
 from scoring.situation import decision
 from scoring.terms import basis, enter, unsettle
 from scoring.turn import Scored, Turn, World, broken_beliefs
@@ -97,7 +97,20 @@ def due_at_tick(book: Book, at: int, source_offset: int, world: World) -> NDArra
     """
     book.pools.learn_at(at)
     unseen = book.ledger["source_offset"][:, Source.TICKS] < source_offset
-    return np.flatnonzero(decide.due(book.ledger, at, world.rules) & unseen)
+    due = decide.due(book.ledger, at, world.rules)
+    rows, _days = _turned(book, at, world)
+    due[rows] = True
+    return np.flatnonzero(due & unseen)
+
+
+def _turned(book: Book, at: int, world: World) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The rows (k,) of plan-settled accounts for which a local day begins at `at`, and the days."""
+    rows, annexes = book.with_annex()
+    days = world.tariffs.day_of(book.tariff_index[rows], np.full(len(rows), at))
+    ledger = book.ledger[rows]
+    begins = (annexes["turned_day"] < days) & (ledger["payment_mode"] == ON_PLAN)
+    begins &= (ledger["quarantined"] == 0) & (ledger["settings_version"] > 0)
+    return rows[begins], days[begins]
 
 
 def score_tick(
@@ -111,7 +124,13 @@ def score_tick(
     if not len(rows):
         return scored
     offsets, now = np.full(len(rows), source_offset), np.full(len(rows), at)
-    turn = Turn(book.take(rows), rows, Source.TICKS, offsets, now, book, world, scored)
+    accounts, (turned, days) = book.take(rows), _turned(book, at, world)
+    mine = np.isin(turned, rows)
+    positions, days = np.searchsorted(rows, turned[mine]), days[mine]
+    postings.turn_days(accounts, positions, days, world.late_charges)
+    scored.rows.update(turned[mine].tolist())
+    turn = Turn(accounts, rows, Source.TICKS, offsets, now, book, world, scored)
+    tell_plans(turn, positions, days)
     turn.decide(np.ones(len(rows), np.bool_))
     changed = np.array([row in scored.rows for row in rows.tolist()])
     turn.accounts.ledger["source_offset"][changed, Source.TICKS] = source_offset

@@ -82,10 +82,8 @@ def _agree(accounts: Accounts, terms: AccountSettings | PolicyTerms) -> None:
     ledger["payment_mode"] = PAYMENT_MODES.index(terms.payment_mode)
     ledger["warning_amount_nanos"] = terms.warning_amount_nanos
     ledger["warning_hours"] = [round(days * 24) for days in terms.warning_days]
-    if terms.plan is not None:
-        enter_plan(accounts.annexes.make(0), terms.plan)
-    elif len(accounts.annexes):
-        accounts.annexes.make(0)["plan_days"] = 0
+    if terms.plan is not None or len(accounts.annexes):
+        enter_plan(accounts.annexes.make(0), terms.plan, int(ledger["day"][0]))
 
 
 def _enter_policy(accounts: Accounts, policy: PolicyTerms) -> Entered:

@@ -25,7 +25,14 @@ from streams.board import Board
 from streams.clerk import Terms
 from streams.kafka_log import KafkaLog
 from streams.metrics import Meters, serve
-from streams.settings import day_kinds, interlock_rules, settings_from, settings_table, supply_rules
+from streams.settings import (
+    day_kinds,
+    interlock_rules,
+    late_charge_rules,
+    settings_from,
+    settings_table,
+    supply_rules,
+)
 from streams.signing import signer_from
 from streams.tariff_desk import TariffDesk
 from streams.topics import INTERLOCK, REFUSALS, TARIFFS, TOPIC_OF_SOURCE, ensure_topics
@@ -106,6 +113,7 @@ async def run(settings: Settings, ready: asyncio.Event | None = None) -> None:
         supply_rules(settings),
         settings.partitions,
         day_kinds(settings),
+        late_charge_rules(settings),
         signer_from(settings.signing_keys),
         interlock_rules(settings),
         Board(settings.partitions),

@@ -23,6 +23,7 @@ from scoring.day_kinds import weekdays_only
 from scoring.effects import AccountForecast, DailyUsage, RestoreCommand, TripCommand
 from scoring.events import Feed, Source
 from scoring.interlock import Interlock, policy_of
+from scoring.late_charge import LateChargeRules
 from scoring.scoring import World, find_tariffs
 from scoring.units import NO_TIME
 from streams import quarantine, wire
@@ -84,6 +85,7 @@ class Terms:
     rules: SupplyRules
     partitions: int
     day_kinds: DayKinds = field(default_factory=weekdays_only)
+    late_charges: LateChargeRules = field(default_factory=LateChargeRules)
     signer: Signer | None = None
     interlock: InterlockRules | None = None
     board: Board | None = None
@@ -165,6 +167,7 @@ class Clerk:
             self.feed,
             terms.rules,
             self.partition,
+            late_charges=terms.late_charges,
             day_kinds=terms.day_kinds,
             interlock=self.interlock,
         )

@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from scoring.day_kinds import CountryUnknown, of_country, weekdays_only
 from scoring.interlock import InterlockRules
+from scoring.late_charge import USUAL_RATES, LateChargeRules
 from scoring.rules import SupplyRules, WorkingCalendar
+from scoring.units import NotExact, nanos
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from scoring.day_kinds import DayKinds
 
@@ -30,6 +32,17 @@ class SettingsWrong(ValueError):  # noqa: N818 - the operator reads it as a sent
     """One or more variables cannot be used; the message names each and says what to write."""
 
 
+def _amount(text: str) -> int:
+    """A written amount from zero in nanos, or ValueError saying what to write."""
+    try:
+        found = nanos(text)
+    except NotExact as error:
+        raise ValueError("write an amount such as 1.00") from error
+    if found < 0:
+        raise ValueError("write an amount from 0")
+    return found
+
+
 def _setting(
     default: Any,
     meaning: str,
@@ -39,9 +52,10 @@ def _setting(
     one_of: tuple[str, ...] = (),
     filled: bool = False,
     dates: bool = False,
+    check: Callable[[str], object] | None = None,
 ) -> Any:
     """A dataclass field with what a person must know of it."""
-    terms = {"meaning": meaning, "least": least, "most": most, "one_of": one_of}
+    terms = {"meaning": meaning, "least": least, "most": most, "one_of": one_of, "check": check}
     return field(default=default, metadata=terms | {"filled": filled, "dates": dates})
 
 
@@ -136,6 +150,22 @@ class Settings:
         "directory of the keys that sign trip and restore commands, made by "
         "`kilowatch signing-keys`; empty: commands are not signed, and field systems that verify "
         "them refuse them",
+    )
+    late_charge: str = _setting(
+        USUAL_RATES,
+        "late payment charge: of a debt a day, and of a debt of an earlier year, by customer class",
+        check=lambda text: LateChargeRules.written(text, 0, "plan", 1),
+    )
+    late_charge_minimum: str = _setting(
+        "1.00",
+        "least late payment charge of a debt, in the tariffs' currency",
+        check=_amount,
+    )
+    late_charge_modes: str = _setting(
+        "plan", "accounts that pay it", one_of=("plan", "prepaid", "all", "none")
+    )
+    bill_due_day: int = _setting(
+        20, "a month's bill is to be paid by this day of the next month", least=1, most=28
     )
     forecast_holidays: str = _setting(
         "",
@@ -238,6 +268,8 @@ def _read(text: str, kind: Any, terms: Mapping[str, Any]) -> Any:
         return int(text)
     if terms["dates"]:
         _days_off(text)
+    if terms["check"]:
+        terms["check"](text)
     if terms["one_of"] and text not in terms["one_of"]:
         raise ValueError(f"write one of {', '.join(terms['one_of'])}")
     if terms["filled"] and not text:
@@ -283,6 +315,16 @@ def interlock_rules(settings: Settings) -> InterlockRules:
         fleet_trips_per_minute=settings.trips_per_minute,
         feeder_trips_per_minute=settings.feeder_trips_per_minute,
         trips_per_policy_change=settings.policy_trips,
+    )
+
+
+def late_charge_rules(settings: Settings) -> LateChargeRules:
+    """What paying late costs in this deployment."""
+    return LateChargeRules.written(
+        settings.late_charge,
+        _amount(settings.late_charge_minimum),
+        settings.late_charge_modes,
+        settings.bill_due_day,
     )
 
 

@@ -188,6 +188,7 @@ def _plan_body(plan: Plan) -> dict[str, Any]:
         "monthBill": decimal_text(plan.month_nanos),
         "deposit": decimal_text(plan.deposit_nanos),
         "guarantee": decimal_text(plan.guarantee_nanos),
+        "fromDate": date.fromordinal(plan.from_day).isoformat() if plan.from_day else None,
     }
 
 

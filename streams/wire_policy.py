@@ -7,6 +7,7 @@ settings is read in `wire_events`; how a policy comes about is told in `scoring.
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from itertools import pairwise
 from typing import Annotated
@@ -54,6 +55,7 @@ class PlanBody(
     month_bill: Money = "0.00"
     deposit: Money = "0.00"
     guarantee: Money = "0.00"
+    from_date: Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d{2}-\d{2}$")] | None = None
 
 
 Days = Annotated[float, msgspec.Meta(ge=0, le=MAX_WARNING_DAYS)]
@@ -106,4 +108,8 @@ def plan_of(plan: PlanBody | None, mode: PaymentMode) -> Plan | None:
     money = [nanos_of(getattr(plan, name), name) for name in ("month_bill", "deposit", "guarantee")]
     if min(money) < 0:
         raise Refused(Reason.AMOUNT_OUT_OF_RANGE, "plan: an amount is below zero")
-    return Plan(plan.mode, agreed, plan.grace_days, *money)
+    try:
+        first = 0 if plan.from_date is None else date.fromisoformat(plan.from_date).toordinal()
+    except ValueError as error:
+        raise Refused(Reason.WRONG_SHAPE, f"plan.fromDate: {error}") from error
+    return Plan(plan.mode, agreed, plan.grace_days, money[0], money[1], money[2], first)

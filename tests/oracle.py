@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -189,6 +189,7 @@ class Account:
     actions: list[tuple[int, str, str]] = field(default_factory=list)  # at, what, who
     oldest_due: list[tuple[int, date | None]] = field(default_factory=list)  # at, oldest unpaid
     usage: UsageOracle | None = None
+    partition: int = -1
     now: int = 0  # when the record at hand was stamped
     accepted: list[Accepted] = field(default_factory=list)
 
@@ -238,9 +239,13 @@ class Oracle:
         if record.topic == "meter-readings":
             self._take_readings(record)
             return
+        if record.topic == "ticks":
+            self._days_turn(record)
+            return
         take = _TAKE.get(record.topic)
         if take is None or record.key is None or record.value is None:
             return
+        self._account(record.key).partition = record.partition
         take(self, record, json.loads(record.value))
 
     def _account(self, account_id: str) -> Account:
@@ -323,6 +328,19 @@ class Oracle:
                 account.payments.append((at, charges - book.charges))
 
         return corrected
+
+    def _days_turn(self, record: LogRecord) -> None:
+        """Time has come to a partition: what days that have ended cost late payers is posted."""
+        for account in self.accounts.values():
+            book = account.book
+            if account.partition != record.partition or not any(x.left for x in book.lines):
+                continue
+            yesterday = account.local_date(record.at) - timedelta(days=1)
+            charges = book.charges
+            if any(line.left and line.due < yesterday for line in book.lines):
+                book.charge(yesterday)
+            if book.charges != charges:
+                account.payments.append((record.at, charges - book.charges))
 
     def _take_receipt(self, record: LogRecord, body: dict[str, Any]) -> None:
         self._account(body["accountId"]).receipts.setdefault(body["noticeId"], record.at)

@@ -46,12 +46,17 @@ class LedgerBook:
         """All claims together."""
         return self.costs + self.late + sum(line.left for line in self.lines)
 
-    def charge(self, today: date) -> None:
-        """Day by day, what lateness has cost since it was last reckoned."""
+    def charge(self, today: date, *, paid: bool = False) -> None:
+        """Day by day, what lateness has cost since it was last reckoned.
+
+        Money of an earlier day (`paid`) gives back the days after it.
+        """
         if not self.on_plan:
             return
         this_year, carried = A_THOUSANDTH[self.who]
         for line in self.lines:
+            if paid and today < line.charged_to:
+                self._give_back_days(line, today)
             thousandths, day = 0, max(line.due, line.charged_to) + timedelta(days=1)
             while day <= today:
                 thousandths += this_year if day.year == line.due.year else carried
@@ -63,8 +68,18 @@ class LedgerBook:
             self._charged(wanted - line.posted)
             line.posted = wanted
 
+    def _give_back_days(self, line: Line, today: date) -> None:
+        this_year, carried = A_THOUSANDTH[self.who]
+        thousandths, day = 0, line.charged_to
+        while day > max(line.due, today):
+            thousandths += this_year if day.year == line.due.year else carried
+            day -= timedelta(days=1)
+        line.accrued = max(0, line.accrued - line.left * thousandths // 1000)
+        if line.left:
+            line.charged_to = max(line.due, today)
+
     def _charged(self, nanos: int) -> None:
-        self.late += nanos
+        self.late = max(0, self.late + nanos)
         self.charges += nanos
         self.nanos -= nanos
 
@@ -76,7 +91,7 @@ class LedgerBook:
         if not self._needs_books(self.nanos + nanos):
             self.nanos += nanos
             return
-        self.charge(today)
+        self.charge(today, paid=nanos > 0)
         self.nanos += nanos
         short = max(0, -self.nanos) - self.owed()
         if short <= 0:
@@ -89,7 +104,7 @@ class LedgerBook:
         if not self._needs_books(self.nanos + nanos):
             self.nanos += nanos
             return
-        self.charge(today)
+        self.charge(today, paid=nanos > 0)
         self.nanos += nanos
         short = max(0, -self.nanos) - self.owed()
         if short <= 0:

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from scoring.annex import empty_annexes
 from scoring.effects import PlanNoticeKind as Kind
-from scoring.events import Plan, PlanMode
-from scoring.plans import enter_plan, standing, what_to_tell
+from scoring.events import PaymentKind, PaymentReceived, Plan, PlanMode
+from scoring.plans import enter_plan, standing, take_up, what_to_tell
 from scoring.units import instant, money_text, nanos
-from streams.topics import PLAN_NOTICES, TRIP_COMMANDS
+from streams import wire
+from streams.topics import PLAN_NOTICES, TICKS, TRIP_COMMANDS
 from tests.office import DAY, HOUR, Office
 from tests.test_money_road import WORKS, said
 
@@ -154,3 +155,56 @@ def test_new_terms_without_a_plan_end_it():
     office.live("works-1", 1, watts=5_000, from_at=start)
     assert not office.told[PLAN_NOTICES]
     assert said(office, "works-1")["plan"] is None
+
+
+def test_a_plan_that_begins_later_waits_for_its_day_and_the_old_one_goes_on():
+    annex = annex_of(month_nanos=nanos("8000"))
+    first = date(2026, 7, 16).toordinal()
+    later = Plan(instalments=((15, 5_000), (31, 10_000)), month_nanos=nanos("9000"), from_day=first)
+    enter_plan(annex, later, first - 10)
+    for day, planned in ((15, "2400.00"), (16, "4500.00"), (31, "9000.00")):
+        take_up(annex, date(2026, 7, day).toordinal())
+        assert money_text(stand(annex, day, "0").planned_nanos) == planned
+    enter_plan(annex, later, first)  # stated again when it holds: at once
+    assert annex["next_plan_day"][0] == 0
+    enter_plan(annex, later, first - 1)
+    enter_plan(annex, None, first - 1)  # no plan any more, also none to come
+    take_up(annex, first)
+    assert not annex["plan_days"].any()
+
+
+def test_time_alone_tells_of_an_instalment_and_posts_the_late_charge_of_the_day():
+    office = Office(partitions=1)
+    start = instant("2026-07-01T00:00:00+08:00")
+    office.open("works-1", start, plan=Plan(month_nanos=nanos("3000")), **WORKS)
+    due = date(2026, 7, 4).toordinal()
+    owed = PaymentReceived(
+        "works-1", 0, 0, "old", nanos("-1000"), start, PaymentKind.OPENING_BALANCE, due_day=due
+    )
+    office.event(owed, start)
+    office.live("works-1", 2, watts=1_000, from_at=start)  # and then its meter is silent
+    balances = []
+    for day in range(3, 16):
+        for hour in (1, 2):  # the second says nothing new
+            at = start + day * DAY + hour * HOUR
+            office.enter(TICKS, 0, (None, wire.encode_tick(at).value, at))
+        balances.append(money_text(office.clerks[0].book.ledger["ledger_nanos"][0]))
+    told = [(each["kind"], each["instalment"]) for each in office.told[PLAN_NOTICES]]
+    assert told == [("instalment-due", 1), ("instalment-missed", 1)]
+    # 4 July is the last day to pay; the 5th costs 2.00, posted on the 6th
+    assert balances[:4] == ["-1000.00", "-1000.00", "-1002.00", "-1004.00"]
+    assert said(office, "works-1")["arrears"]["lateCharge"] == "22.00"
+
+
+def test_a_plan_from_a_date_comes_over_the_wire():
+    office = Office(partitions=1)
+    start = instant("2026-07-01T00:00:00+08:00")
+    later = Plan(month_nanos=nanos("9000"), from_day=date(2026, 7, 3).toordinal())
+    office.open("works-1", start, plan=Plan(month_nanos=nanos("3000")), **WORKS)
+    office.live("works-1", 1, watts=1_000, from_at=start)
+    office.open("works-1", start + DAY, version=2, plan=later, **WORKS)
+    agreed = []
+    for day in (1, 2, 3):
+        office.read("works-1", (start + day * DAY + HOUR, day * 24_000 + 1_000))
+        agreed.append(office.clerks[0].book.annex(0)["plan_month_nanos"][0] // 10**9)
+    assert agreed == [3_000, 9_000, 9_000]

@@ -1,4 +1,4 @@
-"""Does money count once, pay what it should first, and does what is owed always add up?
+"""Does money count once, and does what is owed always add up?
 
 Golden tables a clerk can read, then a machine that posts at random against `oracle_debts`.
 """
@@ -14,229 +14,15 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from scoring.annex import MAX_DEBTS, MAX_IN_FLIGHT, PAYMENTS_MORE
+from scoring.annex import MAX_IN_FLIGHT, PAYMENTS_MORE
 from scoring.balance import BillsClosed
-from scoring.book import LEARNED, PAYMENTS_REMEMBERED, Accounts, empty_ledger
-from scoring.debts import Debts, Pays, arrears
+from scoring.book import PAYMENTS_REMEMBERED
 from scoring.effects import Reason
 from scoring.events import CustomerClass, PaymentKind, PaymentMode, PaymentReceived
-from scoring.late_charge import LateChargeRules, LateChargeRulesInvalid
-from scoring.postings import CLASSES, MODES, REMEMBERED_DAYS, post_bills, post_payment
-from scoring.tariff import Tariffs
-from scoring.units import MAX_NANOS, SECONDS_PER_DAY, money_text, nanos
+from scoring.postings import REMEMBERED_DAYS, post_bills, post_payment, turn_days
+from scoring.units import MAX_NANOS, nanos
+from tests.desk import NO_TARIFFS, RULES, TODAY, Desk, at, month
 from tests.oracle_debts import LedgerBook
-
-RULES = LateChargeRules()
-NO_TARIFFS = Tariffs()
-TODAY = date(2026, 6, 10)
-
-
-def at(day: date) -> int:
-    """Noon of a day, in UTC: the account's tariff is unknown, so its days are UTC's."""
-    return (day.toordinal() - date(1970, 1, 1).toordinal()) * SECONDS_PER_DAY + 43_200
-
-
-def month(text: str) -> int:
-    year, of_year = map(int, text.split("-"))
-    return year * 12 + of_year - 1
-
-
-class Desk:
-    """A clerk who posts to one account."""
-
-    def __init__(
-        self, who: CustomerClass = CustomerClass.BUSINESS, mode: PaymentMode = PaymentMode.PLAN
-    ) -> None:
-        self.one = Accounts(empty_ledger(1), np.zeros(1, LEARNED), np.array([-1]))
-        self.one.ledger["customer_class"] = CLASSES.index(who)
-        self.one.ledger["payment_mode"] = MODES.index(mode)
-        self.number = 0
-
-    def pay(
-        self,
-        amount: str,
-        on: date = TODAY,
-        kind: PaymentKind = PaymentKind.PAYMENT,
-        *,
-        name: str | None = None,
-        received: date | None = None,
-        pays: int = 0,
-        due: date | None = None,
-    ) -> Reason | str:
-        """What becomes of a record: "taken", "repeat" or the reason it is refused."""
-        self.number += 1
-        paid = PaymentReceived(
-            "works-1", self.number, at(received or on), name or f"p-{self.number}",
-            nanos(amount), at(on), kind, pays, due.toordinal() if due else 0,
-        )  # fmt: skip
-        posted = post_payment(self.one, paid, NO_TARIFFS, RULES)
-        return posted.refused or ("repeat" if posted.is_repeat else "taken")
-
-    def bill(self, of: str, amount: str, on: date) -> None:
-        self.one.ledger["ledger_nanos"] -= nanos(amount)
-        closed = BillsClosed([(0, month(of), nanos(amount))])
-        post_bills(self.one, closed, np.array([at(on)]), NO_TARIFFS, RULES)
-
-    @property
-    def ledger(self) -> str:
-        return money_text(self.one.ledger["ledger_nanos"][0])
-
-    @property
-    def debts(self) -> Debts:
-        annex = self.one.annexes.row(0)
-        return Debts() if annex is None else Debts.of(annex)
-
-    @property
-    def owed(self) -> list[str]:
-        """Costs, late charge, and of each debt what is left and its last day to pay."""
-        debts = self.debts
-        lines = [
-            f"{money_text(d.nanos)} due {date.fromordinal(d.due_day)}"
-            for d in debts.principal
-            if d.nanos
-        ]
-        return [money_text(debts.costs_nanos), money_text(debts.late_charge_nanos), *lines]
-
-
-# ---- the late payment charge
-
-RESIDENT, BUSINESS = CustomerClass.RESIDENT, CustomerClass.BUSINESS
-LATE = [
-    # who, debt, due, paid, late charge (domain.md 2.4 and 6)
-    (BUSINESS, "10000", date(2023, 12, 20), date(2024, 1, 10), "520.00"),  # 11 x 0.2 + 10 x 0.3 %
-    (BUSINESS, "10000", date(2023, 12, 20), date(2023, 12, 31), "220.00"),
-    (BUSINESS, "10000", date(2023, 12, 20), date(2024, 1, 1), "250.00"),
-    (RESIDENT, "10000", date(2023, 12, 20), date(2024, 1, 10), "210.00"),  # 21 x 0.1 %
-    (BUSINESS, "10000", date(2023, 12, 20), date(2023, 12, 20), "0.00"),  # on the last day
-    (BUSINESS, "10000", date(2023, 12, 20), date(2023, 12, 21), "20.00"),
-    (RESIDENT, "100", date(2026, 5, 20), date(2026, 5, 25), "1.00"),  # 0.50, but 1 yuan at least
-    (RESIDENT, "123.45", date(2026, 3, 20), date(2026, 6, 10), "10.12"),  # 82 x 0.12345 = 10.1229
-]
-
-
-@pytest.mark.parametrize(("who", "debt", "due", "paid", "charge"), LATE)
-def test_what_it_costs_to_pay_late(who, debt, due, paid, charge):
-    desk = Desk(who)
-    desk.pay(f"-{debt}", due, PaymentKind.OPENING_BALANCE, due=due)
-    assert desk.pay(debt, paid) == "taken"
-    left = Desk()
-    left.pay(f"-{charge}", paid)
-    assert desk.ledger == (left.ledger if charge != "0.00" else "0.00")
-    # the late charge is paid first, so what is left is principal
-    assert desk.owed[:2] == ["0.00", "0.00"]
-
-
-def test_a_late_charge_runs_on_what_is_left():
-    desk = Desk()
-    desk.pay("-10000", TODAY, PaymentKind.OPENING_BALANCE, due=date(2026, 5, 31))
-    desk.pay("5200", date(2026, 6, 10))  # 10 days x 0.2 % = 200, then 5,000 of the debt
-    assert desk.owed == ["0.00", "0.00", "5000.00 due 2026-05-31"]
-    desk.pay("5100", date(2026, 6, 20))  # 10 more days on 5,000
-    assert desk.ledger == "0.00"
-
-
-def test_a_prepaid_account_pays_no_late_charge():
-    desk = Desk(mode=PaymentMode.PREPAID)
-    desk.pay("-100", date(2026, 1, 1), PaymentKind.OPENING_BALANCE, due=date(2026, 1, 1))
-    desk.pay("100", TODAY)
-    assert desk.ledger == "0.00"
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"per_day": {CustomerClass.RESIDENT: 1}},
-        {"per_day_carried_over": dict.fromkeys(CustomerClass, -1)},
-        {"bill_due_day": 29},
-        {"days_to_pay": -1},
-        {"minimum_nanos": -1},
-        {"rounding_nanos": 0},
-    ],
-)
-def test_rules_that_make_no_sense_are_refused(wrong):
-    with pytest.raises(LateChargeRulesInvalid):
-        LateChargeRules(**wrong)
-
-
-# ---- the order of payment
-
-ORDER = [
-    # amount, named for, what is left of: costs 30, late charge 20, 2025-12 500, 2026-04 300
-    ("10", Pays.ANYTHING, ["20.00", "20.00", "500.00 due 2026-01-20", "300.00 due 2026-05-20"]),
-    ("45", Pays.ANYTHING, ["0.00", "5.00", "500.00 due 2026-01-20", "300.00 due 2026-05-20"]),
-    ("100", Pays.ANYTHING, ["0.00", "0.00", "450.00 due 2026-01-20", "300.00 due 2026-05-20"]),
-    ("600", Pays.ANYTHING, ["0.00", "0.00", "250.00 due 2026-05-20"]),
-    ("300", month("2026-04"), ["30.00", "20.00", "500.00 due 2026-01-20"]),
-    ("340", month("2026-04"), ["0.00", "10.00", "500.00 due 2026-01-20"]),
-    ("25", Pays.LATE_CHARGE, ["25.00", "0.00", "500.00 due 2026-01-20", "300.00 due 2026-05-20"]),
-    ("35", Pays.COSTS, ["0.00", "15.00", "500.00 due 2026-01-20", "300.00 due 2026-05-20"]),
-    ("900", Pays.ANYTHING, ["0.00", "0.00"]),
-]
-
-
-@pytest.mark.parametrize(("amount", "pays", "left"), ORDER)
-def test_costs_then_late_charge_then_the_oldest_unless_the_customer_says(amount, pays, left):
-    desk = Desk(mode=PaymentMode.PREPAID)
-    desk.bill("2025-12", "500", date(2026, 1, 6))
-    desk.bill("2026-04", "300", date(2026, 5, 6))
-    desk.pay("30", kind=PaymentKind.COLLECTION_COSTS)
-    annex = desk.one.annexes.make(0)
-    annex["late_charge_nanos"] += nanos("20")
-    desk.one.ledger["ledger_nanos"] -= nanos("20")
-    assert desk.pay(amount, pays=pays) == "taken"
-    assert desk.owed == left
-
-
-def test_what_was_paid_in_advance_pays_the_oldest_bills_first():
-    desk = Desk()
-    desk.pay("700")
-    desk.one.ledger["ledger_nanos"] -= nanos("1000")
-    closed = BillsClosed([(0, month("2026-03"), nanos("400")), (0, month("2026-04"), nanos("600"))])
-    post_bills(desk.one, closed, np.array([at(date(2026, 5, 6))]), NO_TARIFFS, RULES)
-    assert desk.owed == ["0.00", "0.00", "300.00 due 2026-05-20"]
-
-
-def test_a_bill_covered_by_the_balance_makes_no_debt_and_no_annex():
-    desk = Desk()
-    desk.pay("700")
-    desk.bill("2026-04", "700", TODAY)
-    assert (desk.ledger, len(desk.one.annexes)) == ("0.00", 0)
-
-
-def test_a_thirteenth_debt_is_added_to_the_newest_and_no_money_is_lost():
-    desk = Desk(mode=PaymentMode.PREPAID)
-    for number in range(MAX_DEBTS + 1):
-        year, of_year = divmod(number, 12)
-        desk.bill(f"{2024 + year}-{of_year + 1:02d}", "10", TODAY)
-    assert len(desk.debts.principal) == MAX_DEBTS
-    assert desk.owed[-1] == "20.00 due 2025-01-20"
-    assert money_text(desk.debts.owed_nanos) == "130.00"
-
-
-# ---- arrears by age
-
-AGES = [
-    # due, as of 2026-06-10: current, earlier months, carried over; overdue 1-30, 31-60, 61-90, 91-
-    (date(2026, 6, 20), ["100.00", "0.00", "0.00"], ["0.00", "0.00", "0.00", "0.00"]),
-    (date(2026, 6, 1), ["100.00", "0.00", "0.00"], ["100.00", "0.00", "0.00", "0.00"]),
-    (date(2026, 5, 31), ["0.00", "100.00", "0.00"], ["100.00", "0.00", "0.00", "0.00"]),
-    (date(2026, 5, 11), ["0.00", "100.00", "0.00"], ["100.00", "0.00", "0.00", "0.00"]),
-    (date(2026, 5, 10), ["0.00", "100.00", "0.00"], ["0.00", "100.00", "0.00", "0.00"]),
-    (date(2026, 4, 10), ["0.00", "100.00", "0.00"], ["0.00", "0.00", "100.00", "0.00"]),
-    (date(2026, 1, 1), ["0.00", "100.00", "0.00"], ["0.00", "0.00", "0.00", "100.00"]),
-    (date(2025, 12, 31), ["0.00", "0.00", "100.00"], ["0.00", "0.00", "0.00", "100.00"]),
-]
-
-
-@pytest.mark.parametrize(("due", "by_month", "by_days"), AGES)
-def test_arrears_by_age(due, by_month, by_days):
-    desk = Desk(mode=PaymentMode.PREPAID)
-    desk.pay("-100", TODAY, PaymentKind.OPENING_BALANCE, due=due)
-    (aged,) = arrears(desk.one.annexes.rows, np.array([TODAY.toordinal()]))
-    classes = ("current_nanos", "earlier_months_nanos", "carried_over_nanos")
-    assert [money_text(aged[name]) for name in classes] == by_month
-    assert [money_text(amount) for amount in aged["overdue_nanos"]] == by_days
-
 
 # ---- a payment counts once
 
@@ -408,6 +194,26 @@ class Posting(RuleBasedStateMachine):
     @rule(days=st.integers(1, 20))
     def days_pass(self, days):
         self.today = date.fromordinal(self.today.toordinal() + days)
+
+    @rule()
+    def a_day_turns(self):
+        """What has been charged for the days that have ended is posted, as a tick does it."""
+        before = self.book.charges
+        turn_days(self.desk.one, np.zeros(1, np.int64), np.array([self.today.toordinal()]), RULES)
+        yesterday = date.fromordinal(self.today.toordinal() - 1)
+        if any(line.left and line.due < yesterday for line in self.book.lines):
+            self.book.charge(yesterday)
+        assert self.book.charges >= before
+
+    @rule(amount=AMOUNTS, days=st.integers(1, 30))
+    def money_comes_that_was_paid_days_ago(self, amount, days):
+        paid_on = date.fromordinal(self.today.toordinal() - days)
+        self.number += 1
+        paid = PaymentReceived(
+            "w", 0, at(self.today), f"p{self.number}", amount, at(paid_on), PaymentKind.PAYMENT
+        )
+        assume(post_payment(self.desk.one, paid, NO_TARIFFS, RULES).refused is None)
+        self.book.receive(amount, paid_on)
 
     @rule(amount=AMOUNTS, named=st.sampled_from(["", "costs", "late-charge", "month"]))
     def the_customer_pays(self, amount, named):
