@@ -162,15 +162,8 @@ class Clerk:
 
     def _world(self) -> World:
         terms = self.terms
-        return World(
-            terms.tariffs,
-            self.feed,
-            terms.rules,
-            self.partition,
-            late_charges=terms.late_charges,
-            day_kinds=terms.day_kinds,
-            interlock=self.interlock,
-        )
+        here = (terms.tariffs, self.feed, terms.rules, self.partition)
+        return World(*here, terms.late_charges, terms.day_kinds, self.interlock)
 
     def _readings(self, records: Sequence[Record], draft: Draft) -> None:
         decoded = wire.decode_readings(records, self.book, self.terms.partitions)
