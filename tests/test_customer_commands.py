@@ -167,7 +167,7 @@ def test_an_appraisal_as_csv_and_pdf(tmp_path, capsys):
     assert float(rows[0]["lead_low"]) > 0
     assert rows[0]["days_past_due"] == "3"
     text = PdfReader(io.BytesIO(pdf.read_bytes())).pages[0].extract_text()
-    for words in ("月考核", "hard", "优于期望", "复电秒数"):
+    for words in ("月考核", "hard", "优于期望", "复电"):
         assert words in text, words
     capsys.readouterr()
 
