@@ -242,6 +242,11 @@ class AnnexStore:
         position = np.flatnonzero(number >= 0)
         return Annexes(position, self._rows[number[position]])
 
+    def one(self, row: int) -> NDArray[Any] | None:
+        """A copy (1,) of the annex of one book row, None if it has none: asked at every answer."""
+        number = int(self._of[row])
+        return None if number < 0 else self._rows[number : number + 1].copy()
+
     def put(self, rows: NDArray[np.int64], annexes: Annexes) -> None:
         """Let these book rows have exactly these annexes, and the others of them none."""
         if not len(annexes) and not len(self):

@@ -294,7 +294,7 @@ class Book:
 
     def annex(self, row: int) -> NDArray[Any] | None:
         """A copy (1,) of the annex of the account in this row, None if it has none."""
-        return self._annexes.take(np.array([row])).row(0)
+        return self._annexes.one(row)
 
     def with_annex(self) -> tuple[NDArray[np.int64], NDArray[Any]]:
         """The rows (k,) that have an annex, and copies of those."""
