@@ -38,6 +38,7 @@ from api.history_tables import engine_of
 from api.hot import AccountsFirst, account_answer
 from api.meters import Meters
 from api.past import add_past
+from api.protocol import protocol_of
 from api.replies import NOT_CHANGED, reply
 from api.security import Security, check_safe
 from api.shapes import AccountAnswer, AccountList, StageName, TierName
@@ -263,7 +264,7 @@ async def serve(settings: Settings) -> int:
         lifespan="off",
         server_header=False,
         loop="none",
-        http="httptools",
+        http=protocol_of(app.at_once),
         timeout_graceful_shutdown=GOODBYE_SECONDS,
         ssl_certfile=settings.api_certificate_file or None,
         ssl_keyfile=settings.api_certificate_key_file or None,

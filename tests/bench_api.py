@@ -1,9 +1,10 @@
 """How many forecasts a second does one API process answer, and how soon?
 
 `measure` starts an API process over a view of many accounts (made of real rows, so that every code
-path of an answer is taken), asks it from many connections, and returns the figures as a dict.  In
-the paced run a request counts from the moment it was due, not from when it could be sent, so that a
-stall shows in every request behind it.  Not measured here: how a view is read from Kafka.
+path of an answer is taken) with security on, asks it from many connections, and returns the figures
+as a dict.  In the paced run a request counts from the moment it was due, not from when it could be
+sent, so that a stall shows in every request behind it.  Not measured here: how a view is read from
+Kafka.
 
     python -m tests.bench_api --accounts 1000000
 """
@@ -18,6 +19,7 @@ import random
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass, field
 from itertools import count
@@ -29,16 +31,22 @@ import uvicorn
 import uvloop
 
 from api.app import application
+from api.keys import KeyFile, make_key, write_keys
+from api.people import Role
+from api.protocol import protocol_of
+from api.security import Security
 from api.state import State
 from api.tail import LIVE_RECORDS, keep_out_of_collections
 from api.view import View
 from scoring.events import Source
 from streams.rows import decode_learned_rows, decode_ledger_rows, encode_ledger_rows
 from streams.rows import encode_learned_rows as encode_learned
+from streams.settings import Settings
 from tests.office import RULES, Office, Record
 
 CONNECTIONS = 16
 CHUNK = 10_000
+KEY_SECONDS = 86_400
 
 
 # --- the process that is measured ----------------------------------------------------------------
@@ -92,7 +100,7 @@ def _records(topic: str, keys: list[bytes], values: list[bytes]) -> list[Record]
 
 
 async def _serve(accounts: int, rows_a_second: int) -> None:
-    """Serve until told to stop; the first line printed says the port and what loading cost."""
+    """Serve until told to stop; the first line printed says the port, a key, what loading cost."""
     began_at = time.perf_counter()
     view, records = view_of(accounts)
     keep_out_of_collections()
@@ -100,20 +108,30 @@ async def _serve(accounts: int, rows_a_second: int) -> None:
         "load_seconds": round(time.perf_counter() - began_at, 2),
         "memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
     }
-    app = application(State(view, Fed(), RULES))
-    config = uvicorn.Config(
-        app, port=0, log_level="error", access_log=False, lifespan="off", loop="none",
-        http="httptools",
-    )  # fmt: skip
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    print(json.dumps({"port": port} | loaded), flush=True)
-    feeding = asyncio.create_task(_feed(view, records, rows_a_second))
-    await serving
-    feeding.cancel()
+    with tempfile.TemporaryDirectory() as directory:
+        key, security = _key_and_security(Path(directory))
+        app = application(State(view, Fed(), RULES, security=security))
+        config = uvicorn.Config(
+            app, port=0, log_level="error", access_log=False, lifespan="off", loop="none",
+            http=protocol_of(app.at_once),
+        )  # fmt: skip
+        server = uvicorn.Server(config)
+        serving = asyncio.create_task(server.serve())
+        while not server.started:
+            await asyncio.sleep(0.01)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        print(json.dumps({"port": port, "key": key} | loaded), flush=True)
+        feeding = asyncio.create_task(_feed(view, records, rows_a_second))
+        await serving
+        feeding.cancel()
+
+
+def _key_and_security(directory: Path) -> tuple[str, Security]:
+    """Security as in production, but for how often one key may ask."""
+    key, kept = make_key("bench", (Role.VIEWER,), "", int(time.time()), KEY_SECONDS)
+    write_keys(directory / "keys.json", KeyFile(keys=(kept,)))
+    told = Settings(keys_file=str(directory / "keys.json"), requests_per_second=1_000_000)
+    return key, Security(told)
 
 
 async def _feed(view: View, records: list[Record], rows_a_second: int) -> None:
@@ -173,14 +191,15 @@ class Connection(asyncio.Protocol):
             self._buffer = b""
             self._answered.set_result(is_right)
 
-    async def ask(self, path: str) -> bool:
+    async def ask(self, path: str, key: str) -> bool:
         """Whether it was answered with 200."""
         self._answered = asyncio.get_running_loop().create_future()
-        self.transport.write(f"GET {path} HTTP/1.1\r\nHost: api\r\n\r\n".encode())
+        head = f"GET {path} HTTP/1.1\r\nHost: api\r\nAuthorization: Bearer {key}\r\n\r\n"
+        self.transport.write(head.encode())
         return await self._answered
 
 
-async def _ask(port: int, paths: list[str], rate: int | None) -> Asked:
+async def _ask(port: int, key: str, paths: list[str], rate: int | None) -> Asked:
     """Ask all paths over CONNECTIONS; at `rate` a second, or as fast as they are answered."""
     loop = asyncio.get_running_loop()
     asked, numbers = Asked(), count()
@@ -195,7 +214,7 @@ async def _ask(port: int, paths: list[str], rate: int | None) -> Asked:
             wait = due_at - time.perf_counter()
             if wait > 0:
                 await asyncio.sleep(wait)
-            is_right = await connection.ask(paths[number])
+            is_right = await connection.ask(paths[number], key)
             asked.seconds.append(time.perf_counter() - due_at)
             asked.wrong += not is_right
 
@@ -229,7 +248,7 @@ def measure(
         try:
             assert server.stdout is not None
             told = json.loads(server.stdout.readline())
-            port, draw = told.pop("port"), random.Random(7)
+            port, key, draw = told.pop("port"), told.pop("key"), random.Random(7)
 
             def paths(number: int) -> list[str]:
                 ids = (draw.randrange(accounts) for _ in range(number))
@@ -238,7 +257,7 @@ def measure(
             def figures(asked_paths: list[str], pace: int | None) -> dict[str, float]:
                 cpu_before = _cpu_seconds(server.pid)
                 with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                    told = runner.run(_ask(port, asked_paths, pace)).figures()
+                    told = runner.run(_ask(port, key, asked_paths, pace)).figures()
                 spent = _cpu_seconds(server.pid) - cpu_before
                 return told | {"cpu_microseconds_each": round(spent / len(asked_paths) * 1e6)}
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
+from api.protocol import protocol_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -17,8 +19,8 @@ if TYPE_CHECKING:
 def served(app) -> Iterator[str]:
     """Its address while the block runs."""
     config = uvicorn.Config(
-        app, port=0, log_level="error", access_log=False, lifespan="off", http="httptools",
-        timeout_graceful_shutdown=1,
+        app, port=0, log_level="error", access_log=False, lifespan="off",
+        http=protocol_of(app.at_once), timeout_graceful_shutdown=1,
     )  # fmt: skip
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, name="api", daemon=True)
