@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from deploy.rewind import Told
     from scoring.day_kinds import DayKinds
 
+PROMISED_COVERAGE = (0.78, 0.82)
+PROMISED_WARNED = 0.99
+"""What every file must keep where `--max-wape` is asked."""
+
 EXAMPLES = """examples:
   kilowatch backtest simulator/sample/homes_ca_8_weeks.parquet
   kilowatch backtest offices.parquet --holidays GB --report offices.html
@@ -57,6 +61,12 @@ def parser() -> argparse.ArgumentParser:
     add("--to", dest="last", metavar="DATE", help="last local day")
     add("--seed", type=int, default=0, help="of the prepaying customers' purchases (0)")
     add("--json", action="store_true", help="one JSON object, for machines")
+    add(
+        "--max-wape",
+        type=float,
+        metavar="PERCENT",
+        help="fail above it, or by wrong intervals, late or needless warnings",
+    )
     add("--report", type=Path, metavar="OUT.html", help="also write a page with plots")
     return options
 
@@ -96,14 +106,15 @@ def show(console: Console, found: dict[str, Any]) -> None:
     for name, value in found["simple_wape"].items():
         ahead.add_row(name, _percent(value))
     ahead.add_row("Kilowatch, median customer", _percent(found["wape_median"]))
+    ahead.add_row("whole of today, said at noon", _percent(found["wape_today_at_noon"]))
     ahead.add_row("bias", _percent(found["bias"]))
     ahead.add_row("month's bill, said on day 10", _percent(found["month_wape_day10"]))
     ahead.add_row("  by the mean of 7 days", _percent(found["month_wape_day10_mean_of_7_days"]))
     console.print(ahead)
     spans = Table("energy of the next", "WAPE", "inside the 80 % interval")
-    for span, share in found["coverage80"].items():
+    for span, share in (found["coverage80"] | found["coverage80_beyond"]).items():
         label = f"{span} day{'' if span == '1' else 's'}"
-        spans.add_row(label, _percent(found["wape_by_days"][span]), _percent(share))
+        spans.add_row(label, _percent(found["wape_by_days"].get(span)), _percent(share))
     console.print(spans)
     week = found["mean_week_runway"]
     warned = Table("warnings", "Kilowatch", "7-day-mean runway")
@@ -117,8 +128,25 @@ def show(console: Console, found: dict[str, Any]) -> None:
     console.print(warned)
 
 
+def broken(found: dict[str, Any], most_wape: float) -> list[str]:
+    """Which promises these figures break; `most_wape` in per cent is the file's own."""
+    wrong = []
+    if found["wape"] is None or 100 * found["wape"] > most_wape:
+        wrong.append(f"WAPE is {_percent(found['wape'])}, promised are {most_wape} %")
+    low, high = PROMISED_COVERAGE
+    for span, share in found["coverage80"].items():
+        if share is None or not low <= share <= high:
+            wrong.append(f"{_percent(share)} of sums of {span} days lie in the 80 % interval")
+    if (found["warned_24h"] or 0) < PROMISED_WARNED:
+        wrong.append(f"{_percent(found['warned_24h'])} of exhaustions were warned of a day before")
+    needless, week = found["needless_per_quarter"], found["mean_week_runway"]
+    if needless is None or needless >= week["needless_per_quarter"]:
+        wrong.append("needless warnings are no fewer than those of the 7-day mean")
+    return wrong
+
+
 def main(argv: list[str] | None = None) -> int:
-    """`kilowatch backtest FILE`: 0 when it was judged, 1 when the file or a word is wrong."""
+    """`kilowatch backtest FILE`: 0 when judged, 1 when the file, a word or a promise is wrong."""
     options = parser().parse_args(argv)
     console = Console(stderr=options.json)
     try:
@@ -129,13 +157,22 @@ def main(argv: list[str] | None = None) -> int:
         print(f"kilowatch backtest: {error}", file=sys.stderr)
         return 1
     told, found = backtest(days, kinds, options.seed, Console(stderr=True))
+    if not found["customer_days"]:
+        print("nothing to judge: 28 days of each customer are left out", file=sys.stderr)
     if options.report:
-        options.report.write_text(page(options.file.name, days, told, found), encoding="utf-8")
+        try:
+            options.report.write_text(page(options.file.name, days, told, found), encoding="utf-8")
+        except OSError as error:
+            print(f"kilowatch backtest: no report can be written: {error}", file=sys.stderr)
+            return 1
     if options.json:
         print(json.dumps(found))
     else:
         show(console, found)
-    return 0
+    wrong = broken(found, options.max_wape) if options.max_wape is not None else []
+    for each in wrong:
+        print(f"kilowatch backtest: {each}", file=sys.stderr)
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":

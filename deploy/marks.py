@@ -142,6 +142,8 @@ def figures(told: Told, days: Days, seconds: float) -> dict[str, Any]:
     }
     best = min((value for value in simple.values() if value is not None), default=None)
     each = by_customer(tomorrow, used, told.scored)
+    rules = [by_customer(said, used, told.scored) for said in told.simple_wh]
+    weight = np.where(told.scored, used, 0).sum(axis=0)
     total = used[told.scored].sum()
     bias = float((tomorrow - used)[told.scored].sum() / total) if total else None
     ours, week = both_rules(told.warned)
@@ -160,6 +162,7 @@ def figures(told: Told, days: Days, seconds: float) -> dict[str, Any]:
         "wape_by_days": spans,
         "bias": bias,
         "best_simple_wape": best,
+        "best_simple_wape_of_each": _weighed(np.min(rules, axis=0), weight),
         "simple_wape": simple,
         "wape_today_at_noon": wape(told.noon_wh, used, told.scored),
         "coverage80": {str(span): coverage(told, used, span) for span in SPANS},
@@ -178,6 +181,12 @@ def figures(told: Told, days: Days, seconds: float) -> dict[str, Any]:
             "lead_hours_p10_p50_p90": _spread(week.leads),
         },
     }
+
+
+def _weighed(each: NDArray[np.float64], weight: NDArray[np.float64]) -> float | None:
+    """The WAPE of all from each customer's."""
+    known = np.isfinite(each) & (weight > 0)
+    return float(np.average(each[known], weights=weight[known])) if known.any() else None
 
 
 def _spread(leads: NDArray[np.float64]) -> list[float] | None:

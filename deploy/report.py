@@ -22,15 +22,22 @@ if TYPE_CHECKING:
     from deploy.days import Days
     from deploy.rewind import Told
 
-WIDTH, HEIGHT, LEFT, BELOW = 720, 240, 150, 28
+WIDTH, HEIGHT, LEFT, BELOW = 720, 240, 215, 40
 OURS, OTHER, BAND = "#0b6e4f", "#a3a9b0", "#cfe8dd"
 DAYS_DRAWN = 70
 MOST_LEAD_HOURS = 240
 
-STYLE = """body{font:16px/1.5 system-ui,sans-serif;max-width:760px;margin:2em auto;color:#1c1f23}
-h1{font-size:1.6em}h2{font-size:1.15em;margin:2em 0 .3em}table{border-collapse:collapse}
-td,th{padding:.2em .9em .2em 0;text-align:left;border-bottom:1px solid #e4e7ea}
-svg{width:100%;height:auto}svg text{font:12px system-ui,sans-serif;fill:#444}p{max-width:42em}"""
+STYLE = """body{font:16px/1.5 system-ui,sans-serif;max-width:760px;margin:2em auto;padding:0 1em;
+color:#1c1f23}h1{font-size:1.6em;overflow-wrap:anywhere}h2{font-size:1.15em;margin:2em 0 .3em}
+table{border-collapse:collapse}td,th{padding:.2em .9em .2em 0;text-align:left;
+border-bottom:1px solid #e4e7ea}svg{width:100%;height:auto}
+svg text{font:13px system-ui,sans-serif;fill:#444}
+@media(max-width:600px){svg text{font-size:18px}}p{max-width:42em}b{padding:0 .5em;color:#fff}"""
+
+LEGEND = (
+    f'<p><b style="background:{OURS}">Kilowatch</b> '
+    f'<b style="background:{OTHER}">mean of 7 days</b></p>'
+)
 
 
 def page(name: str, days: Days, told: Told, found: dict[str, Any]) -> str:
@@ -52,13 +59,21 @@ def page(name: str, days: Days, told: Told, found: dict[str, Any]) -> str:
         ),
         _facts(found),
         "<h2>Each customer's WAPE, best to worst</h2>",
+        LEGEND,
         _customers(days, told),
-        f"<h2>The last {DAYS_DRAWN} days of the largest customer</h2>",
+        f"<h2>The last {DAYS_DRAWN} days of the largest customer, kWh a day</h2>",
         "<p>Used (line), and the 80 % interval told at the midnight before (band).</p>",
         _fan(days, told),
         "<h2>Is the 80 % interval one?</h2>",
+        (
+            "<p>Share of the days' sums that lay inside; the line is 80 %. Beyond 7 days the "
+            "interval is extrapolated.</p>"
+        ),
         bars(
-            [(f"{span} days together", share) for span, share in found["coverage80"].items()],
+            [
+                (f"{span} day{'s together' if span != '1' else ''}", share)
+                for span, share in (found["coverage80"] | found["coverage80_beyond"]).items()
+            ],
             lambda share: f"{100 * share:.1f} %",
             mark=0.8,
         ),
@@ -73,19 +88,21 @@ def page(name: str, days: Days, told: Told, found: dict[str, Any]) -> str:
         _table(
             ("", "Kilowatch (P10 of the runway)", "7-day-mean runway"),
             [
-                (label, _text(found[key]), _text(week[key]))
-                for label, key in (
-                    ("threshold, hours", "warn_threshold_hours"),
-                    ("warned at least 24 h before", "warned_24h"),
-                    ("needless per account and quarter", "needless_per_quarter"),
+                (label, form(found[key]), form(week[key]))
+                for label, key, form in (
+                    ("threshold, hours", "warn_threshold_hours", _text),
+                    ("warned at least 24 h before", "warned_24h", _text),
+                    ("needless per account and quarter", "needless_per_quarter", _rate),
                 )
             ],
         ),
-        "<p>Lead time of the warnings, hours:</p>",
+        "<p>Hours from the warning to the end of the money; bars count exhaustions:</p>",
+        LEGEND,
         _leads(told),
     ]
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width">'
         f"<title>Backtest of {escape(name)}</title><style>{STYLE}</style>"
         + "\n".join(parts)
         + "</html>\n"
@@ -105,10 +122,11 @@ def bars(values: Sequence[tuple[str, float | None]], form: Any, mark: float | No
     for place, (label, value) in enumerate(known):
         y = 8 + 28 * place
         colour = OURS if place == 0 or mark else OTHER
+        after = LEFT + max(value, mark or 0) * scale + 6
         drawn.append(
             f'<text x="0" y="{y + 14}">{escape(label)}</text>'
             f'<rect x="{LEFT}" y="{y}" width="{value * scale:.1f}" height="20" fill="{colour}"/>'
-            f'<text x="{LEFT + value * scale + 6:.1f}" y="{y + 14}">{form(value)}</text>'
+            f'<text x="{after:.1f}" y="{y + 14}">{form(value)}</text>'
         )
     height = 14 + 28 * len(known)
     if mark:
@@ -123,6 +141,7 @@ def bars(values: Sequence[tuple[str, float | None]], form: Any, mark: float | No
 def _facts(found: dict[str, Any]) -> str:
     rows = [
         ("median customer", _text(found["wape_median"])),
+        ("the whole of today, said at noon", _text(found["wape_today_at_noon"])),
         ("bias", _text(found["bias"])),
         ("month's bill said on day 10", _text(found["month_wape_day10"])),
         ("the same by the mean of 7 days", _text(found["month_wape_day10_mean_of_7_days"])),
@@ -136,6 +155,10 @@ def _text(value: float | None) -> str:
     if isinstance(value, int):
         return str(value)
     return f"{100 * value:.2f} %" if abs(value) <= 1 else f"{value:.2f}"
+
+
+def _rate(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -152,10 +175,18 @@ def _axis(low: float, high: float, unit: str, y_low: float, y_high: float) -> st
     for part in (0.0, 0.5, 1.0):
         value, y = low + part * (high - low), y_low + part * (y_high - y_low)
         labels.append(
-            f'<text x="0" y="{y + 4:.1f}">{value:,.4g} {unit}</text>'
+            f'<text x="0" y="{y + 4:.1f}">{_short(value)} {unit}</text>'
             f'<line x1="{LEFT / 2}" x2="{WIDTH}" y1="{y:.1f}" y2="{y:.1f}" stroke="#e4e7ea"/>'
         )
     return "".join(labels)
+
+
+def _short(value: float) -> str:
+    """Three figures, written out: 23,800 and not 2.38e+04."""
+    if value == int(value):
+        return f"{value:,.0f}"
+    digits = max(0, 2 - int(np.floor(np.log10(value)))) if value > 0 else 0
+    return f"{round(value, 2 - int(np.floor(np.log10(value))) if value > 0 else 0):,.{digits}f}"
 
 
 def _points(x: NDArray[Any], y: NDArray[Any]) -> str:
@@ -169,7 +200,7 @@ def _customers(days: Days, told: Told) -> str:
     order = order[np.isfinite(ours[order])]
     if not len(order):
         return "<p>No customer has enough days.</p>"
-    most = float(max(np.max(ours[order]), np.max(week[order])))
+    most = max(float(max(np.max(ours[order]), np.max(week[order]))), 1e-9)
     bottom, top = HEIGHT - BELOW, 10.0
     x = LEFT / 2 + (WIDTH - LEFT / 2 - 10) * (np.arange(len(order)) + 0.5) / len(order)
     drawn = [_axis(0, 100 * most, "%", bottom, top)]
@@ -179,9 +210,7 @@ def _customers(days: Days, told: Told) -> str:
             f'<circle cx="{a:.1f}" cy="{b:.1f}" r="3.2" fill="{colour}"/>'
             for a, b in zip(x.tolist(), y.tolist(), strict=True)
         ]
-    drawn.append(
-        f'<text x="{LEFT / 2}" y="{HEIGHT - 6}">green: Kilowatch; grey: mean of 7 days</text>'
-    )
+    drawn.append(f'<text x="{LEFT / 2}" y="{HEIGHT - 12}">{len(order)} customers</text>')
     return _svg("".join(drawn))
 
 
@@ -195,7 +224,7 @@ def _fan(days: Days, told: Told) -> str:
     actual = used[known, customer] / 1000
     low = told.low_wh[-DAYS_DRAWN:][known, customer, 0] / 1000
     high = told.high_wh[-DAYS_DRAWN:][known, customer, 0] / 1000
-    most = float(max(actual.max(), high.max()))
+    most = max(float(max(actual.max(), high.max())), 1e-9)
     bottom, top = HEIGHT - BELOW, 10.0
     x = LEFT / 2 + (WIDTH - LEFT / 2 - 10) * known / max(int(known[-1]), 1)
 
@@ -207,8 +236,18 @@ def _fan(days: Days, told: Told) -> str:
         _axis(0, most, "kWh", bottom, top)
         + f'<polygon points="{band}" fill="{BAND}"/>'
         + f'<polyline points="{_points(x, y(actual))}" fill="none" stroke="{OURS}"'
-        ' stroke-width="2"/>' + f'<text x="{LEFT / 2}" y="{HEIGHT - 6}">'
-        f"{escape(days.customers[customer])}, day by day</text>"
+        ' stroke-width="2"/>' + _dates(days, x, known)
+    )
+
+
+def _dates(days: Days, x: NDArray[Any], known: NDArray[np.int64]) -> str:
+    """The date of the first, a middle and the last day drawn."""
+    start = days.first_day + max(len(days) - DAYS_DRAWN, 0)
+    anchors = (("start", 0), ("middle", len(known) // 2), ("end", len(known) - 1))
+    return "".join(
+        f'<text x="{x[place]:.1f}" y="{HEIGHT - 12}" text-anchor="{anchor}">'
+        f"{date.fromordinal(start + int(known[place]))}</text>"
+        for anchor, place in anchors
     )
 
 
@@ -235,5 +274,5 @@ def _leads(told: Told) -> str:
             )
     for place in range(0, len(edges), 4):
         x = LEFT / 2 + step * place
-        drawn.append(f'<text x="{x:.1f}" y="{HEIGHT - 8}">{edges[place]} h</text>')
+        drawn.append(f'<text x="{x:.1f}" y="{HEIGHT - 12}">{edges[place]} h</text>')
     return _svg("".join(drawn))

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from deploy.backtest import main
+from deploy.backtest import broken, main
 from deploy.days import read_days
 from deploy.marks import both_rules, coverage, month_bills, sums, wape, warning_marks
 from deploy.purses import MEAN_WEEK_HOURS, Warned
@@ -150,8 +150,81 @@ def test_two_warning_rules_are_compared_at_equal_safety():
         ([str(SAMPLE), "--holidays", "ATLANTIS"], "no country"),
         ([str(SAMPLE), "--columns", "nobody"], "has no column nobody"),
         ([str(SAMPLE), "--from", "2030-01-01"], "no readings"),
+        ([str(SAMPLE), "--from", "yesterday"], "is no date"),
+        ([str(SAMPLE), "--tz", "Middle/Earth"], "not the name of a zone"),
+        ([str(SAMPLE), "--report", "/nowhere/out.html"], "no report can be written"),
     ],
 )
 def test_what_is_wrong_is_said_in_a_sentence(words, why, capsys):
     assert main(words) == 1
     assert why in capsys.readouterr().err
+
+
+INSANE = [
+    # why                      kWh by the hour          from   what is said
+    ("Wh taken for kWh",       homes(40) * 1e9,         2024, "is it in Wh"),
+    ("nothing was read",       np.full((960, 2), np.nan), 2024, "no readings at all"),
+    ("nothing but negatives",  -homes(40),              2024, "no readings at all"),
+    ("before any calendar",    homes(40),               1990, "before 2000"),
+    ("beyond all calendars",   homes(340),              2059, "end of 2059"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("why", "kwh", "year", "said"), INSANE)
+def test_an_insane_file_is_refused_by_name(why, kwh, year, said, tmp_path, capsys):
+    path = wide(tmp_path / "insane.parquet", kwh)
+    table = pq.read_table(path)
+    shift = datetime(year, 1, 1) - datetime(2024, 1, 1)  # noqa: DTZ001 - wall clocks
+    times = [moment + shift for moment in table.column(0).to_pylist()]
+    pq.write_table(table.set_column(0, "start_local", pa.array(times, pa.timestamp("s"))), path)
+    assert main([str(path), "--json"]) == 1, why
+    assert said in capsys.readouterr().err, why
+
+
+def test_rows_that_the_file_leaves_out_make_a_day_unknown_and_no_shorter(tmp_path):
+    path = wide(tmp_path / "holes.parquet", homes(60, 2))
+    table = pq.read_table(path)
+    kept = [row for row in range(len(table)) if row != 24 * 40 + 5 and not 1_000 <= row < 1_100]
+    pq.write_table(table.take(kept), path)
+    days = read_days(path, None)
+    unknown = np.flatnonzero(np.isnan(days.used_wh[:, 0])).tolist()
+    assert unknown == [40, 41, 42, 43, 44, 45]
+
+
+@pytest.mark.parametrize(
+    "kwh",
+    [homes(3), homes(29), homes(60, 1), homes(60) * 0, homes(60)[::24], homes(60)[::4] * 4],
+    ids=["three days", "29 days", "one home", "nothing used", "two days of hours", "ten days"],
+)
+def test_a_poor_file_is_judged_without_a_crash(kwh, tmp_path, capsys):
+    report = tmp_path / "out.html"
+    found = asked(capsys, str(wide(tmp_path / "poor.parquet", kwh)), "--report", str(report))
+    assert found.keys() >= KEYS
+    assert report.read_text().endswith("</html>\n")
+
+
+def test_a_promise_that_is_broken_fails_and_is_named(capsys):
+    assert main([str(SAMPLE), "--json", "--max-wape", "1"]) == 1
+    said = capsys.readouterr().err
+    assert "promised are 1.0 %" in said
+    found = {
+        "wape": 0.05, "coverage80": {"1": 0.8, "3": 0.83}, "warned_24h": 0.985,
+        "needless_per_quarter": 0.2, "mean_week_runway": {"needless_per_quarter": 0.2},
+    }  # fmt: skip
+    assert [line.split()[0] for line in broken(found, 5.0)] == ["83.00", "98.50", "needless"]
+    kept = found | {"coverage80": {"1": 0.8}, "warned_24h": 0.99, "needless_per_quarter": 0.1}
+    assert broken(kept, 5.0) == []
+
+
+@pytest.mark.parametrize(("times", "days_to_learn"), [(4.0, 4), (0.2, 6)])
+def test_a_jump_in_level_is_warned_of_at_once_and_relearned_in_days(times, days_to_learn, tmp_path):
+    """A new tenant: the forecast is within a quarter of the new level some days after."""
+    kwh = homes(90, 6, seed=5)
+    kwh[24 * 60 :] *= times
+    told = live_through(read_days(wide(tmp_path / "jump.parquet", kwh), None), weekdays_only())
+    used = read_days(wide(tmp_path / "again.parquet", kwh), None).used_wh
+    off = np.abs(told.ahead_wh[60:, :, 0] / used[60:] - 1)
+    assert np.median(off[0]) > 0.5, "nobody could know"
+    assert np.median(off[days_to_learn : days_to_learn + 7]) < 0.25
+    noon = np.abs(told.noon_wh[60] / used[60] - 1)
+    assert np.median(noon) < np.median(off[0]), "its first afternoon is seen"
