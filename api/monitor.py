@@ -32,7 +32,13 @@ log = logging.getLogger(__name__)
 
 DAYS_KEPT = 70
 """Days behind the newest that can be asked for: a month and the whole month before it, and a week
-for days that are told late.  An account costs 16 bytes for each."""
+for days that are told late.  An account costs 12 bytes for each."""
+
+BLOCK_ROWS = 32_768
+"""Accounts in one block of days: memory grows by 28 MB at a time, and nothing is ever copied."""
+
+LARGE = 2**32 - 1
+"""In the place of a day's energy: it does not fit in 32 bits (4 GWh) and stands apart."""
 
 GROUPS = ("industry", "voltage_level", "collector", "area", "payment_mode")
 NAMES = {"industry": "industry", "voltage-level": "voltage_level", "collector": "collector",
@@ -67,6 +73,53 @@ class Ring:
             self.sums = more
 
 
+class AccountDays:
+    """Energy and charge of the last DAYS_KEPT days of each account, in blocks of accounts.
+
+    Energy is kept in 32 bits and one more than it is, so that 0 says that the day was not told.
+    """
+
+    def __init__(self) -> None:
+        self._wh: list[NDArray[np.uint32]] = []
+        self._nanos: list[NDArray[np.int64]] = []
+        self._large: dict[tuple[int, int], int] = {}
+
+    def make_room(self, count: int) -> None:
+        """For so many accounts."""
+        while len(self._wh) * BLOCK_ROWS < count:
+            self._wh.append(np.zeros((BLOCK_ROWS, DAYS_KEPT), np.uint32))
+            self._nanos.append(np.zeros((BLOCK_ROWS, DAYS_KEPT), np.int64))
+
+    def is_told(self, row: int, place: int) -> bool:
+        """Whether this account's day is known."""
+        block, row = divmod(row, BLOCK_ROWS)
+        return bool(self._wh[block][row, place])
+
+    def put(self, row: int, place: int, wh: int, nanos: int) -> None:
+        """Keep an account's day."""
+        if wh + 1 >= LARGE:
+            self._large[row, place] = wh
+        block, inside = divmod(row, BLOCK_ROWS)
+        self._wh[block][inside, place] = min(wh + 1, LARGE)
+        self._nanos[block][inside, place] = nanos
+
+    def forget(self, place: int) -> None:
+        """Nothing is known of this day any more."""
+        for wh, nanos in zip(self._wh, self._nanos, strict=True):
+            wh[:, place] = nanos[:, place] = 0
+        for key in [key for key in self._large if key[1] == place]:
+            del self._large[key]
+
+    def sums(self, row: int, places: list[int]) -> tuple[int, int]:
+        """Energy and charge of these days of an account."""
+        block, inside = divmod(row, BLOCK_ROWS)
+        kept, wh = self._wh[block][inside], 0
+        for place in places:
+            one = int(kept[place])
+            wh += self._large[row, place] if one == LARGE else max(0, one - 1)
+        return wh, int(self._nanos[block][inside, places].sum())
+
+
 class Monitor:
     """The finished days of all accounts, as far as they have been read.
 
@@ -80,8 +133,7 @@ class Monitor:
         self.is_complete = False
         self.unreadable = 0
         self.too_old = 0
-        self._accounts, self._groups = Ring(), Ring()
-        self._told = np.zeros((16, DAYS_KEPT), np.bool_)
+        self._accounts, self._groups = AccountDays(), Ring()
         self._row_of: dict[str, int] = {}
         self._group_of: dict[Group, int] = {}
 
@@ -105,12 +157,11 @@ class Monitor:
             self.too_old += 1
             return
         row = self._row_of.setdefault(told.account_id, len(self._row_of))
-        self._make_room()
+        self._accounts.make_room(len(self._row_of))
         place = day % DAYS_KEPT
-        if self._told[row, place]:
+        if self._accounts.is_told(row, place):
             return
-        self._told[row, place] = True
-        self._accounts.sums[row, place] = told.used_wh, charge
+        self._accounts.put(row, place, told.used_wh, charge)
         currency = self._currency(told.evidence.tariff_id)
         for by in GROUPS:
             group = Group(by, getattr(told, by), currency)
@@ -122,16 +173,9 @@ class Monitor:
         """Forget what falls out behind the newest day."""
         first = max(self.newest + 1, day - DAYS_KEPT + 1)
         for fallen in {each % DAYS_KEPT for each in range(first, day + 1)}:
-            self._told[:, fallen] = False
-            self._accounts.sums[:, fallen] = self._groups.sums[:, fallen] = 0
+            self._accounts.forget(fallen)
+            self._groups.sums[:, fallen] = 0
         self.newest = day
-
-    def _make_room(self) -> None:
-        self._accounts.make_room(len(self._row_of))
-        if len(self._told) < len(self._accounts.sums):
-            more = np.zeros((len(self._accounts.sums), DAYS_KEPT), np.bool_)
-            more[: len(self._told)] = self._told
-            self._told = more
 
     def _currency(self, tariff_id: str) -> str | None:
         (index,) = self._view.tariffs.index_of(np.array([tariff_id.encode()]))
@@ -160,10 +204,12 @@ class Monitor:
         number = self._row_of.get(account_id)
         return None if number is None else self._compared(self._accounts, number, span, day)
 
-    def _compared(self, ring: Ring, number: int, span: Span, day: date) -> dict[str, Any]:
+    def _compared(
+        self, of: Ring | AccountDays, number: int, span: Span, day: date
+    ) -> dict[str, Any]:
         now, before = so_far(span, day), same_before(span, day)
-        wh, nanos = self._sum(ring, number, now)
-        wh_before, nanos_before = self._sum(ring, number, before)
+        wh, nanos = self._sum(of, number, now)
+        wh_before, nanos_before = self._sum(of, number, before)
         return {
             "from": date.fromordinal(now.first).isoformat(),
             "to": date.fromordinal(now.last).isoformat(),
@@ -177,12 +223,15 @@ class Monitor:
             },
         }
 
-    def _sum(self, ring: Ring, number: int, days: Days) -> tuple[int, int]:
+    def _sum(self, of: Ring | AccountDays, number: int, days: Days) -> tuple[int, int]:
         if number < 0:
             return 0, 0
         oldest = self.newest - DAYS_KEPT + 1
         kept = range(max(days.first, oldest), min(days.last, self.newest) + 1)
-        both = ring.sums[number, [each % DAYS_KEPT for each in kept]].sum(axis=0)
+        places = [each % DAYS_KEPT for each in kept]
+        if isinstance(of, AccountDays):
+            return of.sums(number, places)
+        both = of.sums[number, places].sum(axis=0)
         return int(both[WH]), int(both[NANOS])
 
     def reaches(self, span: Span, day: date) -> bool:

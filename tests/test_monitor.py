@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.app import application
-from api.monitor import DAYS_KEPT, Monitor
+from api.monitor import BLOCK_ROWS, DAYS_KEPT, AccountDays, Monitor
 from api.shapes import AccountSpan, GroupSpans
 from api.state import State
 from api.view import View
@@ -198,3 +198,16 @@ def test_a_day_that_is_told_too_late_is_counted_as_such():
     monitor.take(records_of([body_of(0, 100, 5, 5), body_of(1, 100 - DAYS_KEPT, 5, 5)]))
     assert monitor.too_old == 1
     assert monitor.of_account("home-1", Span.DAY, START + timedelta(days=100)) is None
+
+
+def test_a_day_of_more_energy_than_32_bits_hold_is_kept_whole_and_forgotten_with_its_day():
+    days = AccountDays()
+    days.make_room(BLOCK_ROWS + 1)
+    most = 2**32 - 3
+    for row, wh in ((0, most), (1, most + 1), (BLOCK_ROWS, 10**12), (2, 0)):
+        assert not days.is_told(row, 5)
+        days.put(row, 5, wh, -7)
+        assert days.is_told(row, 5)
+        assert days.sums(row, [4, 5, 6]) == (wh, -7)
+    days.forget(5)
+    assert [days.sums(row, [5]) for row in (0, 1, BLOCK_ROWS)] == [(0, 0)] * 3

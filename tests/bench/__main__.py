@@ -23,14 +23,14 @@ from typing import TYPE_CHECKING, Any
 from deploy.broker import EmbeddedBroker
 from deploy.local import Site, metric
 from streams import topics
-from tests.bench import goals, load, pauses, worker_lines
+from tests.bench import goals, load, pauses, tariffs, worker_lines
 from tests.brokers.kafka_node import KafkaNode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 PARTITIONS = 8
-LINES = ("speed", "latency", "pauses", "recovery", "api")
+LINES = ("speed", "latency", "pauses", "recovery", "tariffs", "api")
 PEER_SECONDS = 20.0
 """The peers (b, b2) would need minutes for the whole backlog; they get so long of it."""
 
@@ -187,6 +187,9 @@ def main() -> int:
             report[kind]["pauses"] = paused(kind, accounts)
         if "recovery" in lines:
             report[kind]["recovery"] = recovery(kind, 1_000_000 // share)
+    if "tariffs" in lines:
+        tell(f"{tariffs.MANY} tariffs in one partition")
+        report["tariffs"] = tariffs.measure(accounts // 4, options.rounds)
     if "api" in lines:
         report["api"] = api(1_000_000 // share)
     report["load_average"] = os.getloadavg()

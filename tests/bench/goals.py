@@ -26,6 +26,7 @@ GOALS = {
     "20 times the idiomatic Faust way": Goal("kafka.speed.ratios.c/b", 20.0, is_least=True),
     "twice a Quix Streams running sum": Goal("kafka.speed.ratios.c/b2", 2.0, is_least=True),
     "a quarter of fetching and decoding alone": Goal("kafka.speed.ratios.c/a", 0.25, is_least=True),
+    "a hundred tariffs in a partition, over one": Goal("tariffs.many/one", 1.25, is_least=False),
     "reading to warning p99, seconds": Goal("kafka.latency.p99_seconds", 0.25, is_least=False),
     "planned restart, seconds without a row of any partition": Goal(
         "kafka.pauses.restart.all_partitions_seconds", 3.0, is_least=False
