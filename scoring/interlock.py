@@ -22,13 +22,13 @@ import zlib
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from enum import IntFlag
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from scoring.effects import NO_HOLD, Hold, Stage
 from scoring.events import Quality
-from scoring.ids import text_hash
 from scoring.units import NO_TIME, SECONDS_PER_DAY, SECONDS_PER_HOUR
 
 if TYPE_CHECKING:
@@ -293,4 +293,5 @@ def abnormal(census: Census, feed: Feed, rules: InterlockRules, at: int) -> Free
 def policy_of(rules: SupplyRules, limits: InterlockRules, tariffs: Tariffs) -> int:
     """A number that changes when the rules or the dated sheets of a deployment do."""
     sheets = sorted(f"{sheet.tariff_id}@{sheet.valid_from}" for sheet in tariffs.sheets)
-    return text_hash("\n".join([repr(rules), repr(limits), *sheets])) >> 1
+    text = "\n".join([repr(rules), repr(limits), *sheets])
+    return int.from_bytes(sha256(text.encode()).digest()[:7])

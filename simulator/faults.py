@@ -27,7 +27,7 @@ class FaultRates:
     """How often each fault strikes; shares of readings unless the name says otherwise.
 
     The delay is lognormal; the defaults give median 10 min, 95 % within 6 h, 99 % within a day, as
-    in domain.md 5.  `corrupted`, `guessed` and `suspect` are proposals without a source.
+    in domain.md 5.  `corrupted`, `guessed`, `suspect` and `stuck` are proposals without a source.
     """
 
     delay_median_seconds: float = 600.0
@@ -41,6 +41,7 @@ class FaultRates:
     suspect: float = 0.0005
     corrupted: float = 0.0005
     meter_day_wrong_clock: float = 0.001
+    meter_day_stuck: float = 0.0005
     payment_repeated: float = 0.005
     payment_reversed: float = 0.002
 
@@ -64,6 +65,8 @@ class _Link:
     day: int = -1
     day_delay_seconds: int = 0  # of a missing day; -1 for ever
     clock_off_seconds: int = 0
+    is_stuck: bool = False
+    register_wh: int | None = None  # as last shown
 
 
 class Faults:
@@ -85,6 +88,11 @@ class Faults:
         if link.clock_off_seconds:
             self._count("wrong clock")
             telegram = replace(telegram, read_at=at + link.clock_off_seconds)
+        if telegram.register_wh is not None:
+            if link.is_stuck and link.register_wh is not None:
+                self._count("stuck")
+                telegram = replace(telegram, register_wh=link.register_wh, rate_registers_wh=None)
+            link.register_wh = telegram.register_wh
         if link.day_delay_seconds:
             return self._missing(link, telegram)
         arrival = max(link.last_arrival, at + link.delay_seconds)
@@ -105,6 +113,7 @@ class Faults:
                 forever = dice.random() < rates.missing_for_ever
                 days = dice.uniform(1, 2) if dice.random() < 0.5 else dice.uniform(2, 5)
                 link.day_delay_seconds = -1 if forever else int(days * DAY_SECONDS)
+            link.is_stuck = rates.meter_day_stuck > 0 and dice.random() < rates.meter_day_stuck
             if dice.random() < rates.meter_day_wrong_clock:
                 link.clock_off_seconds = dice.choice((-1, 1)) * dice.randrange(301, 7_200)
 

@@ -60,6 +60,10 @@ class Plan:
     large_share: float = 0.03  # of accounts that are large customers
     large_credit_days: float = 3.0  # of their use, agreed in the contract
     approved_share: float = 0.7  # of notices to large customers, after which a person approves
+    heat_days: tuple[int, int] = (0, 0)  # of the run, from and before: a heat wave
+    payday: int = -1  # day of the run on which everybody's regular payment falls; -1: none
+    race_share: float = 0.0  # of trip commands, while which the customer pays
+    mistake_share: float = 0.0  # of accounts about which an operator does something senseless
     feeders: int = 0  # lines that supply the accounts in turn; 0: nobody knows
     forgetful_share: float = 0.15
     bookkeeping_share: float = 0.0  # of accounts with old debts, corrections, failing payments

@@ -15,12 +15,11 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from simulator import messages
-from simulator.customers import Customer, Loads, draw_customers
+from simulator.customers import Customer, draw_customers
 from simulator.faults import Faults
 from simulator.field import Field, Happening
+from simulator.grid import Grid
 from simulator.habits import draw_payer
 from simulator.messages import HEARTBEAT_RANK, RANK, Input, Terms
 from simulator.meters import DAY_SECONDS, draw_meter
@@ -32,16 +31,12 @@ from streams.topics import partition_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from numpy.typing import NDArray
-
     from streams.command_verifier import CommandVerifier
 
 __all__ = ["Plan", "World"]
 
 HOUR_SECONDS = 3_600
 TIERS = ("normal", "low", "lower", "lowest")
-MAX_RATES = 6
-_MIDSUMMER_DAY = 172  # day of the year of the northern summer solstice
 
 
 class World:
@@ -64,18 +59,8 @@ class World:
         self._happenings: list[tuple[int, int, str, Account]] = []
         self._sequence = 0
         self._freezes: set[tuple[int, str]] = set()
-        count = len(self.accounts)
-        self._loads = Loads([a.customer for a in self.accounts], plan.grid_seconds, plan.seed)
-        self._total_mwh = np.zeros(count, np.int64)
-        self._rates_mwh = np.zeros((count, MAX_RATES), np.int64)
-        self._connected = np.ones(count, np.bool_)
-        self._has_rates = np.array(
-            [a.number for a in self.accounts if a.meter.schedule.has_rates], np.int64
-        )
-        self._day = -1
-        self._day_mwh: NDArray[np.int64] = np.zeros((count, 0), np.int64)
-        self._readers = self._reading_plan()
-        self._next_slot_end = self._first_slot_end()
+        self.grid = Grid(plan, self.sheets, self.accounts)
+        self._next_slot_end = self.grid.first_slot_end()
         self._next_beat = plan.starts_at
         self._plan_happenings()
 
@@ -107,21 +92,6 @@ class World:
         partition = partition_of(customer.account_id.encode(), self.plan.partitions)
         return Account(number, customer, payer, meter, terms, partition)
 
-    def _reading_plan(self) -> list[tuple[int, bool, list[Account]]]:
-        """(seconds, whether a register, accounts) of each reading schedule in use."""
-        by_schedule: dict[tuple[int, bool], list[Account]] = {}
-        for account in self.accounts:
-            plan = account.meter.schedule
-            if plan.interval_seconds:
-                by_schedule.setdefault((plan.interval_seconds, False), []).append(account)
-            if plan.register_seconds:
-                by_schedule.setdefault((plan.register_seconds, True), []).append(account)
-        return [(*key, accounts) for key, accounts in sorted(by_schedule.items())]
-
-    def _first_slot_end(self) -> int:
-        grid = self.plan.grid_seconds
-        return self.plan.starts_at - self.plan.starts_at % grid + grid
-
     def _plan_happenings(self) -> None:
         plan, dice = self.plan, random.Random(f"{self.plan.seed}:happenings")
         span = int(plan.horizon_days * DAY_SECONDS)
@@ -130,6 +100,14 @@ class World:
             if regular is not None:
                 first = plan.starts_at + dice.randrange(max(1, regular - plan.starts_at))
                 self._later(first, "regular", account)
+            if plan.payday >= 0:
+                hours = 7 * HOUR_SECONDS + dice.randrange(4 * HOUR_SECONDS)
+                self._later(plan.starts_at + plan.payday * DAY_SECONDS + hours, "wage", account)
+            if dice.random() < plan.mistake_share:
+                for _ in range(dice.randint(1, 3)):
+                    wrong = dice.choice(("approve-trip", "hold-supply", "release-supply"))
+                    self._later(plan.starts_at + dice.randrange(span), wrong, account)
+                self._later(plan.starts_at + span // 2, "release-supply", account)
             if dice.random() < plan.exchange_share:
                 at = plan.starts_at + dice.randrange(DAY_SECONDS, max(span, DAY_SECONDS + 1))
                 self._later(at - at % HOUR_SECONDS, "exchange", account)
@@ -198,63 +176,12 @@ class World:
 
     def _pass_slot(self, end: int) -> None:
         """One grid slot of energy, and the readings taken at its end."""
-        start = end - self.plan.grid_seconds
-        self._advance(start)
-        if start // DAY_SECONDS != self._day:
-            self._draw_day(start // DAY_SECONDS)
-        used = self._day_mwh[:, start % DAY_SECONDS // self.plan.grid_seconds] * self._connected
-        self._total_mwh += used
-        if len(self._has_rates):
-            period = [self._rate_period(self.accounts[n], start) for n in self._has_rates]
-            self._rates_mwh[self._has_rates, period] += used[self._has_rates]
-        for seconds, is_register, accounts in self._readers:
-            if seconds == DAY_SECONDS or end % seconds == 0:
-                for account in accounts:
-                    self._read(account, end, seconds, is_register=is_register)
-
-    def _read(self, account: Account, at: int, seconds: int, *, is_register: bool) -> None:
-        meter, number = account.meter, account.number
-        if seconds == DAY_SECONDS and not self._is_new_day(account, at):
-            return
-        account_id, total = account.customer.account_id, int(self._total_mwh[number])
-        if is_register:
-            telegram = meter.register(account_id, at, total, self._rates_mwh[number].tolist())
-        else:
-            telegram = meter.interval(account_id, at, total)
-        self.counts["readings taken"] += 1
-        for arrival, value in self.faults.deliveries(number, telegram):
-            self._queue(Input(topics.READINGS, account.partition, account_id, value, arrival))
-
-    def _is_new_day(self, account: Account, at: int) -> bool:
-        """Is this the first grid point of a local day? That is when the daily freeze is taken."""
-        zone = account.meter.zone
-        before, now = (
-            datetime.fromtimestamp(moment, UTC).astimezone(zone).date()
-            for moment in (at - self.plan.grid_seconds, at)
-        )
-        return before != now
-
-    def _rate_period(self, account: Account, at: int) -> int:
-        return self.sheets.at(account.terms.tariff_id, at).rate_period(at)
-
-    def _draw_day(self, day: int) -> None:
-        """Loads of a UTC day for all accounts, by their local hours."""
-        self._day = day
-        grid = self.plan.grid_seconds
-        starts = [day * DAY_SECONDS + second for second in range(0, DAY_SECONDS, grid)]
-        by_zone: dict[str, tuple[list[int], list[int]]] = {}
-        for account in self.accounts:
-            zone = account.meter.zone
-            if zone.key not in by_zone:
-                local = [datetime.fromtimestamp(at, UTC).astimezone(zone) for at in starts]
-                weekend = [int(moment.weekday() >= 5) for moment in local]
-                by_zone[zone.key] = ([moment.hour for moment in local], weekend)
-        keys = [account.meter.zone.key for account in self.accounts]
-        hours = np.array([by_zone[key][0] for key in keys], np.int64).reshape(-1, len(starts))
-        ends = np.array([by_zone[key][1] for key in keys], np.int64).reshape(-1, len(starts))
-        day_of_year = datetime.fromtimestamp(starts[0], UTC).timetuple().tm_yday
-        season = float(np.cos((day_of_year - _MIDSUMMER_DAY) / 365.25 * 2 * np.pi))
-        self._day_mwh = self._loads.day_mwh(day, hours, ends, season)
+        self._advance(end - self.plan.grid_seconds)
+        for account, telegram in self.grid.pass_slot(end):
+            self.counts["readings taken"] += 1
+            account_id = account.customer.account_id
+            for arrival, value in self.faults.deliveries(account.number, telegram):
+                self._queue(Input(topics.READINGS, account.partition, account_id, value, arrival))
 
     # --- what happens besides readings ------------------------------------------------------------
 
@@ -272,6 +199,8 @@ class World:
             following = account.payer.next_regular(at, self._dice)
             if following is not None:
                 self._later(following, "regular", account)
+        elif kind == "wage":
+            self._pay(account, at, account.payer.amount(self._dice))
         elif kind == "pay":
             self._pay(account, at, account.payer.amount(self._dice) + account.owed)
             account.owed = 0
@@ -289,7 +218,7 @@ class World:
     def _take_up(self, happening: Happening) -> None:
         account = self._by_id[happening.account_id]
         if happening.kind == "switched":
-            self._connected[account.number] = happening.switch == "connected"
+            self.grid.connected[account.number] = happening.switch == "connected"
             if happening.switch == "disconnected":
                 self.counts["trips executed"] += 1
                 if account.customer.kind.customer_class == "large":
@@ -313,6 +242,8 @@ class World:
             return
         if topic in (topics.TRIP_COMMANDS, topics.RESTORE_COMMANDS):
             self.field.take(value, self.now, is_trip=topic == topics.TRIP_COMMANDS)
+            if topic == topics.TRIP_COMMANDS:
+                self._race(effect)
         elif topic in (topics.LOW_BALANCE_WARNINGS, topics.DISCONNECTION_NOTICES):
             account = self._by_id[effect["accountId"]]
             dice = random.Random(f"{self.plan.seed}:hears:{effect['effectId']}")
@@ -324,6 +255,14 @@ class World:
                 wait = account.payer.after_warning(tier, dice)
                 self._moved(account, wait, "0")
         self.counts[topic] += 1
+
+    def _race(self, trip: dict[str, Any]) -> None:
+        """Some customers pay in the very minutes in which their supply is being stopped."""
+        dice = random.Random(f"{self.plan.seed}:race:{trip['effectId']}")
+        if dice.random() < self.plan.race_share:
+            self.counts["payment races"] += 1
+            account = self._by_id[trip["accountId"]]
+            self._later(self.now + 1 + dice.randrange(240), "pay", account)
 
     def _hear_interlock(self, word: dict[str, Any]) -> None:
         """Two people look into a freeze, in an hour or two; now and then one comes twice."""
@@ -382,7 +321,7 @@ class World:
     def _exchange(self, account: Account, at: int) -> None:
         """A fitter changes the meter: the old one's last figures close it, the new starts at 0."""
         number, old = account.number, account.meter
-        total, rates = int(self._total_mwh[number]), self._rates_mwh[number].tolist()
+        total, rates = int(self.grid.total_mwh[number]), self.grid.rates_mwh[number].tolist()
         account.settings_version += 1
         account.meter = old.exchanged(account.settings_version, total, rates)
         told = {"startRegisterWh": 0, "previousFinalRegisterWh": old.register_wh(total)}

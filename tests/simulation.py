@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
 
 from scoring.interlock import InterlockRules
 from scoring.rules import SupplyRules, WorkingCalendar
@@ -41,6 +42,7 @@ from tests.oracle import LogRecord
 from tests.oracle_interlock import over_limits
 from tests.oracle_judge import EFFECT_TOPICS
 from tests.oracle_run import judge_run
+from tests.watch import Watch
 from tests.workers import Workers
 
 if TYPE_CHECKING:
@@ -53,13 +55,19 @@ ACCOUNTS = (8, 14)
 WIDE_SHARE = 0.6
 PARTITIONS = 2
 PROCESSES = 2
-GRIDS = (6 * HOUR, 6 * HOUR, 6 * HOUR, 3 * HOUR, 3 * HOUR, HOUR)
+GRIDS = (6 * HOUR, 6 * HOUR, 6 * HOUR, 6 * HOUR, 3 * HOUR, HOUR)
 WORKS_SHARE = 0.25
 """Of seeds whose world is a district of works, where a person must approve each trip."""
 STEP_HOURS = (2, 5, 7, 10, 13, 24)
 """Steps of a day, UTC: several within the trip windows of Shanghai, Johannesburg and London."""
 FIRST_MONDAY = 1_767_571_200  # 2026-01-05T00:00Z
 WEEK = 7 * DAY
+JUDGED = (
+    *("wrongfulTrips", "missedWarnings", "notRestored", "skippedSteps", "tripsOnEstimates"),
+    *("expiredExecuted", "cancelledExecuted", "twoActive", "overLimit", "trippedWhileFrozen"),
+    *("brokenChains", "twoBodies", "lostEffects", "wrongBalances", "raised"),
+)
+"""The judgments that a score always shows, also when nothing was wrong."""
 OBSERVED = frozenset({*EFFECT_TOPICS, INTERLOCK}) - {
     "daily-usage",
     "account-forecasts",
@@ -75,6 +83,7 @@ class Verdict:
     wrong: dict[str, list[str]]
     counts: dict[str, int]
     seconds: float
+    restore_seconds: tuple[int, ...] = ()
 
     @property
     def is_right(self) -> bool:
@@ -118,6 +127,10 @@ def plan_of(seed: int) -> Plan:
         bookkeeping_share=0.4,
         large_share=0.6 if is_works else LARGE_SHARE,
         large_credit_days=0.1,
+        heat_days=dice.choice(((0, 0), (1, 3))),
+        payday=dice.choice((-1, -1, 2)),
+        race_share=dice.choice((0.0, 0.5)),
+        mistake_share=dice.choice((0.0, 0.3)),
     )
 
 
@@ -158,6 +171,7 @@ class Simulation:
         self.cluster = Cluster(PARTITIONS, appended=self._appended)
         rules = SupplyRules(calendar=WorkingCalendar.weekends_only())
         tariffs = tariffs_of(shipped_sheets())
+        self.watch = Watch()
         self.limits = limits_of(self.seed)
         self.workers = Workers(self.cluster, self.dice, tariffs, rules, self.signer, self.limits)
 
@@ -203,7 +217,9 @@ class Simulation:
     def _hear(self) -> None:
         heard, self.heard = self.heard, []
         for topic, value in heard:
+            self.watch.heard(topic, value, self.world.now)
             self.world.observe(topic, value)
+        self.watch.executed(self.world.field.executions)
 
     def _judge(self) -> dict[str, list[str]]:
         inputs: list[LogRecord] = []
@@ -222,7 +238,7 @@ class Simulation:
                 ]  # fmt: skip
         executions = self.world.field.executions
         wrong = judge_run(inputs, outputs, rows, executions, self.world.now)
-        return wrong | over_limits(inputs, outputs, self.limits)
+        return wrong | over_limits(inputs, outputs, self.limits) | dict(self.watch.wrong)
 
     def counts(self) -> dict[str, int]:
         """What the run went through."""
@@ -230,7 +246,11 @@ class Simulation:
             topic: sum(len(self.cluster.topics[topic, n]) for n in range(PARTITIONS))
             for topic in ("meter-readings", "refusals", *EFFECT_TOPICS)
         }
-        return told | dict(self.workers.counts) | dict(self.world.counts)
+        held = {f"held: {name}": count for name, count in self.watch.held.items()}
+        field = {f"field: {why}": count for why, count in self.world.field.ignored.items()}
+        struck = {f"fault: {name}": count for name, count in self.world.faults.struck.items()}
+        mine = dict(self.workers.counts) | dict(self.world.counts)
+        return told | mine | held | field | struck
 
 
 def run_seed(seed: int, days: int = 5) -> Verdict:
@@ -241,7 +261,9 @@ def run_seed(seed: int, days: int = 5) -> Verdict:
         wrong = asyncio.run(simulation.run())
     except Exception:  # noqa: BLE001 - whatever breaks is the finding, told with its seed
         wrong = {"raised": [traceback.format_exc()]}
-    return Verdict(seed, wrong, simulation.counts(), time.process_time() - started)
+    took = time.process_time() - started
+    restored = tuple(simulation.watch.restore_seconds)
+    return Verdict(seed, wrong, simulation.counts(), took, restored)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -267,10 +289,31 @@ def main(argv: list[str] | None = None) -> int:
     return _many(options, console)
 
 
+def score_table(totals: Counter[str], wrong: list[Verdict], restores: list[int]) -> Table:
+    """The run in the figures a utility would judge it by."""
+    found = Counter(name for verdict in wrong for name, some in verdict.wrong.items() if some)
+    table = Table("what", "figure")
+    for name in JUDGED:
+        table.add_row(name, str(found[name]))
+    for name in sorted(found.keys() - set(JUDGED)):
+        table.add_row(name, str(found[name]))
+    table.add_row("trips executed", str(totals["trips executed"]))
+    table.add_row("restores executed", str(totals["restores executed"]))
+    if restores:
+        some = sorted(restores)
+        half, most = some[len(some) // 2], some[len(some) * 95 // 100]
+        table.add_row("restore decided to switch closed or armed", f"p50 {half} s, p95 {most} s")
+    for name, count in totals.most_common():
+        if name.startswith("held: "):
+            table.add_row(f"trips {name}", str(count))
+    return table
+
+
 def _many(options: argparse.Namespace, console: Console) -> int:
     seeds = range(options.first_seed, options.first_seed + options.seeds)
     wrong: list[Verdict] = []
     totals: Counter[str] = Counter()
+    restores: list[int] = []
     started = time.monotonic()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with (
@@ -282,12 +325,14 @@ def _many(options: argparse.Namespace, console: Console) -> int:
         for done in as_completed(runs):
             verdict = done.result()
             totals.update(verdict.counts)
+            restores += verdict.restore_seconds
             if not verdict.is_right:
                 wrong.append(verdict)
                 console.print(verdict.report(), markup=False, soft_wrap=True)
             progress.update(task, advance=1, description=f"seeds, {len(wrong)} wrong")
     seconds = time.monotonic() - started
     console.print_json(data=dict(sorted(totals.items())))
+    console.print(score_table(totals, wrong, restores))
     console.print(
         f"{len(seeds)} seeds in {seconds:.0f} s ({len(seeds) / seconds:.1f}/s): "
         f"{len(wrong)} wrong" + "".join(f"\n  make sim SEED={v.seed}" for v in wrong)

@@ -94,11 +94,11 @@ def test_a_register_ends_where_the_energy_it_told_has_gone():
         meter, mine = account.meter, told[account.customer.account_id]
         if meter.schedule.interval_seconds == HOUR and not meter.schedule.register_seconds:
             energy = sum(one["intervalWh"] for one in mine)
-            assert energy == int(world._total_mwh[account.number]) // 1000
+            assert energy == int(world.grid.total_mwh[account.number]) // 1000
             checked += 1
         elif meter.schedule.register_seconds == HOUR:
             last = mine[-1]["registerWh"]
-            assert last == meter.register_wh(int(world._total_mwh[account.number]))
+            assert last == meter.register_wh(int(world.grid.total_mwh[account.number]))
             checked += 1
     assert checked > 5
 
@@ -138,9 +138,9 @@ def test_a_trip_takes_the_load_away_and_a_restore_gives_it_back():
     world.field.rates = replace(world.field.rates, fails_once=0.0, needs_crew=0.0)
     world.observe(topics.TRIP_COMMANDS, json.dumps(command).encode())
     world.step(world.now + 2 * HOUR)
-    dark = int(world._total_mwh[0])
+    dark = int(world.grid.total_mwh[0])
     world.step(world.now + 2 * HOUR)
-    assert int(world._total_mwh[0]) == dark
+    assert int(world.grid.total_mwh[0]) == dark
     restore = command | {
         "effectId": f"{account.customer.account_id}:restore:1:1",
         "cancels": command["effectId"],
@@ -148,7 +148,7 @@ def test_a_trip_takes_the_load_away_and_a_restore_gives_it_back():
     }
     world.observe(topics.RESTORE_COMMANDS, json.dumps(restore).encode())
     world.step(world.now + 4 * HOUR)
-    assert int(world._total_mwh[0]) > dark
+    assert int(world.grid.total_mwh[0]) > dark
 
 
 def test_everybody_pays_in_the_end_when_the_lights_go_out():
