@@ -155,7 +155,7 @@ class Simulation:
     """One world, one log, some workers."""
 
     seed: int
-    days: int = 5
+    days: int = 4
     world: World = field(init=False)
     cluster: Cluster = field(init=False)
     workers: Workers = field(init=False)
@@ -253,7 +253,7 @@ class Simulation:
         return told | mine | held | field | struck
 
 
-def run_seed(seed: int, days: int = 5) -> Verdict:
+def run_seed(seed: int, days: int = 4) -> Verdict:
     """One seed from beginning to end; an exception is a wrong like any other."""
     started = time.process_time()
     simulation = Simulation(seed, days)
@@ -276,7 +276,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, help="run this one seed and tell what happened")
     parser.add_argument("--seeds", type=int, default=100, help="how many seeds (default 100)")
     parser.add_argument("--first-seed", type=int, default=1)
-    parser.add_argument("--days", type=int, default=5, help="simulated days of each seed")
+    parser.add_argument("--days", type=int, default=4, help="simulated days of each seed")
     parser.add_argument("--processes", type=int, default=PROCESSES)
     options = parser.parse_args(argv)
     console = Console()
