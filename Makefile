@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LOCK := requirements-dev.lock
 
-.PHONY: help install demo test test-services test-kafka test-kafka-long bench backtest backtest-peers sim lint lock clean
+.PHONY: help install demo test test-services test-kafka test-kafka-long bench backtest backtest-peers sim mutants lint lock clean
 
 help: ## list what can be done
 	@echo "Kilowatch: prepaid electricity accounts, live on Kafka."
@@ -81,6 +81,9 @@ SEEDS ?= 100
 FIRST_SEED ?= 0
 sim: $(READY) ## seeded simulation with crashes: SEED=7 repeats one run, SEEDS=300 FIRST_SEED=1000 many
 	@$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(SEEDS) --first-seed $(FIRST_SEED))
+
+mutants: $(READY) ## put small mistakes into copies of the tree; each must be noticed
+	@$(BIN)/python -m tests.mutants $(MUTANTS)
 
 lint: $(READY) ## style, types and which file may import which
 	@$(BIN)/ruff check .

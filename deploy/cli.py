@@ -80,6 +80,12 @@ COMMANDS = {
             "kilowatch collection appraise july.csv --pdf july.pdf",
         ),
         Command(
+            "replay-policy",
+            "deploy.policy_replay",
+            "tell whom another policy would have warned or cut",
+            "kilowatch replay-policy new-rules.yaml",
+        ),
+        Command(
             "keys",
             "deploy.keys",
             "make, list and revoke the keys with which the API is asked",

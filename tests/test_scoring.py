@@ -209,3 +209,13 @@ def test_terms_that_give_more_credit_end_a_warning_as_a_payment_does() -> None:
     scored = score_events(book, [more], _world())
     assert book.ledger["tier"][0] == 0
     assert "home-0:warning:1:2" in {effect.effect_id for _, effect in scored.effects}
+
+
+def test_an_event_at_the_rows_own_offset_is_counted_already():
+    """After a crash the newest record comes again, and an id may not be all that tells it."""
+    book, world = Book(), _world()
+    score_events(book, [_payment(1, "5.00", 7)], world)
+    before = book.ledger.copy()
+    again = PaymentReceived("home-1", 7, STARTS_AT, "another id", nanos("5.00"), STARTS_AT)
+    assert score_events(book, [again], world).outcomes == {"already_counted": 1}
+    assert (book.ledger == before).all()

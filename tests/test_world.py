@@ -63,7 +63,7 @@ def test_records_come_in_order_of_time_and_stand_in_their_accounts_partition():
 def test_faults_change_no_load_and_no_customer():
     calm = lived(replace(SMALL, faults=NO_FAULTS))[0]
     wild = lived(replace(SMALL, faults=FaultRates().times(20)))[0]
-    assert (calm._total_mwh == wild._total_mwh).all()
+    assert (calm.grid.total_mwh == wild.grid.total_mwh).all()
     assert [a.customer for a in calm.accounts] == [a.customer for a in wild.accounts]
 
 

@@ -1,0 +1,383 @@
+"""Whom would another policy have warned or cut?
+
+`kilowatch replay-policy RULES [FILE]` lives through what was recorded twice, with the code of the
+stream and without Kafka: once under the rules in force, once under those of a YAML file, and tells
+side by side who would have been warned, cut, and cut wrongly.  What is recorded is read from the
+topics, from a file of their records (one JSON object a line: topic, timestamp in milliseconds, key,
+value), or from a wide table of readings as `kilowatch replay` takes it.
+
+The past answered other commands than these, so a paper field answers in its place: each notice is
+proven delivered and each command carried out within the step.  Time is ticked each step and the
+payments feed is taken as up to date.  A cut is wrong if money that had been paid by then is
+recorded only later and would have sufficed, or if a guard of the policy in force would have held it
+at that moment.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections import defaultdict
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import yaml
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from scoring.effects import DisconnectionNotice, RestoreCommand, TripCommand
+from scoring.events import NoticeDelivered, Switch, SwitchReported
+from scoring.rules import SupplyRules, WorkingCalendar, window_hold
+from scoring.situation import hold_names, zone_named
+from scoring.units import instant, nanos
+from simulator.link import Reader
+from simulator.replay import plan_replay
+from simulator.sheets import shipped_sheets
+from simulator.table import FileWrong, TimesLocal, read_table, zone_of
+from streams import topics, wire
+from streams.clerk import Clerk, Terms
+from streams.log import Fetched
+from streams.settings import settings_from, supply_rules
+from streams.tariff_desk import TariffDesk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import tzinfo
+
+STEP_SECONDS = 1_800
+"""Records are entered by the half hour: as long as a notice must be known before a trip."""
+
+SHOWN = 20
+"""Names shown of each kind; --json has all."""
+
+ANSWERED = (topics.SWITCH_REPORTS, topics.DELIVERY_RECEIPTS, topics.TICKS)
+"""Recorded answers to what was said then; the paper field answers instead."""
+
+
+class RulesWrong(ValueError):  # noqa: N818 - the operator reads it as a sentence
+    """The file of rules cannot be used; the message names the field."""
+
+
+class Recorded(NamedTuple):
+    """One record of the past; as `streams` reads it, all in one partition."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """One trip of the replay, and why it was wrong ("" it was not)."""
+
+    account_id: str
+    at: str
+    available: str
+    wrong: str = ""
+
+
+@dataclass(slots=True)
+class Lived:
+    """What one policy did."""
+
+    warned: set[str] = field(default_factory=set)
+    noticed: set[str] = field(default_factory=set)
+    cuts: list[Cut] = field(default_factory=list)
+    restored: set[str] = field(default_factory=set)
+
+    def report(self) -> dict[str, Any]:
+        """In figures and names."""
+        return {
+            "warned": sorted(self.warned),
+            "noticed": sorted(self.noticed),
+            "cut": sorted({cut.account_id for cut in self.cuts}),
+            "restored": sorted(self.restored),
+            "cuts": [asdict(cut) for cut in self.cuts],
+            "cutWrongly": [asdict(cut) for cut in self.cuts if cut.wrong],
+        }
+
+
+class PaperRun:
+    """One policy living through the records, half hour by half hour."""
+
+    def __init__(self, rules: SupplyRules, in_force: SupplyRules, desk: TariffDesk) -> None:
+        self.lived = Lived()
+        self._in_force = in_force
+        self._clerk = Clerk(0, Terms(desk.tariffs, rules, 1))
+        self._clerk.claimed(0)
+        self._clerk.recalled({})
+        self._offsets: dict[str, int] = defaultdict(int)
+        self._answers: list[tuple[str, bytes, bytes]] = []
+        self._later_paid: dict[str, list[tuple[int, int, int]]] = {}
+
+    def knowing(self, payments: dict[str, list[tuple[int, int, int]]]) -> PaperRun:
+        """All payments (recorded at, paid at, nanos) of each account, by which cuts are judged."""
+        self._later_paid = payments
+        return self
+
+    def step(self, until: int, records: Sequence[Recorded]) -> None:
+        """What was recorded up to an instant and a tick, then the paper field's answers."""
+        said = [(r.topic, r.key, r.value, r.timestamp) for r in records]
+        beat, tick = wire.encode_heartbeat(until), wire.encode_tick(until)
+        clock = [(each.topic, None, each.value, until * 1000) for each in (beat, tick)]
+        self._enter([*said, *clock])
+        while self._answers:
+            answers, self._answers = self._answers, []
+            self._enter([(topic, key, value, until * 1000) for topic, key, value in answers])
+
+    def _enter(self, said: Sequence[tuple[str, bytes | None, bytes | None, int]]) -> None:
+        fetched = Fetched()
+        for topic, key, value, stamp in said:
+            offset = self._offsets[topic]
+            self._offsets[topic] = offset + 1
+            record = Recorded(topic, 0, offset, stamp, key, value)
+            fetched.records.setdefault(topics.SOURCE_OF_TOPIC[topic], []).append(record)  # type: ignore[attr-defined]
+        if not fetched.records:
+            return
+        entry = self._clerk.enter(fetched, payments_caught_up=True)
+        for topic, messages in entry.told.items():
+            for _key, value in messages:
+                assert value is not None
+                self._hear(topic, value)
+
+    def _hear(self, topic: str, value: bytes) -> None:
+        if topic == topics.LOW_BALANCE_WARNINGS:
+            warned = wire.decode_effect(topic, value)
+            if json.loads(value)["tier"] != "normal":
+                self.lived.warned.add(warned.account_id)
+        elif topic in (topics.DISCONNECTION_NOTICES, topics.TRIP_COMMANDS, topics.RESTORE_COMMANDS):
+            self._answer(wire.decode_effect(topic, value))
+
+    def _answer(self, effect: Any) -> None:
+        account_id, at = effect.account_id, effect.decided_at
+        event: NoticeDelivered | SwitchReported
+        if isinstance(effect, DisconnectionNotice):
+            self.lived.noticed.add(account_id)
+            event = NoticeDelivered(account_id, 0, at, effect.effect_id, at)
+        else:
+            assert isinstance(effect, TripCommand | RestoreCommand)
+            if isinstance(effect, TripCommand):
+                self._cut(effect)
+                switch = Switch.DISCONNECTED
+            else:
+                self.lived.restored.add(account_id)
+                switch = Switch.CONNECTED
+            event = SwitchReported(account_id, 0, at, effect.effect_id, switch, True, at)
+        encoded = wire.encode_event(event)
+        self._answers.append((encoded.topic, account_id.encode(), encoded.value))
+
+    def _cut(self, trip: TripCommand) -> None:
+        available = trip.evidence.available_nanos
+        known_late = sum(
+            amount
+            for recorded_at, paid_at, amount in self._later_paid.get(trip.account_id, ())
+            if paid_at <= trip.decided_at < recorded_at
+        )
+        wrong = ""
+        if known_late > 0 and available + known_late >= 0:
+            wrong = f"{wire.decimal_text(known_late)} had been paid and was recorded later"
+        else:
+            held = self._held_in_force(trip)
+            wrong = f"the policy in force would have held it: {held}" if held else ""
+        at, left = str(wire.time_text(trip.decided_at)), wire.decimal_text(available)
+        self.lived.cuts.append(Cut(trip.account_id, at, left, wrong))
+
+    def _held_in_force(self, trip: TripCommand) -> str:
+        """Which time or age limit of the policy in force was not met at this moment."""
+        rules, reasons = self._in_force, []
+        if trip.decided_at - trip.evidence.read_at > rules.max_reading_age_seconds:
+            reasons.append("reading_stale")
+        if trip.decided_at - trip.notice_delivered_at < rules.notice_lead_seconds:
+            reasons.append("notice_too_recent")
+        tariffs, book = self._clerk.terms.tariffs, self._clerk.book
+        row = book.row(trip.account_id)
+        assert row is not None
+        zone = zone_named(tariffs.zone_name(int(book.tariff_index[row])))
+        hold = window_hold(rules, zone, trip.decided_at)
+        return ", ".join([*reasons, *hold_names(hold)])
+
+
+def rules_from(path: Path, in_force: SupplyRules) -> SupplyRules:
+    """The rules in force with the fields of a YAML file changed.  Raises RulesWrong.
+
+    `holidays` is a list of dates (the years named are known), or `none` for weekends only.
+    """
+    try:
+        said = yaml.safe_load(path.read_text("utf-8"))
+    except yaml.YAMLError as error:
+        raise RulesWrong(f"{path}: {error}") from error
+    if not isinstance(said, dict):
+        raise RulesWrong(f"{path}: write fields of the rules, e.g. `notice_lead_seconds: 3600`")
+    known = {each.name for each in fields(SupplyRules)} - {"calendar"}
+    changes: dict[str, Any] = {}
+    for name, value in said.items():
+        if name == "holidays":
+            changes["calendar"] = _calendar(value)
+        elif name not in known:
+            raise RulesWrong(f"{path}: {name} is no rule; known are {', '.join(sorted(known))}")
+        else:
+            changes[name] = value
+    try:
+        return replace(in_force, **changes)
+    except (TypeError, ValueError) as error:
+        raise RulesWrong(f"{path}: {error}") from error
+
+
+def _calendar(value: Any) -> WorkingCalendar:
+    if value == "none":
+        return WorkingCalendar.weekends_only()
+    days = tuple(value)
+    first, last = min(days).replace(month=1, day=1), max(days).replace(month=12, day=31)
+    return WorkingCalendar(first, last, frozenset(days))
+
+
+def compare(
+    recorded: list[Recorded],
+    policies: dict[str, SupplyRules],
+    desk: TariffDesk,
+    progress: Callable[[int], object] = lambda _count: None,
+) -> dict[str, Lived]:
+    """What each policy would have done; the first is the one in force."""
+    in_force = next(iter(policies.values()))
+    paid = _payments(recorded)
+    runs = {name: PaperRun(rules, in_force, desk).knowing(paid) for name, rules in policies.items()}
+    kept = [r for r in recorded if r.topic in topics.SOURCE_OF_TOPIC and r.topic not in ANSWERED]
+    kept = [r for r in kept if r.key is not None or r.topic == topics.READINGS]
+    kept.sort(key=lambda record: record.timestamp)  # of one instant: as they were recorded
+    by_step: dict[int, list[Recorded]] = defaultdict(list)
+    for record in kept:
+        by_step[record.timestamp // 1000 // STEP_SECONDS].append(record)
+    for step in range(min(by_step, default=0), max(by_step, default=-1) + 1):
+        records = by_step.get(step, [])
+        for run in runs.values():
+            run.step((step + 1) * STEP_SECONDS, records)
+        progress(len(records))
+    return {name: run.lived for name, run in runs.items()}
+
+
+def _payments(recorded: list[Recorded]) -> dict[str, list[tuple[int, int, int]]]:
+    """Every payment (recorded at, paid at, nanos) by account."""
+    found: dict[str, list[tuple[int, int, int]]] = defaultdict(list)
+    for record in recorded:
+        if record.topic == topics.PAYMENTS and record.key and record.value:
+            body = json.loads(record.value)
+            if body.get("kind", "payment") == "payment":
+                at = (record.timestamp // 1000, instant(body["paidAt"]), nanos(body["amount"]))
+                found[record.key.decode()].append(at)
+    return found
+
+
+def from_lines(path: Path) -> list[Recorded]:
+    """Records of a file, one JSON object a line."""
+    found = []
+    with path.open(encoding="utf-8") as file:
+        for number, line in enumerate(file):
+            said = json.loads(line)
+            value, key = said["value"], said.get("key")
+            raw = value.encode() if isinstance(value, str) else json.dumps(value).encode()
+            key = None if key is None else key.encode()
+            found.append(Recorded(said["topic"], 0, number, int(said["timestamp"]), key, raw))
+    return found
+
+
+def from_table(path: Path, opening: str, zone: tzinfo | None) -> list[Recorded]:
+    """A wide table of readings as customers who pay once."""
+    sheet = shipped_sheets()[0]
+    try:
+        table = read_table(path, zone)
+    except TimesLocal:
+        table = read_table(path, zone_named(sheet["zone"]))
+    plan = plan_replay(table, 1, prefix="", tariff=sheet, opening=opening)
+    inputs = plan.opening_records()
+    for _at, some in plan.moments(lists=True):
+        inputs += some
+    return [
+        Recorded(r.topic, 0, n, r.at * 1000, r.key.encode() if r.key else None, r.value)
+        for n, r in enumerate(inputs)
+    ]
+
+
+def from_topics() -> list[Recorded]:
+    """Everything the input topics hold."""
+    reader = Reader(settings_from().bootstrap, [*topics.SOURCE_OF_TOPIC, topics.TARIFFS])
+    try:
+        return [
+            Recorded(each.topic, 0, each.offset, each.timestamp, each.key, each.value)
+            for each in reader.read_to_end()
+        ]
+    finally:
+        reader.close()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """`kilowatch replay-policy`: 0 told, 1 something cannot be used."""
+    parser = argparse.ArgumentParser(
+        description=(__doc__ or "").split("\n\n", maxsplit=1)[1],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("rules", type=Path, help="YAML: fields of the rules that change")
+    parser.add_argument(
+        "file", nargs="?", type=Path, help=".jsonl of records, or a .parquet or .csv of readings"
+    )
+    parser.add_argument("--opening", default="100.00", help="of a file of readings: paid once")
+    parser.add_argument("--tz", type=zone_of, help="zone of local times in a file of readings")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args(argv)
+    console = Console(stderr=True)
+    try:
+        in_force = supply_rules(settings_from())
+        policies = {"in force": in_force, "new": rules_from(options.rules, in_force)}
+        if options.file is None:
+            recorded = from_topics()
+        elif options.file.suffix == ".jsonl":
+            recorded = from_lines(options.file)
+        else:
+            recorded = from_table(options.file, options.opening, options.tz)
+    except (RulesWrong, FileWrong) as error:
+        print(f"kilowatch replay-policy: {error}", file=sys.stderr)
+        return 1
+    if in_force.calendar is None:
+        console.print("KILOWATCH_HOLIDAYS is empty: under the policy in force nobody is ever cut")
+    desk = TariffDesk()
+    desk.take([record for record in recorded if record.topic == topics.TARIFFS])
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as progress:
+        task = progress.add_task("records", total=len(recorded))
+        lived = compare(recorded, policies, desk, lambda n: progress.update(task, advance=n))
+    if options.json:
+        print(json.dumps({name: each.report() for name, each in lived.items()}, ensure_ascii=False))
+    else:
+        _show(lived, Console())
+    return 0
+
+
+def _show(lived: dict[str, Lived], console: Console) -> None:
+    reports = {name: each.report() for name, each in lived.items()}
+    table = Table("accounts", *reports)
+    for what, words in (
+        ("warned", "warned"), ("noticed", "given notice"), ("cut", "cut"),
+        ("restored", "given back"),
+    ):  # fmt: skip
+        table.add_row(words, *(str(len(report[what])) for report in reports.values()))
+    wrong = [str(len(report["cutWrongly"])) for report in reports.values()]
+    table.add_row("cuts that were wrong", *wrong)
+    console.print(table)
+    old, new = (set(report["cut"]) for report in reports.values())
+    for title, names in (("cut only by the new", new - old), ("spared by the new", old - new)):
+        if names:
+            shown = ", ".join(sorted(names)[:SHOWN])
+            more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+            console.print(f"{title}: {shown}{more}", markup=False)
+    for cut in [*reports["new"]["cutWrongly"]][:SHOWN]:
+        line = f"wrong: {cut['account_id']} at {cut['at']} with {cut['available']}: {cut['wrong']}"
+        console.print(line, markup=False, soft_wrap=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
