@@ -30,8 +30,10 @@ from api.actions import Actions
 from api.answer import summary
 from api.changes import MOST_WATCHERS, Changes
 from api.choosing import Choice
+from api.console import add_console
 from api.decisions import links_of
 from api.document import describe
+from api.fleet import Fleet
 from api.gate import PERSON, Gate
 from api.history import History
 from api.history_tables import engine_of
@@ -50,7 +52,7 @@ from api.why_route import add_why
 from api.writer import KafkaWriter
 from scoring.events import CustomerClass  # noqa: TC001 - read at run time
 from streams.settings import settings_from, settings_table, supply_rules
-from streams.topics import OPERATOR_ACTIONS, ensure_topics
+from streams.topics import INTERLOCK, OPERATOR_ACTIONS, ensure_topics
 from streams.wire import time_text
 
 if TYPE_CHECKING:
@@ -89,6 +91,7 @@ def application(state: State) -> AccountsFirst:
     add_why(app, state, meters)
     _add_operations(app, state, meters)
     _add_errors(app)
+    add_console(app, state, desk)
     describe(app)
     return AccountsFirst(Gate(app, state), state, meters)
 
@@ -245,13 +248,14 @@ async def serve(settings: Settings) -> int:
     """
     security = Security(settings)
     check_safe(settings, security.keys)
-    await ensure_topics(settings, (*STATE_TOPICS, OPERATOR_ACTIONS))
+    await ensure_topics(settings, (*STATE_TOPICS, OPERATOR_ACTIONS, INTERLOCK))
     view, writer, actions, changes = View(), KafkaWriter(settings), Actions(), Changes()
-    tail = Tail(view, settings, actions, changes)
+    interlock = Fleet()
+    tail = Tail(view, settings, actions, changes, interlock)
     is_simulated = settings.timestamps == "producer"
     state = State(
         view, tail, supply_rules(settings), History(engine_of(settings.history_url)),
-        partial(links_of, settings), security, actions, changes, writer, is_simulated,
+        partial(links_of, settings), security, actions, changes, writer, interlock, is_simulated,
     )  # fmt: skip
     app = application(state)
     await writer.start()

@@ -204,6 +204,15 @@ class Monitor:
         number = self._row_of.get(account_id)
         return None if number is None else self._compared(self._accounts, number, span, day)
 
+    def days_of(self, account_id: str, count: int) -> list[tuple[int, int, int]]:
+        """Its newest told days, oldest first: ordinal, Wh and charge in nanos."""
+        number = self._row_of.get(account_id)
+        if number is None:
+            return []
+        days = range(max(1, self.newest - min(count, DAYS_KEPT) + 1), self.newest + 1)
+        told = [day for day in days if self._accounts.is_told(number, day % DAYS_KEPT)]
+        return [(day, *self._accounts.sums(number, [day % DAYS_KEPT])) for day in told]
+
     def _compared(
         self, of: Ring | AccountDays, number: int, span: Span, day: date
     ) -> dict[str, Any]:

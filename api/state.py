@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from api.actions import Actions
 from api.changes import Changes
+from api.fleet import Fleet
 from api.security import Security
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class State:
     actions: Actions = field(default_factory=Actions)
     changes: Changes = field(default_factory=Changes)
     writer: Writer | None = None
+    interlock: Fleet = field(default_factory=Fleet)
     is_simulated: bool = False
     """Whether time is that of the records, years away from the wall's perhaps."""
 

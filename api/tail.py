@@ -17,10 +17,18 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from api.actions import Actions
 from api.changes import Changes
+from api.fleet import Fleet
 from api.monitor import DAYS_KEPT
 from scoring.units import SECONDS_PER_DAY
 from streams.connection import connection_terms
-from streams.topics import DAILY_USAGE, LEARNED_ROWS, LEDGER_ROWS, OPERATOR_ACTIONS, TARIFFS
+from streams.topics import (
+    DAILY_USAGE,
+    INTERLOCK,
+    LEARNED_ROWS,
+    LEDGER_ROWS,
+    OPERATOR_ACTIONS,
+    TARIFFS,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,8 +67,10 @@ class Tail:
     def __init__(
         self, view: View, settings: Settings, actions: Actions | None = None,
         changes: Changes | None = None,
+        interlock: Fleet | None = None,
     ) -> None:  # fmt: skip
         self.view = view
+        self._interlock = interlock or Fleet()
         self._actions, self._changes = actions or Actions(), changes or Changes()
         self.is_ready = False
         self._next_offset: dict[TopicPartition, int] = {}
@@ -77,6 +87,7 @@ class Tail:
         self._ledger = [TopicPartition(LEDGER_ROWS, partition) for partition in shared]
         self._learned = [TopicPartition(LEARNED_ROWS, partition) for partition in shared]
         self._days = [TopicPartition(DAILY_USAGE, partition) for partition in shared]
+        self._words = [TopicPartition(INTERLOCK, 0)]
         self._acted = [TopicPartition(OPERATOR_ACTIONS, partition) for partition in shared]
 
     @property
@@ -99,8 +110,8 @@ class Tail:
             # Tariffs first, since a row means nothing without; ledger rows before learned ones,
             # since these only belong to accounts that are known.
             everything = [*self._tariffs, *self._ledger, *self._learned]
-            self._consumer.assign([*everything, *self._days, *self._acted])
-            self._consumer.pause(*self._days, *self._acted)
+            self._consumer.assign([*everything, *self._days, *self._acted, *self._words])
+            self._consumer.pause(*self._days, *self._acted, *self._words)
             for first in (self._tariffs, self._ledger, self._learned):
                 self._consumer.pause(*everything)
                 self._consumer.resume(*first)
@@ -110,7 +121,7 @@ class Tail:
             self._consumer.resume(*self._acted)
             await self._read_to_the_end(self._acted)
             keep_out_of_collections()
-            self._consumer.resume(*everything)
+            self._consumer.resume(*everything, *self._words)
             self.is_ready = True
             log.info("the view is ready: %d accounts", len(self.view))
             await self._resume_days()
@@ -162,6 +173,8 @@ class Tail:
             self.view.take_learned_rows(partition.partition, records)
         elif partition.topic == DAILY_USAGE:
             self.view.monitor.take(records)
+        elif partition.topic == INTERLOCK:
+            self._interlock.take(records)
         elif partition.topic == OPERATOR_ACTIONS:
             for each in self._actions.take(records, len(self._acted)):
                 self._changes.note_action(self.view, each.account_id)

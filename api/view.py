@@ -49,7 +49,10 @@ class Place(NamedTuple):
     currency: str | None
 
 
-COPIED = {"tier": "u1", "stage": "u1", "customer_class": "u1", "collector": "S8"}
+COPIED = {
+    "tier": "u1", "stage": "u1", "customer_class": "u1", "collector": "S8",
+    "protections": "u1", "quarantined": "u1",
+}  # fmt: skip
 """Ledger columns by which lists are often chosen."""
 
 GROWING = ("_look", "_partition", "_id_hash", "_runway_hours", "_balance_nanos",

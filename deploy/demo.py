@@ -157,7 +157,7 @@ class Demo:
             f"{effects[topics.RESTORE_COMMANDS]} restores"
         )
         said = Text.from_markup("\n".join(self.drive.last_said) or "nothing said yet")
-        where = Text(f"look at {self.site.api_address}/docs", "cyan")
+        where = Text(f"console {self.site.api_address}/   API {self.site.api_address}/docs", "cyan")
         return Group(Text(figures, style="bold"), table_of(self._accounts), said, where)
 
     def summary(self) -> dict[str, Any]:
@@ -262,7 +262,7 @@ def _run(site: Site, options: argparse.Namespace, console: Console) -> dict[str,
     ):  # fmt: skip
         console.print(f"starting {text} ...")
         start()
-    console.print(f"API at {site.api_address} (try /docs), Kafka at {site.bootstrap}")
+    console.print(f"console at {site.api_address}/ (API at /docs), Kafka at {site.bootstrap}")
     demo = Demo(site, options)
     with Live(console=console, refresh_per_second=4) as live:
         demo.run(live.update)

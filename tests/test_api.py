@@ -36,7 +36,7 @@ from scoring.events import (
 from scoring.outlook import OUTLOOK
 from scoring.units import instant
 from streams import wire
-from streams.topics import OPERATOR_ACTIONS, PAYMENTS, TICKS, partition_of
+from streams.topics import INTERLOCK, OPERATOR_ACTIONS, PAYMENTS, TICKS, partition_of
 from tests.office import DAY, HOUR, MONDAY, RULES, Office
 from tests.test_topics import delete
 
@@ -388,7 +388,7 @@ def test_the_process_gets_ready_and_ends_at_a_signal(bootstrap):
             assert process.wait(20) == 0
         finally:
             process.kill()
-    asyncio.run(delete(bootstrap, [*STATE_TOPICS, OPERATOR_ACTIONS]))
+    asyncio.run(delete(bootstrap, [*STATE_TOPICS, OPERATOR_ACTIONS, INTERLOCK]))
 
 
 def test_without_a_broker_the_process_says_so_and_ends():
