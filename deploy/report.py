@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from deploy.days import Days
     from deploy.rewind import Told
 
-WIDTH, HEIGHT, LEFT, BELOW = 720, 240, 215, 40
+WIDTH, HEIGHT, LEFT, BELOW = 720, 240, 235, 40
 OURS, OTHER, BAND = "#0b6e4f", "#a3a9b0", "#cfe8dd"
 DAYS_DRAWN = 70
 MOST_LEAD_HOURS = 240
@@ -32,7 +32,7 @@ color:#1c1f23}h1{font-size:1.6em;overflow-wrap:anywhere}h2{font-size:1.15em;marg
 table{border-collapse:collapse}td,th{padding:.2em .9em .2em 0;text-align:left;
 border-bottom:1px solid #e4e7ea}svg{width:100%;height:auto}
 svg text{font:13px system-ui,sans-serif;fill:#444}
-@media(max-width:600px){svg text{font-size:18px}}p{max-width:42em}b{padding:0 .5em;color:#fff}"""
+@media(max-width:600px){svg text{font-size:17px}}p{max-width:42em}b{padding:0 .5em;color:#fff}"""
 
 LEGEND = (
     f'<p><b style="background:{OURS}">Kilowatch</b> '
@@ -210,7 +210,7 @@ def _customers(days: Days, told: Told) -> str:
             f'<circle cx="{a:.1f}" cy="{b:.1f}" r="3.2" fill="{colour}"/>'
             for a, b in zip(x.tolist(), y.tolist(), strict=True)
         ]
-    drawn.append(f'<text x="{LEFT / 2}" y="{HEIGHT - 12}">{len(order)} customers</text>')
+    drawn.append(f'<text x="{LEFT / 2}" y="{HEIGHT - 12}">customers: {len(order)}</text>')
     return _svg("".join(drawn))
 
 
