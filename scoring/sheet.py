@@ -184,7 +184,7 @@ def sheet_from_dict(data: Mapping[str, Any]) -> TariffSheet:
         tier_reset=reset,
         standing_nanos_per_day=_charge(data, "standingPerDay"),
         standing_nanos_per_month=_charge(data, "standingPerMonth"),
-        minimum_nanos_per_month=_charge(data, "minimumPerMonth"),
+        minimum_nanos_per_month=charges.read_minimum(data, MAX_STANDING_NANOS),
         dynamic=one_of(data, "dynamic", DYNAMIC_SECONDS) if "dynamic" in data else "",
         basic=charges.read_basic(data.get("basic")),
         power_factor=charges.read_power_factor(data.get("powerFactor"), of_components),

@@ -25,7 +25,7 @@ from scoring.sheet_fields import (
     price,
     share,
 )
-from scoring.units import MICROS_PER_UNIT, WH_PER_KWH
+from scoring.units import MICROS_PER_UNIT, NANOS_PER_UNIT, WH_PER_KWH
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -84,6 +84,23 @@ class Levy:
     picos_per_kwh: int = 0
     ppm: int = 0
     of: tuple[str, ...] = ()
+
+
+def read_minimum(data: Mapping[str, Any], most_nanos: int) -> int:
+    """The least that a month's bill may be, in nanos; 0: none.
+
+    A stated 0 is refused: it could mean "no minimum" as well as "a bill is never below zero".
+    """
+    nanos = amount(
+        data.get("minimumPerMonth", "0"),
+        (NANOS_PER_UNIT, "nanos"),
+        "minimumPerMonth",
+        most_nanos,
+        0,
+    )
+    if "minimumPerMonth" in data and not nanos:
+        raise TariffSheetInvalid("minimumPerMonth", "must be above 0; leave it out for no minimum")
+    return nanos
 
 
 def read_basic(value: Any) -> Basic | None:

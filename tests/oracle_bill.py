@@ -92,6 +92,7 @@ def bill(
     whole = min(units) if len(bases) == 1 else Fraction(0)
     total = reached = exact = Fraction(0)
     last: tuple[str, Fraction] | None = None
+    gone = Fraction(0)
     for sheet, part, unit in zip(sheets, parts, units, strict=True):
         quantum, basic = Fraction(sheet["rounding"]), Fraction(0)
         if sheet.get("basic"):
@@ -105,8 +106,8 @@ def bill(
         else:
             last = None
         first = before if sheet.get("tiers", {}).get("reset") == "year" else Fraction(0)
-        gone = sum((sum(p["kwh"]) for p in parts[: parts.index(part)]), Fraction(0))
         total += _part(sheet, part, basic, factor, month_days, first + gone, quantum)
+        gone += sum(part["kwh"])
     return total
 
 

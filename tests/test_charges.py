@@ -150,7 +150,7 @@ def sheets(draw, **fixed):
         "levies": levies(),
         "standingPerDay": prices(places=4),
         "standingPerMonth": prices(places=4),
-        "minimumPerMonth": prices(places=2),
+        "minimumPerMonth": st.decimals("0.01", "400", places=2).map(str),
         "vat": st.sampled_from(["0.05", "0.13", "0.15"]),
     }
     for field, strategy in maybe.items():
@@ -256,6 +256,31 @@ def test_a_month_with_every_charge_costs_what_fractions_say(case):
     tariffs = Tariffs([sheet_from_dict(plain)])
     expected = oracle.bill(plain, month[0], month[1], Fraction(month[2]))
     assert Fraction(statement(tariffs, month_of(0, month)).total_nanos, 10**9) == expected
+
+
+def test_two_equal_parts_of_a_month_fill_the_tiers_one_after_the_other():
+    """0.226 + 0.137 + 222.271 kWh twice, 0.00002246 above the first: 0.4978 and 0.50004 cents."""
+    steps = [{"uptoKwh": "1", "addPerKwh": "0"}, {"uptoKwh": None, "addPerKwh": "0.00002246"}]
+    plain = {
+        "tariffId": "t", "currency": "CNY", "zone": "Asia/Shanghai", "validFrom": "2020-01-01",
+        "rounding": "0.01", "tiers": {"reset": "year", "steps": steps},
+        "ratePeriods": [{"name": f"p{number}", "pricePerKwh": "0"} for number in range(4)],
+        "timeOfUse": [
+            {"ratePeriod": "p1", "hours": ["01:00-02:00"]},
+            {"ratePeriod": "p2", "hours": ["02:00-03:00"]},
+            {"ratePeriod": "p3", "hours": ["03:00-04:00"]},
+            {"ratePeriod": "p0"},
+        ],
+    }  # fmt: skip
+    kwh = [Fraction("0.226"), Fraction("0.137"), Fraction("222.271"), Fraction(0)]
+    part = {
+        "days": 14, "kwh": kwh, "kvarh": None, "kva": Fraction(0), "suspended": Fraction(0),
+        "contract": Fraction(0), "drawn": Fraction(0), "basis": "capacity", "adjust": Fraction(0),
+    }  # fmt: skip
+    month = ([part, dict(part)], 28, 0)
+    tariffs = Tariffs([sheet_from_dict(plain)])
+    found = Fraction(statement(tariffs, month_of(0, month)).total_nanos, 10**9)
+    assert found == oracle.bill(plain, *month[:2], Fraction(0)) == Fraction("0.01")
 
 
 @given(cases=st.lists(CASES, min_size=1, max_size=5))

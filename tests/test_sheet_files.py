@@ -63,6 +63,7 @@ def test_the_good_sheet_is_read_with_every_decimal(tmp_path):
     [
         ("tariffId: works", "tariff: works", "1:1: tariff: is not a field of a tariff sheet"),
         ("tariffId: works\n", "", "1:1: tariffId: must be a text"),
+        ("vat: 0.13", "minimumPerMonth: 0", "28:1: minimumPerMonth: must be above 0"),
         ("Asia/Shanghai", "Asia/Weihai", "3:1: zone: 'Asia/Weihai' is not the name of a zone"),
         ("2026-01-01", "first of May", "4:1: validFrom: must be a date such as 2026-01-01"),
         ("0.4}", "cheap}", "6:14: components.floating.purchase: 'cheap' is not a number"),
