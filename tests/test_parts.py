@@ -138,6 +138,17 @@ def test_a_gap_over_the_change_is_shared_by_the_load_and_not_by_the_day_it_was_r
     assert money_text(supply.billed) == "154.80"
 
 
+def test_a_gap_over_a_change_of_tariff_has_the_rate_periods_of_each_at_its_time():
+    supply = Supply("night")
+    supply.use(0, [0] * 24 * 9, 24)
+    evening, midnight = FIRST + 9 * DAY + 22 * HOUR, FIRST + 10 * DAY
+    supply.read(NAME, (evening, 0))
+    supply.change(midnight + 30, tariff_id="home")
+    supply.read(NAME, (midnight + 6 * HOUR, 8_000))
+    # two hours of the night at 0.30, six at 0.50, eleven days
+    assert money_text(supply.billed) == "4.70"
+
+
 def test_late_energy_from_before_the_change_costs_what_it_cost_then():
     supply = Supply("night")
     supply.interval(FIRST + HOUR, 1_000)  # by night, at 0.30
