@@ -76,8 +76,9 @@ MUTANTS = (
            "trip:{self.trip_episode}:{self.attempt}", "trip:{self.trip_episode}:1",
            ("tests/test_decide.py", "tests/test_supply_road.py")),
     Mutant("restore-rank", "restore rank", "scoring/decide.py",
-           "    why = why_unfounded(here)\n    if why:\n        return _restore(here, why)\n",
-           "    why = why_unfounded(here)\n",
+           "    why = why_unfounded(here)\n    if why:\n"
+           "        return restore(here, why)\n    if here.now <",
+           "    why = why_unfounded(here)\n    if here.now <",
            ("tests/test_decide.py", "tests/test_supply_road.py")),
     Mutant("repeated-event", "replay", "scoring/scoring.py",
            'event.source_offset <= one.ledger["source_offset"][0, source]',
