@@ -22,7 +22,7 @@ from scoring.debts import ARREARS, OVERDUE_DAYS, arrears, owed_nanos
 from scoring.effects import Hold, Stage, Tier
 from scoring.events import PaymentMode, Source, Switch
 from scoring.plans import standing
-from scoring.rules import next_window
+from scoring.rules import earliest_trip, next_window
 from scoring.units import NO_TIME, SECONDS_PER_HOUR, SLOT_SECONDS, money_text
 from streams.topics import TOPIC_OF_SOURCE
 from streams.wire import decimal_text
@@ -138,6 +138,7 @@ def answer(view: View, row: int, rules: SupplyRules) -> bytes:
                 "p50": _ends_at(shown.read_at, middle, zone),
                 "p90": _ends_at(shown.read_at, high, zone),
             },
+            **_no_trip_before(shown, look, place.zone, rules, is_known=is_known),
             "tier": TIER_NAMES[shown.tier],
             "stage": STAGE_NAMES[shown.stage],
             "stageSince": _time(shown.stage_since, zone),
@@ -250,6 +251,20 @@ def reasons(holds: int) -> list[dict[str, str]]:
     if not holds:
         return []
     return [{"name": (hold.name or "").lower(), "text": HOLD_WORDS[hold]} for hold in Hold(holds)]
+
+
+def _no_trip_before(
+    shown: Shown, look: Looked, zone: tzinfo | None, rules: SupplyRules, *, is_known: bool
+) -> dict[str, str | None]:
+    """Before when no trip can come, by calendar and procedure, and by when to pay for certain."""
+    at = None
+    if is_known and shown.payment_mode == PREPAID and math.isfinite(look.runway_hours_p50):
+        runs_out_at = shown.read_at + round(look.runway_hours_p50 * SECONDS_PER_HOUR)
+        at = earliest_trip(rules, zone, shown.received_at, runs_out_at)
+    if at is None:
+        return {"noTripBefore": None, "payBy": None}
+    pay_by = max(shown.received_at, at - rules.payment_lead_seconds)
+    return {"noTripBefore": _time(at, zone), "payBy": _time(pay_by, zone)}
 
 
 def next_step(shown: Shown, look: Looked, zone: tzinfo | None, rules: SupplyRules) -> NextStep:

@@ -39,6 +39,8 @@ EXAMPLE: dict[str, Any] = {
         "p50": "2026-07-20T18:00:00+08:00",
         "p90": "2026-07-21T21:16:12+08:00",
     },
+    "noTripBefore": "2026-07-21T09:00:00+08:00",
+    "payBy": "2026-07-21T08:00:00+08:00",
     "tier": "low",
     "stage": "normal",
     "stageSince": None,
@@ -155,6 +157,8 @@ class AccountAnswer(_Model):
     estimated_wh: int = Field(description="energy whose rate period or day is estimated")
     runway_hours: QuantileHours
     runway_ends_at: QuantileTimes
+    no_trip_before: str | None
+    pay_by: str | None
     tier: TierName
     stage: StageName
     stage_since: str | None

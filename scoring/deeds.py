@@ -256,7 +256,12 @@ def open_item(here: Situation, kind: WorkItemKind, about_id: str) -> Verdict:
     """Ask the account's collector, or the duty desk, once until it is withdrawn."""
     if here.open_items & (1 << kind):
         return NOTHING
-    return _item(here, kind, "open", about_id, here.open_items | (1 << kind))
+    return ask(here, kind, about_id)
+
+
+def ask(here: Situation, kind: WorkItemKind, about_id: str, caller: str = "") -> Verdict:
+    """Ask, also if somebody has been asked before: `caller` names who must go this time."""
+    return _item(here, kind, "open", about_id, here.open_items | (1 << kind), caller)
 
 
 ABOUT_A_TRIP = (WorkItemKind.DELIVER_NOTICE, WorkItemKind.TRIP_BY_CREW)
@@ -276,10 +281,12 @@ def withdraw_items(
     return verdict
 
 
-def _item(here: Situation, kind: WorkItemKind, status: str, about_id: str, items: int) -> Verdict:
+def _item(
+    here: Situation, kind: WorkItemKind, status: str, about_id: str, items: int, caller: str = ""
+) -> Verdict:
     number = here.decision_number + 1
     name = kind.name.lower().replace("_", "-")
-    english, chinese = work_texts(here, kind)
+    english, chinese = work_texts(here, kind, caller)
     item = WorkItem(
         f"{here.account_id}:work-{name}:{number}",
         here.account_id,

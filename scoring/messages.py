@@ -84,7 +84,10 @@ OUTLOOKS: dict[str, Texts] = {
 }
 
 WORK: dict[WorkItemKind, Texts] = {
-    WorkItemKind.COLLECT: ("call on the customer: {amount} available", "催费：可用余额{amount}元"),
+    WorkItemKind.COLLECT: (
+        "{caller}: call on the customer, {amount} available",
+        "{caller}：请联系客户催费，可用余额{amount}元",
+    ),
     WorkItemKind.DELIVER_NOTICE: (
         "no proof that the notice arrived: bring it, and keep the proof",
         "停电通知无送达回执，请上门送达并保留证据",
@@ -116,11 +119,21 @@ def notice_texts(here: Situation, step: Step, amount_nanos: int, not_before: int
     return english.format(**said, not_before=at_en), chinese.format(**said, not_before=at_zh)
 
 
-def work_texts(here: Situation, kind: WorkItemKind) -> Texts:
+CALLERS: dict[str, Texts] = {
+    "": ("collector", "催费员"),
+    "collector": ("collector", "催费员"),
+    "team-leader": ("team leader", "班组长"),
+    "unit-head": ("unit head", "单位负责人"),
+}
+
+
+def work_texts(here: Situation, kind: WorkItemKind, caller: str = "") -> Texts:
     """What a person is asked to do."""
     english, chinese = WORK[kind]
-    amount = money_text(here.available_nanos)
-    return english.format(amount=amount), chinese.format(amount=amount)
+    amount, (who_en, who_zh) = money_text(here.available_nanos), CALLERS[caller]
+    return english.format(amount=amount, caller=who_en), chinese.format(
+        amount=amount, caller=who_zh
+    )
 
 
 def warning_texts(

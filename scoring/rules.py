@@ -28,6 +28,7 @@ ARM_FOR_CLOSURE_CODE = "3.31.0.5"
 DIRECT_CLOSE_CODE = "3.31.0.18"
 """Connect at once: only where the contract agrees to it (domain.md 2.2)."""
 
+WHOLE_FIFTHS = 5
 SATURDAY = 5
 DAYS_SEARCHED_FOR_WINDOW = 40
 """How far ahead the next trip window is looked for: longer than any run of days off."""
@@ -204,6 +205,21 @@ class SupplyRules:
     """Age of the payments feed's heartbeat beyond which money may be on its way unseen (proposal:
     a heartbeat a minute, a few may be lost; domain.md 2.3 "payment feed watermark")."""
 
+    lower_amount_fifths: int = 3
+    """Below so many fifths of the warning amount the second warning is due: 30 of 50 yuan
+    (domain.md 2.2, K22 and K23)."""
+
+    lowest_amount_fifths: int = 1
+    """The same for the third: 10 of 50 yuan (domain.md 2.2, K24)."""
+
+    max_warnings_a_day: int = 3
+    """Warnings an account gets on one local day (proposal: who hears too much hears nothing); the
+    first of an episode and the third tier, after which comes the notice, are never kept back."""
+
+    payment_lead_seconds: int = SECONDS_PER_HOUR
+    """A payment should be made so long before the earliest trip, that it is surely seen in time
+    (proposal: the bank, the payments feed and its heartbeat take minutes)."""
+
     dead_band_divisor: int = 5
     """A warning tier is left only above its threshold and one fifth more (x 1.2), in hours and in
     money (proposal on domain.md 2.3 hysteresis): a balance that hovers is not news."""
@@ -224,6 +240,8 @@ class SupplyRules:
             or max(*self.prepaid_approvers, *self.arrears_approvers) > MAX_APPROVERS
         ):
             raise RulesInvalid(f"prepaid_approvers, arrears_approvers are 0 to {MAX_APPROVERS}")
+        if not self.lowest_amount_fifths <= self.lower_amount_fifths <= WHOLE_FIFTHS:
+            raise RulesInvalid("lowest_amount_fifths, lower_amount_fifths must rise, to 5 at most")
         if not self.dunning_overdue_days <= self.arrears_overdue_days:
             raise RulesInvalid("dunning_overdue_days is more than arrears_overdue_days")
         if self.second_notice_valid_seconds <= self.second_notice_lead_seconds:
@@ -270,6 +288,25 @@ def window_hold(rules: SupplyRules, zone: tzinfo | None, at: int) -> Hold:
         and end.time() <= time(rules.trip_window_closes_hour)
     )
     return NO_HOLD if is_open else Hold.OUTSIDE_WINDOW
+
+
+def earliest_trip(
+    rules: SupplyRules, zone: tzinfo | None, now: int, runs_out_at: int
+) -> int | None:
+    """When a prepaid supply could be stopped at the earliest, if its money ends at `runs_out_at`.
+
+    "Runs out on Saturday at 03:10, no disconnection before Monday 09:00": the notice comes when
+    the money has ended, its wait must pass, and the calendar must allow it.  None if nobody states
+    the days off, so that nothing is promised.
+
+    >>> from zoneinfo import ZoneInfo
+    >>> from scoring.units import instant, instant_text
+    >>> rules, shanghai = SupplyRules(WorkingCalendar.weekends_only()), ZoneInfo("Asia/Shanghai")
+    >>> saturday = instant("2026-07-04T03:10:00+08:00")
+    >>> instant_text(earliest_trip(rules, shanghai, saturday - 9_999, saturday), shanghai)
+    '2026-07-06T09:00:00+08:00'
+    """
+    return next_window(rules, zone, max(now, runs_out_at) + rules.notice_lead_seconds)
 
 
 def next_window(rules: SupplyRules, zone: tzinfo | None, at: int) -> int | None:

@@ -17,7 +17,7 @@ from scoring.effects import Hold, Stage, Tier
 from scoring.from_rows import NEVER_DUE
 from scoring.guards import BY_APPROVAL, BY_NOTICE, BY_SWITCH, BY_TERMS, PASSING
 from scoring.procedures import CommandState, Procedure
-from scoring.rules import SURE_MARGIN_HOURS
+from scoring.rules import SURE_MARGIN_HOURS, WHOLE_FIFTHS
 from scoring.situation import PREPAID
 from scoring.units import NO_TIME, SECONDS_PER_DAY, SECONDS_PER_HOUR
 
@@ -139,17 +139,21 @@ def _tier_moves(
     limits = _limits_seconds(ledger)
     tier, available = ledger["tier"], look["available_nanos"]
     amount = ledger["warning_amount_nanos"]
+    fifth = amount // WHOLE_FIFTHS
+    is_lower = available < fifth * rules.lower_amount_fifths
+    is_lowest = available < fifth * rules.lowest_amount_fifths
     moves = (
         ((tier < Tier.LOW) & ((left50 <= limits[:, 0]) | (available < amount)))
-        | ((tier < Tier.LOWER) & (left50 <= limits[:, 1]))
-        | ((tier < Tier.LOWEST) & (left10 <= limits[:, 2]))
+        | ((tier < Tier.LOWER) & ((left50 <= limits[:, 1]) | is_lower))
+        | ((tier < Tier.LOWEST) & ((left10 <= limits[:, 2]) | is_lowest))
     )
     few = np.flatnonzero((ledger["ledger_changed"] != 0) & (tier != Tier.NORMAL))
     if len(few):
         wider = limits[few] + limits[few] // rules.dead_band_divisor
         more = amount[few] + amount[few] // rules.dead_band_divisor
-        lowest = left10[few] <= wider[:, 2]
-        lower = left50[few] <= wider[:, 1]
+        fifth, left = more // WHOLE_FIFTHS, available[few]
+        lowest = (left10[few] <= wider[:, 2]) | (left < fifth * rules.lowest_amount_fifths)
+        lower = (left50[few] <= wider[:, 1]) | (left < fifth * rules.lower_amount_fifths)
         low = (left50[few] <= wider[:, 0]) | (available[few] < more)
         stays = np.where(lowest, 3, np.where(lower, 2, np.where(low, 1, 0)))
         moves[few] |= stays < tier[few]

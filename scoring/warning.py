@@ -8,10 +8,14 @@ find the rows worth asking about, stands in `scoring.screen`; a property test ho
 from __future__ import annotations
 
 import math
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from scoring.effects import LowBalanceWarning, Tier
-from scoring.rules import SURE_MARGIN_HOURS
+from scoring.deeds import ask, withdraw_items
+from scoring.effects import LowBalanceWarning, Tier, WorkItemKind
+from scoring.messages import warning_texts
+from scoring.policy_terms import CALLERS_OF_SIZE, Caller, size_of
+from scoring.rules import SURE_MARGIN_HOURS, WHOLE_FIFTHS, earliest_trip
 from scoring.situation import NOTHING, Verdict
 from scoring.units import NO_TIME, SECONDS_PER_HOUR
 
@@ -35,9 +39,14 @@ def tier_reached(here: Situation, dead_band_divisor: int | None = None) -> Tier:
     amount = here.warning_amount_nanos
     if dead_band_divisor:
         amount += amount // dead_band_divisor
-    if _ends_within(here, here.runway_hours_p10, sure_hours(here), dead_band_divisor):
+    fifth, rules = amount // WHOLE_FIFTHS, here.rules
+    if here.available_nanos < fifth * rules.lowest_amount_fifths or _ends_within(
+        here, here.runway_hours_p10, sure_hours(here), dead_band_divisor
+    ):
         return Tier.LOWEST
-    if _ends_within(here, here.runway_hours_p50, here.warning_hours[1], dead_band_divisor):
+    if here.available_nanos < fifth * rules.lower_amount_fifths or _ends_within(
+        here, here.runway_hours_p50, here.warning_hours[1], dead_band_divisor
+    ):
         return Tier.LOWER
     if here.available_nanos < amount or _ends_within(
         here, here.runway_hours_p50, here.warning_hours[0], dead_band_divisor
@@ -77,9 +86,16 @@ def warning(here: Situation) -> Verdict:
         tier = max(tier, tier_reached(here, here.rules.dead_band_divisor))
         if tier >= here.tier:
             return NOTHING
+    today = datetime.fromtimestamp(here.now, here.zone or UTC).date().toordinal()
+    told_today = here.warned_today if here.warned_day == today else 0
     begins = here.tier is Tier.NORMAL
+    is_spared = begins or tier is Tier.LOWEST
+    if told_today >= here.rules.max_warnings_a_day and not is_spared:
+        return NOTHING  # tomorrow, if it still holds
     episode = here.episode + begins
     number = 1 if begins else here.warning_number + 1
+    ahead = what_lies_ahead(here)
+    english, chinese = warning_texts(here, tier, *ahead)
     warning = LowBalanceWarning(
         f"{here.account_id}:warning:{episode}:{number}",
         here.account_id,
@@ -88,6 +104,9 @@ def warning(here: Situation) -> Verdict:
         here.evidence(),
         tier,
         here.tier,
+        *ahead,
+        english,
+        chinese,
     )
     changes = {
         "tier": tier,
@@ -95,8 +114,41 @@ def warning(here: Situation) -> Verdict:
         "warning_number": number,
         "ledger_changed": False,
         "warn_at": _next_warning_at(here, tier),
+        "warned_day": today,
+        "warned_today": min(told_today + 1, MOST_COUNTED),
     }
-    return Verdict((warning,), changes)
+    told = Verdict((warning,), changes)
+    return told + _call(here.after(told.changes), tier, rises=tier > here.tier)
+
+
+MOST_COUNTED = 255
+
+
+def _call(here: Situation, tier: Tier, *, rises: bool) -> Verdict:
+    """Who must call on the customer now, by size: large ones at the first warning (seed B).
+
+    When all is well again nobody needs to.
+    """
+    if tier is Tier.NORMAL:
+        return withdraw_items(here, here.warning_id, (WorkItemKind.COLLECT,))
+    caller = CALLERS_OF_SIZE[size_of(here.used_wh)][tier - 1]
+    if not rises or caller is Caller.MESSAGE:
+        return NOTHING
+    return ask(here, WorkItemKind.COLLECT, here.warning_id, caller.value)
+
+
+def what_lies_ahead(here: Situation) -> tuple[int, int, int]:
+    """When the money probably ends, before when no trip can come, and by when to pay for certain.
+
+    NO_TIME where nobody can say; the calendar of trips is that of prepaid accounts alone.
+    """
+    if here.runway_hours_p50 is None:
+        return NO_TIME, NO_TIME, NO_TIME
+    runs_out_at = here.read_at + round(here.runway_hours_p50 * SECONDS_PER_HOUR)
+    found = earliest_trip(here.rules, here.zone, here.now, runs_out_at) if here.is_prepaid else None
+    if found is None:
+        return runs_out_at, NO_TIME, NO_TIME
+    return runs_out_at, found, max(here.now, found - here.rules.payment_lead_seconds)
 
 
 def _next_warning_at(here: Situation, tier: Tier) -> int:

@@ -167,6 +167,13 @@ class Settings:
     bill_due_day: int = _setting(
         20, "a month's bill is to be paid by this day of the next month", least=1, most=28
     )
+    supply_limits: str = _setting(
+        "",
+        "limits of warnings, notices, trips and restores that differ from the defaults of "
+        "`scoring/rules.py`, by name, e.g. `second_notice_lead_seconds=3600, "
+        "prepaid_approvers=0/1/2`",
+        check=lambda text: SupplyRules(**_limits(text)),
+    )
     forecast_holidays: str = _setting(
         "",
         "country, or part of one, whose holidays the forecast knows, e.g. `CN`, `GB`, `AU-NSW`; "
@@ -299,14 +306,46 @@ def day_kinds(settings: Settings) -> DayKinds:
 
 def supply_rules(settings: Settings) -> SupplyRules:
     """The limits of supply of this deployment: the defaults, with its calendar."""
+    try:
+        return SupplyRules(calendar=_calendar(settings), **_limits(settings.supply_limits))
+    except ValueError as error:
+        raise SettingsWrong(f"{variable('supply_limits')}: {error}") from error
+
+
+def _calendar(settings: Settings) -> WorkingCalendar | None:
     if settings.holidays == NO_HOLIDAYS:
-        return SupplyRules(calendar=WorkingCalendar.weekends_only())
+        return WorkingCalendar.weekends_only()
     days_off = _days_off(settings.holidays)
     if not days_off:
-        return SupplyRules()
+        return None
     first, last = min(days_off).year, max(days_off).year
-    calendar = WorkingCalendar(date(first, 1, 1), date(last, 12, 31), frozenset(days_off))
-    return SupplyRules(calendar=calendar)
+    return WorkingCalendar(date(first, 1, 1), date(last, 12, 31), frozenset(days_off))
+
+
+def _limits(text: str) -> dict[str, Any]:
+    """The limits named in KILOWATCH_SUPPLY_LIMITS; ValueError for one that nobody knows.
+
+    >>> _limits("second_notice_lead_seconds=3600, arrears_approvers=1/1/2")
+    {'second_notice_lead_seconds': 3600, 'arrears_approvers': (1, 1, 2)}
+    """
+    known = {each.name: each.default for each in fields(SupplyRules) if each.name != "calendar"}
+    found: dict[str, Any] = {}
+    for part in filter(None, (each.strip() for each in text.split(","))):
+        name, _, written = (each.strip() for each in part.partition("="))
+        if name not in known:
+            raise ValueError(f"{name} is no limit; known are {', '.join(known)}")
+        default = known[name]
+        if isinstance(default, bool):
+            if written not in {"true", "false"}:
+                raise ValueError(f"{name} is `true` or `false`")
+            found[name] = written == "true"
+        elif isinstance(default, tuple):
+            found[name] = tuple(int(each) for each in written.split("/"))
+            if len(found[name]) != len(default):
+                raise ValueError(f"{name} wants {len(default)} numbers, as 0/0/2")
+        else:
+            found[name] = int(written)
+    return found
 
 
 def interlock_rules(settings: Settings) -> InterlockRules:

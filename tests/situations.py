@@ -122,7 +122,7 @@ LARGE = {"customer_class": CustomerClass.LARGE} | BOTH
 
 
 def told(verdict):
-    """The verdict in words: kinds of effects in order, without the warnings."""
+    """The verdict in words: kinds of effects in order, without the warnings and who calls."""
     return " ".join(filter(None, map(_name, verdict.effects)))
 
 
@@ -138,6 +138,8 @@ def _name(effect):
             return effect.kind
         case StatusRead():
             return "status-read"
+        case WorkItem(kind="collect"):
+            return ""  # goes with a warning
         case WorkItem():
             return effect.kind if effect.status == "open" else f"no-{effect.kind}"
         case LowBalanceWarning():

@@ -98,3 +98,24 @@ def test_every_setting_is_documented_in_the_readme():
         variable(each.name) for each in fields(Settings)
     }
     assert not unknown
+
+
+def test_every_limit_of_supply_can_be_set_and_a_wrong_one_is_refused_by_name():
+    def rules(text):
+        return supply_rules(Settings(holidays="none", supply_limits=text))
+
+    assert rules("") == supply_rules(Settings(holidays="none"))
+    changed = rules("arrears_overdue_days=45, prepaid_approvers=0/1/2, trips_before_weekend=true")
+    assert changed.arrears_overdue_days == 45
+    assert changed.prepaid_approvers == (0, 1, 2)
+    assert changed.trips_before_weekend
+    for wrong, named in (
+        ("no_such_limit=1", "no_such_limit is no limit"),
+        ("prepaid_approvers=2", "wants 3 numbers"),
+        ("prepaid_approvers=0/0/3", "0 to 2"),
+        ("trips_before_weekend=1", "`true` or `false`"),
+        ("written_notice_resident_days=x", "invalid literal"),
+        ("second_notice_lead_seconds=60", "must outlast"),
+    ):
+        with pytest.raises(SettingsWrong, match=named):
+            rules(wrong)

@@ -2,9 +2,11 @@
 
 import pytest
 
-from scoring.decide import judge
-from scoring.effects import LowBalanceWarning, Stage, Tier
-from scoring.events import PaymentMode
+from scoring.decide import judge, on_event
+from scoring.effects import LowBalanceWarning, Stage, Tier, WorkItem
+from scoring.events import NoticeDelivered, PaymentMode
+from scoring.rules import SupplyRules
+from scoring.units import instant
 from tests.situations import (
     AT_REST,
     EXHAUSTED,
@@ -33,6 +35,10 @@ RISES = [
     (60, 147, 170, 98, 0, 2, "a silent meter's money runs down too"),
     (400, 300, None, 0, 2, 2, "better figures alone take nothing back"),
     (49, 100, 100, 0, 1, 1, "the same tier is told once"),
+    (30, 500, 500, 0, 1, 1, "three fifths of the amount"),
+    (29.99, 500, 500, 0, 1, 2, "below 30 of 50: tier 2"),
+    (10, 500, 500, 0, 2, 2, "a fifth of the amount"),
+    (9.99, 500, 500, 0, 2, 3, "below 10 of 50: tier 3"),
 ]
 
 
@@ -116,5 +122,103 @@ def test_figures_nobody_believes_are_not_told_to_customers(doubt):
 
 def test_a_plan_settled_account_is_warned_but_never_noticed():
     here = replace(EXHAUSTED, payment_mode=PaymentMode.PLAN, tier=Tier.NORMAL)
-    (warning,) = judge(here).effects
+    (warning,) = [each for each in judge(here).effects if not isinstance(each, WorkItem)]
     assert isinstance(warning, LowBalanceWarning)
+
+
+def warned(here):
+    """The warning said now, and who is asked to call."""
+    verdict = judge(here)
+    said = [e for e in verdict.effects if isinstance(e, LowBalanceWarning)]
+    items = [e for e in verdict.effects if isinstance(e, WorkItem)]
+    return said, items, here.after(verdict.changes)
+
+
+LOW_NOW = replace(AT_REST, available_nanos=45 * UNIT, runway_hours_p10=200, runway_hours_p50=200)
+TODAY, TOMORROW = 739_798, 739_799
+
+A_DAY = [
+    # from, to, warned on, times, said, why
+    (1, 2, TODAY, 2, True, "the third today"),
+    (1, 2, TODAY, 3, False, "three are enough for a day"),
+    (1, 2, TODAY - 1, 3, True, "a new day"),
+    (0, 1, TODAY, 3, True, "the first of an episode is never kept back"),
+    (2, 3, TODAY, 9, True, "nor the last before the notice"),
+]
+
+
+@pytest.mark.parametrize(("tier", "to", "day", "times", "said", "why"), A_DAY)
+def test_nobody_is_warned_all_day_long(tier, to, day, times, said, why):
+    amount = {1: 45, 2: 25, 3: 5}[to] * UNIT
+    here = replace(
+        LOW_NOW, available_nanos=amount, tier=Tier(tier), warned_day=day, warned_today=times
+    )
+    found, _, then = warned(here)
+    assert bool(found) == said, why
+    if said:
+        assert (then.warned_day, then.warned_today) == (TODAY, times + 1 if day == TODAY else 1)
+    else:
+        assert then.tier == tier, "so it is said tomorrow"
+
+
+def test_a_warning_names_the_hour_the_weekend_and_the_hour_to_pay_by():
+    """The money ends on Saturday at 03:10; nobody is disconnected before Monday."""
+    ends = instant("2026-07-04T03:10:00+08:00")
+    hours = (ends - LOW_NOW.read_at) / HOUR
+    (said,), _, _ = warned(replace(LOW_NOW, runway_hours_p10=90, runway_hours_p50=hours))
+    assert said.runs_out_at == ends
+    assert said.no_trip_before_at == instant("2026-07-06T09:00:00+08:00")
+    assert said.pay_by_at == instant("2026-07-06T08:00:00+08:00")
+    assert said.text_en == (
+        "Account home-1: your balance is low, 45.00. It lasts until about Sat 2026-07-04 03:10."
+        " No disconnection before Mon 2026-07-06 09:00; please pay by Mon 2026-07-06 08:00."
+    )
+    assert said.text_zh == (
+        "用户home-1：您的可用余额偏低，为45.00元。预计可用至周六 2026-07-04 03:10。"
+        "周一 2026-07-06 09:00之前不会停电，请于周一 2026-07-06 08:00前缴费。"
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "ends"),
+    [
+        ({"zone": None}, " Please pay."),  # whose Monday?
+        ({"rules": SupplyRules()}, " Please pay."),  # nobody stated the days off
+        ({"payment_mode": PaymentMode.PLAN}, " Please pay."),  # never tripped for its balance
+    ],
+)
+def test_nothing_is_promised_that_nobody_knows(change, ends):
+    (said,), _, _ = warned(replace(LOW_NOW, **change))
+    assert (said.no_trip_before_at, said.pay_by_at) == (0, 0)
+    assert said.text_en.endswith(ends)
+
+
+SMALL, MIDDLE, BIG = 100_000, 50_000_000, 500_000_000
+CALLS = [
+    # used Wh, tier, who must call
+    (SMALL, 1, ""), (SMALL, 2, ""), (SMALL, 3, "collector"),
+    (MIDDLE, 1, ""), (MIDDLE, 2, "collector"), (MIDDLE, 3, "team leader"),
+    (BIG, 1, "collector"), (BIG, 2, "team leader"), (BIG, 3, "unit head"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("used_wh", "tier", "caller"), CALLS)
+def test_large_customers_are_called_earlier(used_wh, tier, caller):
+    amount = {1: 45, 2: 25, 3: 5}[tier] * UNIT
+    _, items, then = warned(
+        replace(LOW_NOW, used_wh=used_wh, available_nanos=amount, collector="c-017")
+    )
+    assert [each.text_en.split(":")[0] for each in items] == ([caller] if caller else [])
+    assert all(each.collector == "c-017" for each in items)
+    paid = replace(then, ledger_changed=True, available_nanos=400 * UNIT, runway_hours_p50=None,
+                   runway_hours_p10=800)  # fmt: skip
+    _, items, _ = warned(paid)
+    assert [each.status for each in items] == (["withdrawn"] if caller else [])
+
+
+def test_the_proof_of_a_warning_is_kept():
+    here = replace(LOW_NOW, tier=Tier.LOW, episode=2, warning_number=1)
+    proof = NoticeDelivered("home-1", 1, NOON, "home-1:warning:2:1", NOON - HOUR)
+    assert here.after(on_event(here, proof).changes).warning_proven == NOON
+    other = NoticeDelivered("home-1", 1, NOON, "home-1:warning:1:1", NOON - HOUR)
+    assert not on_event(here, other)
