@@ -31,6 +31,7 @@ from api.answer import summary
 from api.changes import MOST_WATCHERS, Changes
 from api.choosing import Choice
 from api.console import add_console
+from api.credit_route import add_credit
 from api.decisions import links_of
 from api.document import describe
 from api.fleet import Fleet
@@ -89,6 +90,7 @@ def application(state: State) -> AccountsFirst:
     add_monitor(app, state, meters)
     add_past(app, state, meters)
     add_why(app, state, meters)
+    add_credit(app, state, meters)
     _add_operations(app, state, meters)
     _add_errors(app)
     add_console(app, state, desk)

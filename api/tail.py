@@ -22,6 +22,7 @@ from api.monitor import DAYS_KEPT
 from scoring.units import SECONDS_PER_DAY
 from streams.connection import connection_terms
 from streams.topics import (
+    CREDIT_GRADES,
     DAILY_USAGE,
     INTERLOCK,
     LEARNED_ROWS,
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-STATE_TOPICS = (TARIFFS, LEDGER_ROWS, LEARNED_ROWS, DAILY_USAGE)
+STATE_TOPICS = (TARIFFS, LEDGER_ROWS, LEARNED_ROWS, DAILY_USAGE, CREDIT_GRADES)
 
 LOADING_RECORDS = 10_000
 """Records taken at once before anybody may ask."""
@@ -88,6 +89,7 @@ class Tail:
         self._learned = [TopicPartition(LEARNED_ROWS, partition) for partition in shared]
         self._days = [TopicPartition(DAILY_USAGE, partition) for partition in shared]
         self._words = [TopicPartition(INTERLOCK, 0)]
+        self._grades = [TopicPartition(CREDIT_GRADES, partition) for partition in shared]
         self._acted = [TopicPartition(OPERATOR_ACTIONS, partition) for partition in shared]
 
     @property
@@ -110,8 +112,9 @@ class Tail:
             # Tariffs first, since a row means nothing without; ledger rows before learned ones,
             # since these only belong to accounts that are known.
             everything = [*self._tariffs, *self._ledger, *self._learned]
-            self._consumer.assign([*everything, *self._days, *self._acted, *self._words])
-            self._consumer.pause(*self._days, *self._acted, *self._words)
+            later = [*self._days, *self._acted, *self._words, *self._grades]
+            self._consumer.assign([*everything, *later])
+            self._consumer.pause(*later)
             for first in (self._tariffs, self._ledger, self._learned):
                 self._consumer.pause(*everything)
                 self._consumer.resume(*first)
@@ -125,6 +128,7 @@ class Tail:
             self.is_ready = True
             log.info("the view is ready: %d accounts", len(self.view))
             await self._resume_days()
+            self._consumer.resume(*self._grades)
             while True:
                 await self._read(LIVE_RECORDS)
                 if not self.view.monitor.is_complete:
@@ -175,6 +179,8 @@ class Tail:
             self.view.monitor.take(records)
         elif partition.topic == INTERLOCK:
             self._interlock.take(records)
+        elif partition.topic == CREDIT_GRADES:
+            self.view.grades.take(records)
         elif partition.topic == OPERATOR_ACTIONS:
             for each in self._actions.take(records, len(self._acted)):
                 self._changes.note_action(self.view, each.account_id)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from api.credit_route import Grades
 from api.monitor import Monitor
 from scoring.book import Book
 from scoring.ids import text_hashes
@@ -62,7 +63,7 @@ GROWING = ("_look", "_partition", "_id_hash", "_runway_hours", "_balance_nanos",
 class View:
     """All accounts of all partitions, as of what has been read.
 
-    The `monitor` knows the finished days.
+    The `monitor` knows the finished days, `grades` the credit of large customers.
 
     While `is_loading`, rows are only taken up; `looks` then computes every outlook, and from there
     on each change computes its own.  `places` are the tariffs' places by number.  `look` (n,) is
@@ -77,6 +78,7 @@ class View:
         self.book = Book()
         self.tariffs = Tariffs()
         self.monitor = Monitor(self)
+        self.grades = Grades()
         self.places = places_of(self.tariffs)
         self.is_loading = True
         self.rows_taken = 0

@@ -110,6 +110,12 @@ COMMANDS = {
             "kilowatch backtest homes.parquet --holidays AU-NSW --report homes.html",
         ),
         Command(
+            "credit",
+            "streams.credit_app",
+            "grade large customers as their facts arrive, and say why",
+            "kilowatch credit",
+        ),
+        Command(
             "risk",
             "deploy.risk",
             "judge the learned arrears risk on a table of customers, or on a seeded world",

@@ -303,12 +303,33 @@ class PlanNotice(Effect):
 
 
 @dataclass(frozen=True, slots=True)
+class LargeDay:
+    """What is told of a large customer besides its day: its month so far, its terms, its arrears.
+
+    Energy of the billing month of that day, `month_reactive_varh` None where no meter tells it;
+    `arrears_months` are months of this year whose bill is past due, `carried_over_nanos` is owed
+    from earlier years, `instalments` how many a month the settlement plan has.
+    """
+
+    month_wh: int
+    month_reactive_varh: int | None
+    max_demand_w: int
+    contract_w: int
+    capacity_va: int
+    suspended_va: int
+    overdue_nanos: int
+    carried_over_nanos: int
+    arrears_months: int
+    instalments: int
+
+
+@dataclass(frozen=True, slots=True)
 class DailyUsage(Effect):
     """One closed local day of one account, for the monitor of days, ten days, weeks and months.
 
     `charge_nanos` is what the bills have grown by since the day told before; over all days they add
     up to the bills exactly.  `owed_nanos` is what the account is in arrears with; the groups are
-    those it stands in now.
+    those it stands in now.  `large` is told of large customers alone.
     """
 
     local_date: str
@@ -321,6 +342,7 @@ class DailyUsage(Effect):
     voltage_level: str = ""
     collector: str = ""
     area: str = ""
+    large: LargeDay | None = None
 
 
 @dataclass(frozen=True, slots=True)

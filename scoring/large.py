@@ -8,11 +8,13 @@ money is told in `scoring.charges`.
 
 from __future__ import annotations
 
+from datetime import date as local_date
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from scoring.charges import FACTS
+from scoring.effects import LargeDay
 from scoring.events import Quality
 from scoring.parts import TERMS
 from scoring.units import SECONDS_PER_HOUR, SLOT_SECONDS
@@ -87,6 +89,37 @@ def next_month(annexes: Annexes) -> None:
         column = annexes.rows[name]
         column[:, 1] = column[:, 0]
         column[:, 0] = 0
+
+
+def day_told(ledger: Any, annex: Any | None, day: int) -> LargeDay:
+    """What is told of a large customer beside its local day (ordinal).
+
+    `ledger` and `annex` are its rows.  What is owed is as of the end of that day; a month that is
+    not open any more has no figures.
+    """
+    date = local_date.fromordinal(day)
+    back = int(ledger["month"]) - (date.year * 12 + date.month - 1)
+    is_open = back == 0 or (back == 1 and bool(ledger["previous_month_open"]))
+    used = int(ledger["used_wh"][back].sum()) if is_open else 0
+    if annex is None:
+        return LargeDay(used, None, 0, 0, 0, 0, 0, 0, 0, 0)
+    is_late = (annex["debt_nanos"] > 0) & (annex["debt_due_day"] <= day)
+    new_year = local_date(date.year, 1, 1).toordinal()
+    is_carried = is_late & (annex["debt_due_day"] < new_year)
+    return LargeDay(
+        month_wh=used,
+        month_reactive_varh=int(annex["reactive_varh"][back])
+        if is_open and annex["has_reactive"][back]
+        else None,
+        max_demand_w=int(annex["max_demand_w"][back]) if is_open else 0,
+        contract_w=int(annex["contract_w"]),
+        capacity_va=int(annex["capacity_va"]),
+        suspended_va=int(annex["suspended_va"]),
+        overdue_nanos=int(annex["debt_nanos"][is_late].sum()),
+        carried_over_nanos=int(annex["debt_nanos"][is_carried].sum()),
+        arrears_months=len(set(annex["debt_month"][is_late & ~is_carried].tolist())),
+        instalments=int((annex["plan_days"] > 0).sum()),
+    )
 
 
 def mean_power_w(ledger: NDArray[Any], checked: Checked) -> Ints:

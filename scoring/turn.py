@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scoring import debts, decide
+from scoring import debts, decide, large
 from scoring.book import GROUP_BYTES, LEDGER
 from scoring.day_charges import charge_days
 from scoring.day_kinds import DayKinds, weekdays_only
@@ -33,6 +33,7 @@ from scoring.from_rows import evidence_of, situation
 from scoring.grounds import grounds
 from scoring.late_charge import LateChargeRules
 from scoring.outlook import outlook
+from scoring.pools import LARGE
 from scoring.situation import PAYMENT_MODES, finite_hours
 from scoring.units import MAX_NANOS
 
@@ -235,7 +236,7 @@ class Turn:
         positions, ledger = days.position, self.accounts.ledger
         for (
             position, offset, now, evidence, day, used_wh, estimated_wh, charge, in_ledger, mode,
-            *groups,
+            customer, *groups,
         ) in zip(
             positions.tolist(),
             self.offsets[positions].tolist(),
@@ -247,17 +248,26 @@ class Turn:
             charges.tolist(),
             ledger["ledger_nanos"][positions].tolist(),
             ledger["payment_mode"][positions].tolist(),
+            ledger["customer_class"][positions].tolist(),
             *(ledger[name][positions].tolist() for name in GROUP_BYTES),
             strict=True,
         ):  # fmt: skip
             account_id, date = self._account_id(position), decide.date_text(day)
             cause = Cause(self.source, self.world.partition, offset)
+            industry, voltage_level, collector, area = (group.decode() for group in groups)
             effect = DailyUsage(
                 f"{account_id}:day:{date}", account_id, now, cause, evidence, date, used_wh,
                 estimated_wh, charge, max(0, -in_ledger), PAYMENT_MODES[mode].value,
-                *(group.decode() for group in groups),
+                industry, voltage_level, collector, area,
+                large.day_told(ledger[position], self._annex(position), day)
+                if customer == LARGE else None,
             )  # fmt: skip
             self.tell(position, effect)
+
+    def _annex(self, position: int) -> Any | None:
+        """The annex of the account at this place, None if it has none."""
+        row = self.accounts.annexes.row(position)
+        return None if row is None else row[0]
 
     def _tell_forecasts(self, positions: NDArray[np.int64]) -> None:
         """Tell the forecasts of the accounts at these positions (n,)."""

@@ -193,6 +193,20 @@ class Settings:
         "directory of the Chinese fonts (Debian: fonts-noto-cjk) for letters and policy sheets",
         filled=True,
     )
+    credit_weights: str = _setting(
+        "collection",
+        "what the credit score of large customers weighs by",
+        one_of=("collection", "balanced", "sales"),
+    )
+    credit_bands: str = _setting(
+        "standard", "grades of the credit score", one_of=("standard", "wuhan")
+    )
+    credit_missing: str = _setting(
+        "exclude",
+        "what a missing fact does to the credit score: `exclude` leaves its item out, `zero` "
+        "counts it as nothing",
+        one_of=("exclude", "zero"),
+    )
     bind: str = _setting(
         "127.0.0.1", "address on which the API and the metrics of a worker listen", filled=True
     )

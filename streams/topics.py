@@ -72,6 +72,9 @@ CUSTOMER_POLICIES = "customer-policies"
 CUSTOMER_CONTRACTS = "customer-contracts"
 CUSTOMER_LETTERS = "customer-letters"
 COLLECTION_WORK = "collection-work"
+CUSTOMER_FACTS = "customer-facts"
+CREDIT_ROWS = "credit-rows"
+CREDIT_GRADES = "credit-grades"
 LEDGER_ROWS = "ledger-rows"
 LEARNED_ROWS = "learned-rows"
 
@@ -173,6 +176,10 @@ TOPICS: dict[str, Topic] = {
         Topic(CUSTOMER_CONTRACTS, "supply contracts, guarantors, transformers", 1, True),
         Topic(CUSTOMER_LETTERS, "letters served and their proofs, key account@number", 1, True),
         Topic(COLLECTION_WORK, "work of named collectors, key account@task@cause", 1, True),
+        # credit of large customers (`kilowatch credit`)
+        Topic(CUSTOMER_FACTS, "facts no meter tells, by source", None, False, 730),
+        Topic(CREDIT_GRADES, "each large customer's score, grade, stars and why", None, True),
+        Topic(CREDIT_ROWS, "what the credit score remembers of each of them", None, True),
         # state
         Topic(LEDGER_ROWS, "ledger rows with the effects they caused (binary)", None, True),
         Topic(LEARNED_ROWS, "learned rows (binary)", None, True),

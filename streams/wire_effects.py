@@ -23,6 +23,7 @@ from scoring.effects import (
     DisconnectionNotice,
     Effect,
     Evidence,
+    LargeDay,
     LowBalanceWarning,
     PlanNotice,
     Proof,
@@ -116,6 +117,8 @@ def _field(name: str) -> _Field:
         return _Field(name, written, _write_proofs, _read_proofs)
     if name == "offsets":
         return _Field(name, written, _write_offsets, _as_is)
+    if name == "large":
+        return _Field(name, written, _write_large, _read_large)
     if name in {"holds", "approvers"}:
         return _Field(name, written, list, tuple)
     return _Field(name, written, _as_is, _as_is)
@@ -182,6 +185,14 @@ def _read_evidence(body: dict[str, Any]) -> Evidence:
     return Evidence(**_read(_EVIDENCE, body))
 
 
+def _write_large(told: LargeDay | None) -> dict[str, Any] | None:
+    return None if told is None else _WRITE_LARGE(told)
+
+
+def _read_large(body: dict[str, Any] | None) -> LargeDay | None:
+    return None if body is None else LargeDay(**_read(_LARGE, body))
+
+
 class _Writer:
     """Writes one kind of thing; what is written as it is passes through no function."""
 
@@ -205,6 +216,8 @@ def _read(columns: tuple[_Field, ...], body: dict[str, Any]) -> dict[str, Any]:
 
 _EVIDENCE = tuple(_field(each.name) for each in fields(Evidence))
 _WRITE_EVIDENCE = _Writer(_EVIDENCE)
+_LARGE = tuple(_field(each.name) for each in fields(LargeDay))
+_WRITE_LARGE = _Writer(_LARGE)
 _COLUMNS = {kind: tuple(_field(each.name) for each in fields(kind)) for kind in TOPIC_OF_EFFECT}
 _WRITERS = {kind: _Writer(columns) for kind, columns in _COLUMNS.items()}
 _WRITE_GROUNDS = _Writer(tuple(_field(each.name) for each in fields(Grounds)))

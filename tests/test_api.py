@@ -291,6 +291,7 @@ def test_the_document_describes_what_is_answered():
         "/v1/accounts/{account_id}",
         "/v1/accounts/{account_id}/history",
         "/v1/accounts/{account_id}/why",
+        "/v1/accounts/{account_id}/credit",
         "/v1/accounts",
         "/v1/accounts/{account_id}/actions",
         "/v1/actions",

@@ -25,6 +25,7 @@ from scoring.events import (
     PaymentMode,
     SettingsChanged,
 )
+from scoring.large import day_told
 from scoring.price_columns import CAPACITY, DEMAND
 from scoring.scoring import find_tariffs
 from scoring.sheet import TariffSheetInvalid
@@ -35,7 +36,7 @@ from streams import wire
 from streams.clerk import Clerk, Terms
 from streams.rightful import Taken, adopt_ledger_rows
 from streams.rows import decode_ledger_rows
-from streams.topics import READINGS
+from streams.topics import DAILY_USAGE, READINGS
 from streams.wire_readings import DemandRegisters
 from tests.bill_cases import SHIPPED
 from tests.office import RULES, Office
@@ -286,3 +287,37 @@ def test_a_sheet_the_stream_cannot_bill_is_refused_by_name(plain, told):
     assert streamed_sheet(sheet | {"validTo": "2026-04-30"}).tariff_id == "t"
     with pytest.raises(TariffSheetInvalid, match=told):
         streamed_sheet(sheet | plain)
+
+
+def test_a_finished_day_tells_of_the_month_the_terms_and_what_is_past_due():
+    works, load = Works(BY_DEMAND), load_of(3)
+    works.intervals(load)
+    large = wire.decode_effect(DAILY_USAGE, works.said[DAILY_USAGE][-1][1]).large
+    annex = works.book.take(np.array([0])).annexes.rows[0]
+    assert large.month_wh == int(works.book.ledger["used_wh"][0, 0].sum())
+    assert large.month_reactive_varh == int(annex["reactive_varh"][0])
+    assert (large.max_demand_w, large.contract_w, large.capacity_va) == (
+        int(load.wh.max()), BY_DEMAND.contract_w, BY_DEMAND.capacity_va,
+    )  # fmt: skip
+    assert (large.overdue_nanos, large.arrears_months, large.instalments) == (0, 0, 0)
+
+
+# due day, of which year's bill: past due, carried over, months in arrears on 1 July 2026
+PAST_DUE = [
+    (date(2026, 7, 2), 0, 0, 0),
+    (date(2026, 7, 1), 500, 0, 1),
+    (date(2026, 1, 1), 500, 0, 1),
+    (date(2025, 12, 31), 500, 500, 0),
+]
+
+
+@pytest.mark.parametrize(("due", "overdue", "carried", "months"), PAST_DUE)
+def test_what_is_past_due_at_the_end_of_a_day(due, overdue, carried, months):
+    works = Works(BY_DEMAND)
+    account = works.book.take(np.array([0]))
+    annex = account.annexes.make(0)[0]
+    annex["debt_nanos"][0], annex["debt_due_day"][0] = 500, due.toordinal()
+    annex["debt_month"][0] = due.year * 12 + due.month - 1
+    large = day_told(account.ledger[0], annex, date(2026, 7, 1).toordinal())
+    found = large.overdue_nanos, large.carried_over_nanos, large.arrears_months
+    assert found == (overdue, carried, months)

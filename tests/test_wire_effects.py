@@ -17,6 +17,7 @@ from scoring.effects import (
     DisconnectionNotice,
     Effect,
     Evidence,
+    LargeDay,
     LowBalanceWarning,
     PlanNotice,
     Proof,
@@ -66,6 +67,14 @@ EFFECTS: list[Effect] = [
     RestoreCommand(f"{HOME}:restore:1:1", *WHO, "3.31.0.5", 0, 1, f"{HOME}:trip:1:1", "paid"),
     Decision(f"{HOME}:held:1", *WHO, "held", "why"),
     DailyUsage(f"{HOME}:day:2026-07-01", *WHO, "2026-07-01", 12_000, 40),
+    DailyUsage(
+        f"{HOME}:day:2026-07-02",
+        *WHO,
+        "2026-07-02",
+        12_000,
+        40,
+        large=LargeDay(10**9, None, 860_000, 800_000, 1_250_000, 0, 5, 0, 1, 3),
+    ),
     PlanNotice(
         f"{HOME}:plan:2026-07:instalment-due:1",
         *WHO,
