@@ -56,7 +56,7 @@ def over_limits(
             f"{trip_id} at {at}, frozen from {first} to {last}"
             for trip_id, (at, _feeder, partition) in trips.items()
             for first, last in frozen[partition]
-            if first < at <= last
+            if first < at < last  # within one second either may have come first
         ],
     }
 
