@@ -130,3 +130,8 @@ def test_every_limit_has_a_unit_and_a_reason():
         assert limit.name.endswith(units), f"{limit.name} does not say its unit"
         reason = explained.get(limit.name, "")
         assert "domain.md" in reason or "proposal" in reason or "DESIGN" in reason, limit.name
+
+
+def test_no_two_holds_share_a_bit():
+    """Python makes the second of two members with one value another name of the first."""
+    assert list(Hold.__members__) == [hold.name for hold in Hold]
