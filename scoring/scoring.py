@@ -106,10 +106,12 @@ def due_at_tick(book: Book, at: int, source_offset: int, world: World) -> NDArra
 def _turned(book: Book, at: int, world: World) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The rows (k,) of plan-settled accounts for which a local day begins at `at`, and the days."""
     rows, annexes = book.with_annex()
-    days = world.tariffs.day_of(book.tariff_index[rows], np.full(len(rows), at))
     ledger = book.ledger[rows]
-    begins = (annexes["turned_day"] < days) & (ledger["payment_mode"] == ON_PLAN)
-    begins &= (ledger["quarantined"] == 0) & (ledger["settings_version"] > 0)
+    asked = (ledger["payment_mode"] == ON_PLAN) & (ledger["quarantined"] == 0)
+    asked &= ledger["settings_version"] > 0
+    rows, annexes = rows[asked], annexes[asked]
+    days = world.tariffs.day_of(book.tariff_index[rows], np.full(len(rows), at))
+    begins = annexes["turned_day"] < days
     return rows[begins], days[begins]
 
 

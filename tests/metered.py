@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scoring import balance, exchange, usage
-from scoring.book import empty_ledger
+from scoring import balance, closed, exchange, usage
+from scoring.annex import AnnexStore
+from scoring.book import LEARNED, Accounts, empty_ledger
 from scoring.events import MAX_RATE_PERIODS, MeterSettings, Quality, Readings
 from scoring.ids import text_hash
 from scoring.tariff import Tariffs, sheet_from_dict
@@ -148,6 +149,7 @@ class Street:
         self.days: list[dict[date, tuple[int, int]]] = [{} for _ in terms]
         self.used: list[dict[tuple[int, int], int]] = [defaultdict(int) for _ in terms]
         self.index = np.full(len(terms), -1, np.int64)
+        self.annexes = AnnexStore(len(terms))
         for account, one in enumerate(terms):
             self.settle(account, one)
 
@@ -168,16 +170,11 @@ class Street:
         """Feed one batch; each reading's outcome, or the reason of its refusal."""
         rows = np.array([read.account for read in reads], np.int64)
         assert len(set(rows.tolist())) == len(rows)
-        block, index = self.ledger[rows], self.index[rows]
-        checked = usage.check(block, columns(reads), TARIFFS, index)
+        learned = np.zeros(len(rows), LEARNED)
+        block = Accounts(self.ledger[rows], learned, self.index[rows], self.annexes.take(rows))
+        checked = usage.check(block.ledger, columns(reads), TARIFFS, block.tariff_index)
         accepted = checked.outcome == usage.Outcome.ACCEPTED
-        moved = block[accepted]
-        read_at = checked.readings.read_at[accepted]
-        assert balance.close_months(moved, TARIFFS, index[accepted], read_at).all()
-        block[accepted] = moved
-        days = usage.count(block, checked, TARIFFS, index)
-        self.ledger[rows] = block
-        self._keep(rows, days)
+        self._count(rows[accepted], block.take(accepted), checked.take(accepted))
         return [
             usage.REASONS[reason]
             if outcome == usage.Outcome.REFUSED
@@ -186,6 +183,24 @@ class Street:
                 checked.outcome.tolist(), checked.reason.tolist(), strict=True
             )
         ]
+
+    def _count(self, rows: Any, some: Accounts, checked: Any) -> None:
+        """Close months, count, and correct what is closed, in the order of the stream."""
+        read_at, annexes = checked.readings.read_at, some.annexes
+        bills = balance.BillsClosed()
+        assert balance.close_months(
+            some.ledger, TARIFFS, some.tariff_index, read_at, bills, annexes
+        ).all()
+        days = usage.count(some.ledger, checked, TARIFFS, some.tariff_index)
+        months = annexes.rows["closed_month"].tolist()
+        closed.correct(some, checked, TARIFFS)
+        self.ledger[rows] = some.ledger
+        self.annexes.put(rows, annexes)
+        self._keep(rows, days)
+        for position, month, annex in zip(annexes.position, months, annexes.rows, strict=True):
+            for period in range(MAX_RATE_PERIODS if month else 0):
+                used = int(annex["closed_used_wh"][period])
+                self.used[rows[position]][month, period] = used
 
     def _keep(self, rows: np.ndarray[Any, np.dtype[np.int64]], days: usage.DaysClosed) -> None:
         for position, day, used, estimated in zip(

@@ -40,7 +40,7 @@ def test_ctrl_c_leaves_no_process_behind() -> None:
     with subprocess.Popen(DEMO, stdout=subprocess.PIPE, text=True) as demo:
         assert demo.stdout is not None
         for line in demo.stdout:  # ends when the demo does
-            if line.startswith("API at"):
+            if line.startswith("console at"):
                 break
         kids = Path(f"/proc/{demo.pid}/task/{demo.pid}/children").read_text().split()
         assert len(kids) == 4, "broker, worker, history and API"

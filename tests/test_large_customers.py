@@ -231,6 +231,7 @@ def test_more_changes_than_are_kept_lose_no_day():
 def test_a_home_has_no_annex():
     office = Office(partitions=1)
     office.open("home-1")
+    office.pay("home-1", "500")  # who is warned or owes needs one
     office.live("home-1", 2)
     assert len(office.clerks[0].book.take(np.array([0])).annexes) == 0
 
