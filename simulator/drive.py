@@ -48,6 +48,8 @@ EFFECT_TOPICS = (
     topics.RESTORE_COMMANDS,
     topics.DECISIONS,
     topics.DAILY_USAGE,
+    topics.STATUS_READS,
+    topics.WORK_ITEMS,
     topics.PLAN_NOTICES,
     topics.ACCOUNT_FORECASTS,
     topics.REFUSALS,
@@ -114,7 +116,7 @@ class Drive:
                 f"{topics.READINGS} has {found} partitions, this world was made for "
                 f"{plan.partitions}: set KILOWATCH_PARTITIONS={found}"
             )
-        self._reader = Reader(bootstrap, EFFECT_TOPICS)
+        self._reader = Reader(bootstrap, (*EFFECT_TOPICS, topics.INTERLOCK))
         self._progress = Progress(bootstrap, group)
 
     def open(self) -> None:
@@ -190,6 +192,9 @@ class Drive:
     def _take(self, record: Taken) -> None:
         body = json.loads(record.value)
         now = self._times.clock()
+        if record.topic == topics.INTERLOCK:
+            self.world.observe(record.topic, record.value)  # two people must look into a freeze
+            return
         if record.topic == topics.REFUSALS:
             self.tally.refusals[body["reason"]] += 1
             if self._kept:
