@@ -8,7 +8,7 @@ chance of a late payment, which only advises.  The record is made by `kilowatch 
 from __future__ import annotations
 
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
 from fastapi import Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -39,10 +39,51 @@ class GradedPeriod(_Shape):
     stars: int
 
 
-class CreditAnswer(_Shape):
-    """A customer's credit, explained."""
+class CreditOverride(_Shape):
+    """What holds the grade down, whatever the score."""
 
-    version: int
+    override: str
+    text: str
+    chinese: str
+
+
+class CreditItem(_Shape):
+    """One of the 18 items; `points` and `line` null where facts are missing."""
+
+    item: str
+    name: str
+    chinese: str
+    group: str
+    points: int | None
+    weight: int
+    line: str | None = Field(description="the rule's line that holds")
+    line_chinese: str | None
+    facts: dict[str, int] = Field(description="those that are known")
+    missing: list[str]
+
+
+class CreditImprovement(_Shape):
+    """One line better in one item."""
+
+    item: str
+    effort: str
+    to: str
+    to_chinese: str
+    points: int
+    raises_by: str = Field(description="per cent of the score, two decimals")
+
+
+class LearnedRisk(_Shape):
+    """What the learned risk says of a month; it only advises."""
+
+    month: str
+    chance_late: float = Field(ge=0, le=1)
+
+
+class CreditGrade(_Shape):
+    """A customer's credit, explained: a record of `credit-grades`."""
+
+    version: Literal[1]
     account_id: str
     as_of: str = Field(description="newest finished local day")
     terms: dict[str, str] = Field(description="presets of weights, bands and missing facts")
@@ -53,12 +94,12 @@ class CreditAnswer(_Shape):
     stars: int
     monthly: GradedPeriod | None
     published: GradedPeriod | None = Field(description="what holds; changes each quarter")
-    held_by: list[dict[str, str]] = Field(description="overrides, in English and Chinese")
-    items: list[dict[str, Any]] = Field(description="the 18 items: points, line, facts, missing")
-    improvements: list[dict[str, Any]] = Field(description="next better lines, cheapest first")
+    held_by: list[CreditOverride]
+    items: list[CreditItem]
+    improvements: list[CreditImprovement] = Field(description="cheapest first")
     next_grade: str | None
     enough: list[str] = Field(description="items whose next lines together reach the next grade")
-    risk: dict[str, Any] | None = Field(description="learned chance of a late payment; advice")
+    risk: LearnedRisk | None
 
 
 class Grades:
@@ -86,7 +127,7 @@ def add_credit(app: FastAPI, state: State, meters: Meters) -> None:
 
     @app.get(
         "/v1/accounts/{account_id}/credit",
-        response_model=CreditAnswer,
+        response_model=CreditGrade,
         responses=problems.errors(404, 503),
         summary="The credit grade of a large customer, explained",
     )

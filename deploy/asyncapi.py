@@ -3,7 +3,7 @@
 `python -m deploy.asyncapi` writes `deploy/asyncapi.yaml` (AsyncAPI 3) from the very types that
 decode and encode the records (`streams.wire_...`), so it cannot say anything else; tests hold the
 file to this program, and real messages of a simulated run to its schemas.  Topics of state
-(`ledger-rows`, `learned-rows`) are binary and nobody else's business.
+(`ledger-rows`, `learned-rows`, `credit-rows`) are nobody else's business.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import enum
 import sys
 import types
 import typing
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
@@ -21,9 +21,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import yaml
 
-from scoring.effects import Evidence, Proof, Tier
-from streams import topics
-from streams.topics import LEARNED_ROWS, LEDGER_ROWS, TOPICS
+from api.credit_route import CreditGrade
+from scoring.effects import Evidence, LargeDay, Proof, Tier
+from streams import topics, wire_credit
+from streams.topics import CREDIT_ROWS, LEARNED_ROWS, LEDGER_ROWS, TOPICS
 from streams.wire_base import VERSION, RefusalBody
 from streams.wire_effects import TOPIC_OF_EFFECT, json_name
 from streams.wire_events import ActionBody, ReceiptBody, SettingsBody, SwitchBody, TickBody
@@ -46,11 +47,15 @@ TAKEN: dict[str, tuple[Any, ...]] = {
     topics.OPERATOR_ACTIONS: (ActionBody, ReleaseBody),
     topics.DELIVERY_RECEIPTS: (ReceiptBody,),
     topics.TICKS: (TickBody,),
+    topics.CUSTOMER_FACTS: (wire_credit.FactsBody,),
 }
 """What Kilowatch reads, by the types that decode it."""
 
 SAID = {topics.REFUSALS: (RefusalBody,), topics.INTERLOCK: (Word,)}
 """What it says besides effects."""
+
+ANSWERED = {topics.CREDIT_GRADES: CreditGrade}
+"""What it says as the API answers it, to the letter."""
 
 WITHOUT_TYPE = {
     topics.TARIFFS: "A tariff sheet; `kilowatch tariffs check` names every mistake in one.",
@@ -62,7 +67,7 @@ WITHOUT_TYPE = {
 }
 """Read and written by Kilowatch's own tools; of these the document states the version alone."""
 
-OWN = {LEDGER_ROWS, LEARNED_ROWS}
+OWN = {LEDGER_ROWS, LEARNED_ROWS, CREDIT_ROWS}
 
 PLAIN = {str: "string", int: "integer", float: "number", bool: "boolean", types.NoneType: "null"}
 MONEY = {"type": "string", "pattern": r"^-?[0-9]+\.[0-9]{2,9}$", "examples": ["15.03"]}
@@ -79,6 +84,7 @@ CAUSE = {
     "additionalProperties": False,
 }
 SIGNED = {"keyId": {"type": "string"}, "signature": {"type": "string"}}
+DATE = {"type": ["string", "null"], "format": "date", "pattern": r"^20\d\d-\d\d-\d\d$"}
 LINKED = {
     "grounds": {"type": ["object", "null"], "description": "What the judgement stood on."},
     "told": {
@@ -146,6 +152,7 @@ def _payloads() -> dict[str, list[str]]:
     """The schemas of each topic's messages, by name, in the order of the topics."""
     found = {topic: [each.__name__ for each in kinds] for topic, kinds in (TAKEN | SAID).items()}
     found |= {topic: [kind.__name__] for kind, topic in TOPIC_OF_EFFECT.items()}
+    found |= {topic: [kind.__name__] for topic, kind in ANSWERED.items()}
     found |= {topic: [_name_of(topic)] for topic in WITHOUT_TYPE}
     return {topic: found[topic] for topic in TOPICS if topic not in OWN}
 
@@ -185,9 +192,29 @@ def schemas() -> dict[str, Any]:
             "properties": {"version": {"const": VERSION}},
             "required": ["version"],
         }
-    found["Evidence"] = _of_fields(Evidence, {}, versioned=False)
-    found["Proof"] = _of_fields(Proof, {}, versioned=False)
+    for part in (Evidence, LargeDay, Proof):
+        found[part.__name__] = _of_fields(part, {}, versioned=False)
+    for answer in ANSWERED.values():
+        schema = answer.model_json_schema(ref_template=REF.replace("{name}", "{model}"))
+        parts = schema.pop("$defs") | {answer.__name__: schema}
+        for written in (each for one in parts.values() for each in one["properties"].values()):
+            written.pop("title", None)  # the name once more, in lower case
+        found |= parts
+    found["FactsBody"]["properties"]["facts"] |= _facts()
     return dict(sorted(found.items()))
+
+
+def _facts() -> dict[str, Any]:
+    """The facts that may be stated of a customer; null takes one back."""
+    schemas: dict[str, dict[str, Any]] = {}
+    for name in wire_credit.WORDS:
+        schemas[name] = {"enum": [*wire_credit.words_of(name), None]}
+    for name in (*wire_credit.COUNTS, *wire_credit.AMOUNTS):
+        least, most = wire_credit.range_of(name)
+        schemas[name] = {"type": ["integer", "null"], "minimum": least, "maximum": most}
+    schemas |= {name: {"type": ["boolean", "null"]} for name in wire_credit.TRUTHS}
+    schemas |= dict.fromkeys(wire_credit.DATES, DATE)
+    return {"properties": dict(sorted(schemas.items())), "additionalProperties": False}
 
 
 def _of_fields(kind: Any, added: dict[str, Any], *, versioned: bool) -> dict[str, Any]:
@@ -214,10 +241,6 @@ def _of_field(name: str, hint: Any) -> dict[str, Any]:
         return {"enum": [each.name.lower() for each in Tier]}
     if name == "cause":
         return CAUSE
-    if name == "evidence":
-        return {"$ref": REF.format(name="Evidence")}
-    if name == "proofs":
-        return {"type": "array", "items": {"$ref": REF.format(name="Proof")}}
     return _of_hint(hint)
 
 
@@ -240,6 +263,8 @@ def _of_type(kind: Any) -> dict[str, Any]:
         return {"type": plain[kind]}
     if isinstance(kind, type) and issubclass(kind, enum.StrEnum):
         return {"enum": [each.value for each in kind]}
+    if isinstance(kind, type) and is_dataclass(kind):
+        return {"$ref": REF.format(name=kind.__name__)}
     parts = [_of_type(each) for each in typing.get_args(kind) if each is not ...]
     if typing.get_origin(kind) is types.UnionType:
         return {"anyOf": parts}

@@ -137,7 +137,7 @@ def _value(name: str, told: Any) -> int | None:
     if told is None:
         return None
     if name in WORDS:
-        known = {each.name.lower().replace("_", "-"): int(each) for each in WORDS[name]}
+        known = words_of(name)
         if not isinstance(told, str) or told not in known:
             raise Refused(Reason.WRONG_SHAPE, f"{name} is one of {', '.join(known)}")
         return known[told]
@@ -149,11 +149,21 @@ def _value(name: str, told: Any) -> int | None:
         return _day(name, told)
     if not isinstance(told, int) or isinstance(told, bool):
         raise Refused(Reason.WRONG_SHAPE, f"{name} is a whole number")
-    most = COUNTS.get(name, MAX_FACT_CENTS)
-    least = -most if name in {*SIGNED, "latestDays"} else 0
+    least, most = range_of(name)
     if not least <= told <= most:
         raise Refused(Reason.AMOUNT_OUT_OF_RANGE, f"{name} is from {least} to {most}")
     return told
+
+
+def words_of(name: str) -> dict[str, int]:
+    """The words by which a fact of WORDS is told, with their numbers."""
+    return {_word(each.name): int(each) for each in WORDS[name]}
+
+
+def range_of(name: str) -> tuple[int, int]:
+    """The least and the most that a fact of COUNTS or AMOUNTS may be."""
+    most = COUNTS.get(name, MAX_FACT_CENTS)
+    return (-most if name in {*SIGNED, "latestDays"} else 0), most
 
 
 def _day(name: str, told: Any) -> int:

@@ -38,7 +38,10 @@ DAY = 86_400
 
 def effects_of(account: str, at: int = NOON) -> list[Effect]:
     """One of each kind that is kept, an hour apart, the finished day first."""
-    kept = [each for each in EFFECTS if not isinstance(each, AccountForecast)]
+    first: dict[type[Effect], Effect] = {}
+    for each in EFFECTS:
+        first.setdefault(type(each), each)
+    kept = [each for kind, each in first.items() if kind is not AccountForecast]
     kept.sort(key=lambda each: not isinstance(each, DailyUsage))
     return [
         replace(
@@ -129,6 +132,23 @@ class HistoryCases:
         assert row.bill_nanos == day.evidence.bill_nanos
         assert row.available_nanos == day.evidence.available_nanos < 0
         assert (row.tariff_id, row.decided_at) == ("t", NOON)
+
+    def test_a_large_customers_day_keeps_all_it_tells(self, history: History) -> None:
+        plain, large = (each for each in EFFECTS if isinstance(each, DailyUsage))
+        assert plain.large is None
+        assert large.large is not None
+        log = Topics()
+        log.tell(plain, large)
+        assert take(history, log.records).rows == {topics.DAILY_USAGE: 2}
+        said, _after = history.page(large.account_id, topics.DAILY_USAGE, 9, None)
+        assert [each.body.encode() for each in said] == [log.records[1].value, log.records[0].value]
+        read = wire.decode_effect(topics.DAILY_USAGE, said[0].body.encode())
+        assert read == large
+        with history.engine.connect() as connection:
+            found = connection.execute(
+                text("select body -> 'large' ->> 'overdue' from days order by local_date")
+            ).scalars()
+            assert list(found) == [None, "0.000000005"]
 
     def test_the_database_itself_can_look_into_a_body(self, history: History) -> None:
         log = Topics()

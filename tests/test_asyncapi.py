@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections import defaultdict
 from dataclasses import fields
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -14,10 +15,20 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from deploy import asyncapi
+from scoring.effects import DailyUsage
 from streams import topics, wire
 from streams.topics import SOURCE_OF_TOPIC, TOPICS
+from streams.wire_credit import FACT_NAMES
 from streams.wire_readings import Reading
 from tests.simulation import PARTITIONS, Simulation
+from tests.test_credit_desk import (
+    GOOD_FACTS,
+    REFUSED,
+    days_of,
+    desk,
+    facts_record,
+    grades,
+)
 from tests.test_wire_effects import EFFECTS
 from tests.wire_records import Record
 
@@ -144,3 +155,54 @@ def test_every_effect_fits_and_nothing_else_does(effect: Any) -> None:
         assert list(check.iter_errors(body | {name: {"no": "such"}})), name
     assert list(check.iter_errors(body | {"unknown": 1}))
     assert list(check.iter_errors(body | {"version": 2}))
+
+
+def test_a_large_customers_block_fits_and_nothing_else_does() -> None:
+    (effect,) = [each for each in EFFECTS if isinstance(each, DailyUsage) and each.large]
+    check = validator(topics.DAILY_USAGE)
+    body = json.loads(wire.encode_effect(effect).value)
+    assert not list(check.iter_errors(body | {"large": None}))
+    large = body["large"]
+    for name, value in large.items():
+        assert list(check.iter_errors(body | {"large": {k: large[k] for k in large if k != name}}))
+        assert list(check.iter_errors(body | {"large": large | {name: not value}})), name
+    assert list(check.iter_errors(body | {"large": large | {"unknown": 1}}))
+
+
+def stated(facts: dict[str, Any]) -> Any:
+    return json.loads(facts_record(facts).value)
+
+
+def test_every_fact_that_is_taken_fits() -> None:
+    check = validator(topics.CUSTOMER_FACTS)
+    assert not list(check.iter_errors(stated(GOOD_FACTS)))
+    assert not list(check.iter_errors(stated(dict.fromkeys(sorted(FACT_NAMES)))))
+    least = {"netProfitCents": -(10**16), "latestDays": -10_000, "capitalCents": 0}
+    assert not list(check.iter_errors(stated(least)))
+
+
+@pytest.mark.parametrize("facts", [each[0] for each in REFUSED], ids=str)
+def test_no_statement_that_is_refused_fits(facts: dict[str, Any]) -> None:
+    assert list(validator(topics.CUSTOMER_FACTS).iter_errors(stated(facts)))
+
+
+def test_a_grade_fits_and_nothing_else_does() -> None:
+    days = days_of(date(2025, 1, 1), 420)
+    poor = {"bankRating": "ccc", "outlook": "declining", "keyList": "none", "isLeased": True,
+            "demandResponse": "breached", "netProfitCents": -50}  # fmt: skip
+    told = [
+        *grades(desk().take(days)),
+        *grades(desk().take([*days, facts_record(GOOD_FACTS | poor)])),
+        *grades(desk().take([*days, facts_record({"theftDay": "2026-02-10"})])),
+    ]
+    assert any(each["heldBy"] for each in told)
+    assert any(each["risk"] for each in told)
+    assert any(each["nextGrade"] and each["improvements"] for each in told)
+    check = validator(topics.CREDIT_GRADES)
+    for body in told:
+        assert not [error.message for error in check.iter_errors(body)]
+        for name in body:
+            assert list(check.iter_errors({key: body[key] for key in body if key != name})), name
+        assert list(check.iter_errors(body | {"version": 2}))
+        assert list(check.iter_errors(body | {"unknown": 1}))
+        assert list(check.iter_errors(body | {"items": [body["items"][0] | {"unknown": 1}]}))

@@ -16,7 +16,7 @@ from aiokafka import AIOKafkaProducer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.credit_route import CreditAnswer, Grades
+from api.credit_route import CreditGrade, Grades
 from deploy.broker import EmbeddedBroker
 from scoring.credit_facts import MISSING
 from scoring.customer_history import (
@@ -290,7 +290,7 @@ def test_a_customer_is_graded_as_its_facts_arrive():
     said = one.take([*days_of(date(2025, 1, 1), 420), facts_record(GOOD_FACTS)])
     (told,) = grades(said)
     assert (told["grade"], told["coverage"]) == ("AAA", "96.00")  # no peers: B4 is missing
-    CreditAnswer.model_validate(told)
+    CreditGrade.model_validate(told)
     (worse,) = grades(one.take([facts_record({"taxArrears": True}, "2026-03-01T00:00:00Z")]))
     assert float(worse["score"]) < float(told["score"])
     bank = next(each for each in worse["items"] if each["item"] == "C2")
