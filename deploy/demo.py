@@ -234,6 +234,7 @@ def main(arguments: list[str]) -> int:
     if options.json and options.seconds is None:
         parser().error("--json needs --for SECONDS")
     signal.signal(signal.SIGTERM, _as_ctrl_c)
+    signal.signal(signal.SIGINT, _as_ctrl_c)  # a shell's background jobs are started deaf to it
     console = Console(stderr=options.json, quiet=options.json)
     directory = Path(tempfile.mkdtemp(prefix="kilowatch-demo-"))
     api_port = options.api_port or (0 if is_listening(API_PORT) else API_PORT)
