@@ -20,7 +20,15 @@ from scoring.events import Source
 from simulator.answers import Answer, answers
 from simulator.link import Taken
 from streams.rows import decode_ledger_rows
-from streams.topics import LEARNED_ROWS, LEDGER_ROWS, SOURCE_OF_TOPIC, TARIFFS, TOPICS
+from streams.topics import (
+    INTERLOCK,
+    LEDGER_ROWS,
+    REFUSALS,
+    SOURCE_OF_TOPIC,
+    TARIFFS,
+    TOPICS,
+)
+from streams.wire_effects import EFFECT_OF_TOPIC
 from tests.oracle import LogRecord, Oracle
 from tests.oracle_run import judge_run, wrong_balances
 
@@ -31,7 +39,7 @@ if TYPE_CHECKING:
 
 Topics = dict[tuple[str, int], list[Taken]]
 INPUTS = frozenset({*SOURCE_OF_TOPIC, TARIFFS})
-SAID = TOPICS.keys() - INPUTS - {LEDGER_ROWS, LEARNED_ROWS}
+SAID = frozenset({*EFFECT_OF_TOPIC, REFUSALS})
 
 
 def everything(bootstrap: str) -> Topics:
@@ -58,7 +66,7 @@ def judged(running: Running) -> dict[str, list[str]]:
     topics = everything(running.site.bootstrap)
     world = running.drive.world
     inputs = _records(topics, INPUTS)
-    outputs = _records(topics, SAID)
+    outputs = _records(topics, SAID | {INTERLOCK})
     rows = {number: records for (name, number), records in topics.items() if name == LEDGER_ROWS}
     wrong = judge_run(inputs, outputs, rows, world.field.executions, world.now)
     wrong["offsetGaps"] = gaps(topics, running.committed())
