@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from deploy.sheet_mistakes import mistakes
 from scoring.sheet import TariffSheet, TariffSheetInvalid, sheet_from_dict
 from scoring.tariff import Tariffs
 
@@ -61,7 +62,7 @@ def sheet_files(path: Path) -> list[Path]:
 
 
 def read_files(files: Iterable[Path]) -> tuple[list[SheetInFile], list[SheetFileWrong]]:
-    """Every sheet that can be used, and every mistake, one per sheet at most."""
+    """Every sheet that can be used, and every mistake of the others."""
     found: list[SheetInFile] = []
     wrong: list[SheetFileWrong] = []
     for path in files:
@@ -71,10 +72,15 @@ def read_files(files: Iterable[Path]) -> tuple[list[SheetInFile], list[SheetFile
             wrong.append(error)
             continue
         for node in nodes:
-            try:
-                found.append(_sheet(path, node))
-            except SheetFileWrong as error:
-                wrong.append(error)
+            places: dict[str, Place] = {"": _place(node)}
+            mine: list[SheetFileWrong] = []
+            plain = _plain(path, node, "", places, mine)
+            for mistake in mistakes(plain):
+                place = _nearest(places, mistake.field)
+                mine.append(SheetFileWrong(path, place, mistake.field, mistake.why))
+            if not mine:
+                found.append(SheetInFile(sheet_from_dict(plain), path, places[""]))
+            wrong += sorted(mine, key=lambda one: one.place)
     wrong += _quarrels(found)
     return found, wrong
 
@@ -103,16 +109,6 @@ def _documents(path: Path) -> list[yaml.Node]:
     ]
 
 
-def _sheet(path: Path, node: yaml.Node) -> SheetInFile:
-    places: dict[str, Place] = {"": _place(node)}
-    plain = _plain(path, node, "", places)
-    try:
-        sheet = sheet_from_dict(plain)
-    except TariffSheetInvalid as error:
-        raise SheetFileWrong(path, _nearest(places, error.field), error.field, error.why) from error
-    return SheetInFile(sheet, path, places[""])
-
-
 def _place(node: yaml.Node) -> Place:
     return node.start_mark.line + 1, node.start_mark.column + 1
 
@@ -124,19 +120,28 @@ def _nearest(places: dict[str, Place], field: str) -> Place:
     return places[field]
 
 
-def _plain(path: Path, node: yaml.Node, where: str, places: dict[str, Place]) -> Any:
-    """Plain objects, lists, texts and whole numbers; notes where each of them stands."""
+def _plain(
+    path: Path,
+    node: yaml.Node,
+    where: str,
+    places: dict[str, Place],
+    wrong: list[SheetFileWrong],
+) -> Any:
+    """Plain objects, lists, texts and whole numbers; notes where each stands, and what twice."""
     places.setdefault(where, _place(node))
     if isinstance(node, yaml.SequenceNode):
-        return [_plain(path, one, f"{where}[{i}]", places) for i, one in enumerate(node.value)]
+        return [
+            _plain(path, one, f"{where}[{i}]", places, wrong) for i, one in enumerate(node.value)
+        ]
     if isinstance(node, yaml.MappingNode):
         plain: dict[str, Any] = {}
         for key, value in node.value:
             field = f"{where}.{key.value}" if where else str(key.value)
             if not isinstance(key, yaml.ScalarNode) or key.value in plain:
-                raise SheetFileWrong(path, _place(key), field, "stands here a second time")
+                wrong.append(SheetFileWrong(path, _place(key), field, "stands here a second time"))
+                continue
             places[field] = _place(key)
-            plain[key.value] = _plain(path, value, field, places)
+            plain[key.value] = _plain(path, value, field, places, wrong)
         return plain
     kind = node.tag.rpartition(":")[2]
     if kind == "null":

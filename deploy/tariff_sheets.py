@@ -44,7 +44,7 @@ def main(arguments: list[str]) -> int:
     for error in wrong:
         print(error, file=sys.stderr)
     if wrong:
-        print(f"{len(wrong)} sheet(s) refused, nothing published", file=sys.stderr)
+        print(f"{len(wrong)} mistake(s), nothing published", file=sys.stderr)
         return COULD_NOT
     if options.deed == "publish":
         return _publish(found, options.replace)

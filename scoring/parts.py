@@ -122,7 +122,7 @@ def new_versions(
     index: Ints,
     reached_day: Ints,
 ) -> None:
-    """End a part of each current month at every version of its sheet that has begun in it.
+    """End a part of each current month at every version of its sheet that has begun or ended in it.
 
     `reached_day` (n,) is the last local day of which something is about to be known.
     """
@@ -132,7 +132,7 @@ def new_versions(
     first = tariffs.month_first_day(month)
     for _ in range(annexes.rows["earlier_days"].shape[1]):
         begun = first + _days_kept(annexes, month)
-        until = tariffs.next_day.take(tariffs.version_on(index, begun))
+        until = tariffs.unchanged_until(index, begun)
         last = np.minimum(reached_day, tariffs.month_first_day(month + 1) - 1)
         rows = np.flatnonzero((month > 0) & (until > begun) & (until <= last))
         if not len(rows):

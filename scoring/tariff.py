@@ -73,12 +73,10 @@ _FIRST_LOCAL_SLOT = (FIRST_DAY - EPOCH_DAY) * SLOTS_PER_DAY
 def streamed_sheet(plain: Mapping[str, Any]) -> TariffSheet:
     """A sheet that can be billed as readings come in; raises TariffSheetInvalid.
 
-    A version may begin on any day; it must end with a month, for what is used after it would have
-    no price, and prices of single hours are left to `kilowatch bill`.
+    A version may begin and end on any day; days after its end have no price until another tariff
+    or version says one.  Prices of single hours are left to `kilowatch bill`.
     """
     sheet = sheet_from_dict(plain)
-    if sheet.valid_to is not None and (sheet.valid_to + timedelta(days=1)).day != 1:
-        raise TariffSheetInvalid("validTo", "the stream bills months: the last of one is wanted")
     if sheet.dynamic:
         raise TariffSheetInvalid("dynamic", "the stream has no market prices; `kilowatch bill` has")
     return sheet
@@ -89,7 +87,8 @@ class Tariffs(PriceColumns):
 
     What bills and forecasts need of each version stands in the columns of `PriceColumns`; besides
     them `tariff_of_version`, `next_version_month`, `next_version` and `next_day`, its first local
-    day (V+1,), the last of version -1; `any_inside_month` if a version begins on any but the first.
+    day, and `end_day`, the first that the version itself does not have (V+1,), the last of version
+    -1; `any_inside_month` if a version begins or ends on any but the first.
     """
 
     def __init__(self, sheets: Iterable[TariffSheet] = ()) -> None:
@@ -136,7 +135,15 @@ class Tariffs(PriceColumns):
         self.next_version_month = np.full(count + 1, calendar.END_YEAR * 12, np.int64)
         self.next_version = np.full(count + 1, -1, np.int64)
         self.next_day = np.full(count + 1, NEVER_DAY, np.int64)
-        self.any_inside_month = any(sheet.valid_from.day != 1 for sheet in self._sheets)
+        self.end_day = np.full(count + 1, NEVER_DAY, np.int64)
+        for version, sheet in enumerate(self._sheets):
+            if sheet.valid_to is not None:
+                self.end_day[version] = sheet.valid_to.toordinal() + 1
+        self.any_inside_month = any(
+            sheet.valid_from.day != 1
+            or (sheet.valid_to is not None and (sheet.valid_to + timedelta(days=1)).day != 1)
+            for sheet in self._sheets
+        )
         later: dict[str, int] = {}
         after: dict[str, tuple[int, int]] = {}
         for tariff_id, day in sorted(self._version, key=lambda key: -key[1]):
@@ -290,6 +297,17 @@ class Tariffs(PriceColumns):
 
     def version_on(self, index: Ints, day: Ints) -> NDArray[np.int64]:
         """The version in force on each local day (an ordinal), -1 if none or for day 0."""
+        version = self._begun_on(index, day)
+        return np.where(day < self.end_day.take(version), version, -1)
+
+    def unchanged_until(self, index: Ints, day: Ints) -> NDArray[np.int64]:
+        """The first day after each local day on which another version is in force, or none."""
+        version = self._begun_on(index, day)
+        end = self.end_day.take(version)
+        return np.where(day < end, np.minimum(end, self.next_day[version]), self.next_day[version])
+
+    def _begun_on(self, index: Ints, day: Ints) -> NDArray[np.int64]:
+        """The version that has begun last on each local day, though it may have ended."""
         place, never = _place(day, FIRST_DAY, calendar.DAYS)
         month = _unless(never, calendar.MONTH_OF_DAY.take(place))
         version = self.version_of_month(index, month)

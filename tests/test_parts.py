@@ -41,7 +41,9 @@ WORKS = {
 }
 WORKS.pop("tiers")
 LATER = DEARER | {"validTo": None}
-SHEETS = (HOME, LATER, NIGHT, YEARLY, WORKS)
+TRIAL = NIGHT | {"tariffId": "trial", "validTo": "2026-04-10"}
+AGAIN = HOME | {"tariffId": "trial", "validFrom": "2026-04-21"}
+SHEETS = (HOME, LATER, NIGHT, YEARLY, WORKS, TRIAL)
 PAID = nanos("100000")
 
 
@@ -182,6 +184,45 @@ def test_a_works_that_changes_after_a_silence_keeps_its_capacity_for_the_days_be
     supply.use(10, [0] * 24 * 28, 24 * 28)
     april, may = 2_400 + 30 * 0.10, 2_400 * 8 / 31 + 1_200 * 5 / 30 + 8 * 0.10
     assert float(money_text(supply.billed)) == pytest.approx((april + may) * 1.13, abs=0.02)
+
+
+# ---- a sheet that ends inside a month
+
+ENDED = [
+    # 160 x 0.70 + 80 x 0.30 + 480 x 0.50, and 480 x 0.10 of the second tier + 30 x 0.10
+    ("home", 11, "427.00", "changed for the day after its last"),
+    ("home", 15, None, "four days have no price: no bill, and so no trip"),
+]
+
+
+@pytest.mark.parametrize(("to", "change_on", "total", "why"), ENDED)
+def test_a_sheet_ends_on_any_day_and_nothing_after_it_is_free(to, change_on, total, why):
+    supply = Supply("trial", sheets=(HOME, TRIAL))
+    for day in range(1, 31):
+        if day == change_on:
+            supply.change(FIRST + (day - 1) * DAY + 30, tariff_id=to)
+        supply.use(day - 1, [1_000] * 24, 2)
+    if total is None:
+        row = supply.clerks[0].book.take(np.array([0]))
+        left = balance(row.ledger, supply.tariffs, row.tariff_index, row.annexes)
+        assert left.version[0] == -1, why
+        supply.tariffs = supply.tariffs.with_sheet(sheet_from_dict(TRIAL | {"validTo": None}))
+        total = "433.40"  # 14 x 13.60 + 16 x 12.00 + 51.00, once the sheet is put right
+    assert supply.now == FIRST + 30 * DAY
+    assert money_text(supply.billed) == total, why
+
+
+def test_a_gap_between_two_versions_of_a_month_has_no_price():
+    supply = Supply("trial", sheets=(*SHEETS, AGAIN))
+    tariffs, index = supply.tariffs, supply.clerks[0].book.tariff_index
+    first = date(2026, 4, 1).toordinal()
+    day = first + np.arange(30)
+    version = tariffs.version_on(np.broadcast_to(index, 30), day)
+    assert (version[:10] == SHEETS.index(TRIAL)).all()
+    assert (version[10:20] == -1).all()
+    assert (version[20:] == len(SHEETS)).all()
+    assert tariffs.unchanged_until(index, np.array([first]))[0] == first + 10
+    assert tariffs.unchanged_until(index, np.array([first + 10]))[0] == first + 20
 
 
 # ---- against `oracle_bill`
