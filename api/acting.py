@@ -44,6 +44,9 @@ class Writer(Protocol):
     async def write(self, encoded: Encoded, at: int) -> tuple[int, int]:
         """Its partition and offset once acknowledged; `at` stamps it.  Raises KafkaError."""
 
+    async def write_to_all(self, topic: str, value: bytes, at: int) -> dict[int, int]:
+        """One record in each partition: their offsets once acknowledged.  Raises KafkaError."""
+
 
 class ActionAsked(BaseModel):
     """What to do about an account's supply, and why."""
@@ -69,7 +72,7 @@ class Desk:
     ) -> Acted | Problem:
         """Write one action, or say why not."""
         async with self._one_at_a_time:
-            action_id = _id_of(person, account_id, key)
+            action_id = id_of(person, account_id, key)
             before = self._state.actions.find(action_id)
             if before is not None:
                 if (before.action, before.reason) == (action, reason):
@@ -127,7 +130,7 @@ class Desk:
         self._state.security.audit.note(person, action.value, outcome, **more)
 
 
-def _id_of(person: Person, account_id: str, key: str | None) -> str:
+def id_of(person: Person, account_id: str, key: str | None) -> str:
     """The same for the same key of the same person about the same account, else new."""
     if not key:
         return secrets.token_hex(12)

@@ -39,6 +39,7 @@ from api.gate import PERSON, Gate
 from api.history import History
 from api.history_tables import engine_of
 from api.hot import AccountsFirst, account_answer
+from api.interlock_route import InterlockDesk, add_interlock
 from api.meters import Meters
 from api.past import add_past
 from api.protocol import protocol_of
@@ -83,7 +84,7 @@ def application(state: State) -> AccountsFirst:
         version="1",
         description="Live balance, forecast and supply state of electricity accounts.",
     )
-    desk = Desk(state)
+    desk, interlock = Desk(state), InterlockDesk(state)
     _add_accounts(app, state, meters)
     add_actions(app, state, desk, meters)
     _add_changes(app, state)
@@ -91,9 +92,10 @@ def application(state: State) -> AccountsFirst:
     add_past(app, state, meters)
     add_why(app, state, meters)
     add_credit(app, state, meters)
+    add_interlock(app, state, interlock, meters)
     _add_operations(app, state, meters)
     _add_errors(app)
-    add_console(app, state, desk)
+    add_console(app, state, desk, interlock)
     describe(app)
     return AccountsFirst(Gate(app, state), state, meters)
 

@@ -1,7 +1,9 @@
 """Who did what, and who was refused?
 
 One JSON line for every sign-in, deed and refusal, appended and never changed: who, by which key,
-from where, what, about whom, with what outcome.  No secret is ever in a line: keys appear by
+from where, what, about whom, with what outcome.  The gate writes one for whatever changes anything,
+by path and status, so that no route can forget it; desks add what was meant.  Keys made and revoked
+at a terminal stand there too.  No secret is ever in a line: keys appear by
 number.  Reading is not written down; the metrics count it.
 """
 

@@ -1,280 +1,37 @@
-"""What does a clerk see in a browser?
+"""Which pages does a clerk's browser ask for?
 
 Pages made on the server from the same view and answers as the API: who runs out next, one account,
 approvals and holds, the system.  A small script asks again for the part of a page that lives; every
-page works without it.  Words are `console_words`', pictures `chart`'s, who may see what `people`'s.
+page works without it.  What stands on them is `pages`', who may see what `people`'s.
 """
 
 from __future__ import annotations
 
-import json
 import secrets
-from datetime import date, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote, urlencode
-from zoneinfo import ZoneInfo
 
-import numpy as np
-from aiokafka.errors import KafkaError
 from fastapi import FastAPI, Request, Response
-from jinja2 import Environment, FileSystemLoader
 
-from api import problems, ranking
-from api.acting import actions_seen
+from api import problems
+from api.acting import MAX_REASON_CHARACTERS
 from api.actions import Acted, shown
-from api.answer import STAGE_NAMES, TIER_NAMES, answer, summary
-from api.chart import balance_picture, usage_bars
-from api.choosing import SIZES, Choice
-from api.console_words import WORDS, language_of
+from api.fleet import Deed
 from api.gate import COOKIE, PERSON, session_cookie
-from api.replies import CACHE, etag_of, is_the_same
+from api.interlock_route import deed_shown
+from api.pages import HEADERS, HERE, Pages
 from api.security import SESSION_SECONDS
-from api.why import why
-from api.words import HOLD_WORDS, HOLD_WORDS_ZH
-from scoring.balance_ahead import balance_ahead
-from scoring.effects import Hold, Stage, Tier
-from scoring.events import Action, Protection
-from streams.wire import decimal_text, time_text
+from scoring.events import Action
+from streams.wire_interlock import InterlockAction
 
 if TYPE_CHECKING:
     from api.acting import Desk
+    from api.interlock_route import InterlockDesk
     from api.people import Person
     from api.state import State
 
-HERE = Path(__file__).parent
-ROWS = 50
-NOTHING = "-"
-MOST_SHOWN = 200
 MAX_FORM_BYTES = 16_384
-DAYS_DRAWN = 35
 KINDS = {"console.css": "text/css", "console.js": "text/javascript", "icon.svg": "image/svg+xml"}
-POLICY = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
-HEADERS = {
-    "content-security-policy": POLICY,
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "same-origin",
-    "cache-control": CACHE,
-}
-
-
-def _short(text: str | None) -> str:
-    """An instant for a table: day and minute, in its own zone."""
-    return NOTHING if not text else f"{text[5:10]} {text[11:16]}"
-
-
-def _money(text: str | None) -> str:
-    return NOTHING if text is None else f"{float(text):,.2f}"
-
-
-def _lasts(hours: float | None, words: dict[str, str]) -> str:
-    if hours is None:
-        return words["over_horizon"]
-    if hours <= 0:
-        return words["nothing_left"]
-    return words["hours"].format(hours) if hours < 48 else words["days"].format(hours / 24)
-
-
-def _gauge(hours: float | None) -> float:
-    """Sixty steps for ten days."""
-    return 60.0 if hours is None else round(min(max(hours, 0) / 240, 1) * 60, 1)
-
-
-class Pages:
-    """Fills the templates."""
-
-    def __init__(self, state: State) -> None:
-        self._state = state
-        self._templates = Environment(
-            loader=FileSystemLoader(HERE / "templates"), autoescape=True, trim_blocks=True
-        )
-        self._templates.filters |= {
-            "short": _short, "money": _money, "lasts": _lasts, "gauge": _gauge,
-            "path": lambda text: quote(text, safe=""),
-        }  # fmt: skip
-
-    def language(self, request: Request) -> Any:
-        """The chosen language, else the browser's."""
-        chosen = request.query_params.get("lang") or request.cookies.get("language")
-        return language_of(chosen, request.headers.get("accept-language", ""))
-
-    def show(self, request: Request, template: str, status: int = 200, **more: Any) -> Response:
-        """A page or a part of one; 304 if it has not changed."""
-        lang = self.language(request)
-        kept = {name: text for name, text in request.query_params.items() if name != "lang"}
-        other = urlencode(kept | {"lang": "en" if lang == "zh" else "zh"})
-        person = request.scope.get(PERSON)
-        is_demo = not self._state.security.is_on
-        text = self._templates.get_template(template).render(
-            w=WORDS[lang], lang=lang, person=person, is_demo=is_demo, language_link=other,
-            is_signed_in=COOKIE in request.cookies, **more,
-        )  # fmt: skip
-        etag = etag_of(text.encode())
-        if status == 200 and is_the_same(etag, request.headers.get("if-none-match", "")):
-            return Response(None, 304, HEADERS | {"etag": etag})
-        response = Response(text, status, HEADERS | {"etag": etag}, "text/html; charset=utf-8")
-        if request.query_params.get("lang") in WORDS:
-            response.set_cookie("language", lang, max_age=31_536_000, samesite="lax", httponly=True)
-        return response
-
-    # --- what stands on them ---------------------------------------------------------------------
-
-    def rows(self, request: Request) -> dict[str, Any]:
-        """Who runs out next, as chosen in the query."""
-        view, asked = self._state.view, request.query_params
-        person: Person = request.scope[PERSON]
-        tier, stage, size = (
-            _one_of(asked.get(name), known)
-            for name, known in (("tier", TIER_NAMES), ("stage", STAGE_NAMES), ("size", SIZES))
-        )
-        mine = (asked.get("collector") or None) if person.sees_all else person.collector
-        chosen = Choice(tier, stage, size, mine, prefix=asked.get("prefix", "")[:64])
-        sort = _one_of(asked.get("sort"), ranking.SORTS) or "runway"
-        try:
-            page = ranking.page(view, sort, chosen.rows(view), ROWS, asked.get("after") or None)
-        except ranking.AfterUnreadable:
-            page = ranking.page(view, sort, chosen.rows(view), ROWS, None)
-        query = {name: text for name, text in asked.items() if name not in {"after", "lang"}}
-        mine_only = Choice(collector=person.collector).rows(view) if not person.sees_all else None
-        tiers = _counted(view.copied("tier"), mine_only, len(Tier))
-        stages = _counted(view.copied("stage"), mine_only, len(Stage))
-        return {
-            "lines": [self._line(row) for row in page.rows],
-            "following": page.after and urlencode(query | {"after": page.after}),
-            "after": asked.get("after"), "chosen": chosen, "sort": sort, "stages": STAGE_NAMES,
-            "tiers": dict(zip(TIER_NAMES, tiers, strict=True)), "total": sum(tiers),
-            "tripped": stages[Stage.TRIPPED], "as_of": time_text(view.newest_read_at),
-        }  # fmt: skip
-
-    def _line(self, row: int) -> dict[str, Any]:
-        line = summary(self._state.view, row)
-        hours, at = line["runwayHoursP50"], line["asOf"]
-        line["endsAt"] = None
-        if hours is not None and at is not None:
-            place = self._state.view.places[self._state.view.book.tariff_index[row]]
-            read_at = datetime.fromisoformat(at).timestamp()
-            line["endsAt"] = datetime.fromtimestamp(read_at + hours * 3600, place.zone).isoformat()
-        return line
-
-    def account(self, request: Request, row: int) -> dict[str, Any]:
-        """The living part of one account."""
-        view, lang = self._state.view, self.language(request)
-        told = json.loads(answer(view, row, self._state.rules))
-        ledger = view.book.ledger[row]
-        hold_words = HOLD_WORDS_ZH if lang == "zh" else HOLD_WORDS
-        words = WORDS[lang]
-        hours = {name: _lasts(told["runwayHours"][name], words) for name in ("p10", "p50", "p90")}
-        return {
-            "a": told, "holds": [hold_words[each] for each in Hold(int(ledger["holds"]))],
-            "picture": self._picture(row, told), "bars": self._bars(told["accountId"]),
-            "periods": self._periods(row), "told": words["forecast_text"].format(**hours),
-            "size": SIZES[int(ledger["customer_class"])],
-            "collector": bytes(ledger["collector"]).decode(),
-            "area": bytes(ledger["area"]).decode(),
-        }  # fmt: skip
-
-    def _picture(self, row: int, told: dict[str, Any]) -> Any:
-        view = self._state.view
-        if int(view.look["version"][row]) < 0:
-            return None
-        left, hours = balance_ahead(view.book.take(np.array([row])), view.tariffs)
-        ends = tuple(told["runwayHours"][name] for name in ("p10", "p50", "p90"))
-        available = int(view.look["available_nanos"][row])
-        first = datetime.fromisoformat(told["asOf"]).date()
-        return balance_picture(available, first, hours[0].tolist(), left[0].tolist(), ends)
-
-    def _bars(self, account_id: str) -> Any:
-        days = self._state.view.monitor.days_of(account_id, DAYS_DRAWN)
-        return usage_bars(
-            [(date.fromordinal(day), wh, decimal_text(nanos)) for day, wh, nanos in days]
-        )
-
-    def _periods(self, row: int) -> list[dict[str, str]]:
-        view = self._state.view
-        version = int(view.look["version"][row])
-        if version < 0:
-            return []
-        sheet, ledger = view.tariffs.sheets[version], view.book.ledger[row]
-        used, guessed = ledger["used_wh"][0].tolist(), ledger["estimated_wh"][0].tolist()
-        whole = sum(used) or 1
-        return [
-            {
-                "label": sheet.label(name), "kwh": f"{used[i] / 1000:,.1f}",
-                "share": f"{used[i] / whole:.0%}", "estimated": f"{guessed[i] / 1000:,.1f}",
-            }
-            for i, name in enumerate(sheet.rate_periods)
-        ]  # fmt: skip
-
-    async def why(self, request: Request, row: int) -> Any:
-        """The road of decisions, None where it cannot be read now."""
-        view = self._state.view
-        account_id, place = view.book.account_ids[row], view.places[view.book.tariff_index[row]]
-        if self._state.links is None:
-            return None
-        try:
-            links = await self._state.links(account_id)
-        except KafkaError:
-            return None
-        return why(account_id, links, self.language(request), place.zone or ZoneInfo("UTC"))
-
-    def approvals(self, request: Request) -> dict[str, Any]:
-        """Trips that wait for people, supplies that people hold, accounts taken out."""
-        state, view = self._state, self._state.view
-        stage, ledger = view.copied("stage"), view.book.ledger
-        on_road = np.flatnonzero((stage == Stage.NOTICE_SENT) | (stage == Stage.NOTICED))
-        waits = (ledger["holds"][on_road] & int(Hold.APPROVAL_MISSING)) > 0
-        to_approve = [
-            summary(view, row)
-            | {"approvers": state.actions.approvers(
-                view.book.account_ids[row], int(ledger["stage_since"][row]))}
-            for row in on_road[waits][:MOST_SHOWN].tolist()
-        ]  # fmt: skip
-        held = np.flatnonzero(view.copied("protections") & int(Protection.HELD_BY_OPERATOR))
-        out = np.flatnonzero(view.copied("quarantined"))
-        person: Person = request.scope[PERSON]
-        return {
-            "to_approve": to_approve, "held_count": len(held), "quarantined_count": len(out),
-            "held": [
-                summary(view, row) | {"by": state.actions.holder(view.book.account_ids[row])}
-                for row in held[:MOST_SHOWN].tolist()
-            ],
-            "quarantined": [view.book.account_ids[row] for row in out[:MOST_SHOWN].tolist()],
-            "deeds": actions_seen(state, person, None, 30)["actions"],
-        }  # fmt: skip
-
-    def system(self) -> dict[str, Any]:
-        """How the process and the fleet's interlock stand."""
-        state, view = self._state, self._state.view
-        stages = _counted(view.copied("stage"), None, len(Stage))
-        words = state.interlock.words()
-        return {
-            "is_ready": state.tail.is_ready, "interlock": words,
-            "frozen": any(each.why for each in words),
-            "flow": [
-                ("trips_under_way", stages[Stage.TRIP_COMMANDED]),
-                ("tripped_now", stages[Stage.TRIPPED]),
-                ("restores_under_way", stages[Stage.RESTORE_COMMANDED]),
-            ],
-            "facts": [
-                ("accounts", f"{len(view):,}"), ("newest", _short(time_text(view.newest_read_at))),
-                ("behind", NOTHING if state.tail.behind is None else f"{state.tail.behind:,}"),
-                ("rows_taken", f"{view.rows_taken:,}"), ("unreadable", f"{view.unreadable:,}"),
-                ("watchers", state.changes.watchers),
-            ],
-        }  # fmt: skip
-
-
-def _one_of(text: str | None, known: Any) -> str | None:
-    return text if text in known else None
-
-
-def _counted(column: Any, chosen: Any, kinds: int) -> list[int]:
-    found = column if chosen is None else column[: len(chosen)][chosen]
-    counts: list[int] = np.bincount(found, minlength=kinds).tolist()
-    return counts
 
 
 async def _form(request: Request) -> dict[str, str]:
@@ -286,33 +43,24 @@ async def _form(request: Request) -> dict[str, str]:
     return {name: texts[0] for name, texts in fields.items()}
 
 
-def add_console(app: FastAPI, state: State, desk: Desk) -> None:
+def add_console(app: FastAPI, state: State, desk: Desk, interlock: InterlockDesk) -> None:
     """Add the console's routes; they are not part of the API's document."""
     pages = Pages(state)
     _add_lists(app, state, pages)
+    _add_system(app, state, pages, interlock)
     _add_account(app, state, pages, desk)
     _add_signing_in(app, state, pages)
 
 
 def _add_lists(app: FastAPI, state: State, pages: Pages) -> None:
-    def page(path: str, part: str, whole: str, here: str, filled: Any) -> None:
-        @app.get(path, include_in_schema=False, name=f"console {path}")
-        def get(request: Request) -> Response:
-            if not state.tail.is_ready:
-                return problems.said(problems.not_ready(state))
-            if "live" in request.query_params:
-                return pages.show(request, part, **filled(request))
-            live = f"{path}?{urlencode({**request.query_params, 'live': 1})}"
-            more: dict[str, Any] = {
-                "live": live,
-                "changes": "/v1/changes",
-                "here": here,
-                "lists": True,
-            }
-            return pages.show(request, whole, **more, **filled(request))
-
-    page("/approvals", "approvals_live.html", "approvals.html", "approvals", pages.approvals)
-    page("/system", "system_live.html", "system.html", "system", lambda _request: pages.system())
+    @app.get("/approvals", include_in_schema=False)
+    def approvals(request: Request) -> Response:
+        if not state.tail.is_ready:
+            return problems.said(problems.not_ready(state))
+        if "live" in request.query_params:
+            return pages.show(request, "approvals_live.html", **pages.approvals(request))
+        more = _living("/approvals", request) | {"here": "approvals"}
+        return pages.show(request, "approvals.html", **more, **pages.approvals(request))
 
     @app.get("/", include_in_schema=False)
     def who_runs_out_next(request: Request) -> Response:
@@ -323,13 +71,7 @@ def _add_lists(app: FastAPI, state: State, pages: Pages) -> None:
             return pages.show(request, "next.html", here="next", lists=False)
         if "live" in request.query_params:
             return pages.show(request, "rows.html", **pages.rows(request))
-        live = f"/?{urlencode({**request.query_params, 'live': 1})}"
-        more: dict[str, Any] = {
-            "live": live,
-            "changes": "/v1/changes",
-            "here": "next",
-            "lists": True,
-        }
+        more = _living("/", request) | {"here": "next", "lists": True}
         return pages.show(request, "next.html", **more, **pages.rows(request))
 
     @app.get("/find", include_in_schema=False)
@@ -346,6 +88,45 @@ def _add_lists(app: FastAPI, state: State, pages: Pages) -> None:
         if name not in KINDS:
             return problems.said(problems.other(404, "Not Found"))
         return Response((HERE / "assets" / name).read_bytes(), 200, HEADERS, KINDS[name])
+
+
+def _living(path: str, request: Request) -> dict[str, Any]:
+    """Where the script finds a page's living part, and hears that it has changed."""
+    live = f"{path}?{urlencode({**request.query_params, 'live': 1})}"
+    return {"live": live, "changes": "/v1/changes"}
+
+
+def _add_system(app: FastAPI, state: State, pages: Pages, desk: InterlockDesk) -> None:
+    def shown_page(request: Request, status: int, **more: Any) -> Response:
+        person: Person = request.scope[PERSON]
+        may = [each.value for each in InterlockAction if person.may_tell_interlock(each)]
+        more |= {"may": may, "once": secrets.token_hex(12), "here": "system"}
+        more |= _living("/system", request) | pages.system()
+        return pages.show(request, "system.html", status, **more)
+
+    @app.get("/system", include_in_schema=False)
+    def system(request: Request, done: str = "") -> Response:
+        if not state.tail.is_ready:
+            return problems.said(problems.not_ready(state))
+        if "live" in request.query_params:
+            return pages.show(request, "system_live.html", **pages.system())
+        deed = state.interlock.find(done) if done else None
+        more = {"done": deed_shown(state, deed)} if deed else {}
+        return shown_page(request, 200, **more)
+
+    @app.post("/system/interlock", include_in_schema=False)
+    async def tell_interlock(request: Request) -> Response:
+        if not state.tail.is_ready:
+            return problems.said(problems.not_ready(state))
+        fields = await _form(request)
+        action, reason = fields.get("action"), fields.get("reason", "").strip()
+        if action not in set(InterlockAction) or not 0 < len(reason) <= MAX_REASON_CHARACTERS:
+            return shown_page(request, 422, problem="?")
+        person: Person = request.scope[PERSON]
+        done = await desk.act(person, InterlockAction(action), reason, fields.get("once") or None)
+        if isinstance(done, Deed):
+            return Response(None, 303, {"location": f"/system?done={done.action_id}"})
+        return shown_page(request, done.status, problem=done.detail)
 
 
 def _add_account(app: FastAPI, state: State, pages: Pages, desk: Desk) -> None:
@@ -379,7 +160,7 @@ def _add_account(app: FastAPI, state: State, pages: Pages, desk: Desk) -> None:
     async def act(request: Request, account_id: str) -> Response:
         fields = await _form(request)
         reason = fields.get("reason", "").strip()
-        if fields.get("action") not in set(Action) or not 0 < len(reason) <= 500:
+        if fields.get("action") not in set(Action) or not 0 < len(reason) <= MAX_REASON_CHARACTERS:
             return await shown_page(request, account_id, 422, problem="?")
         person: Person = request.scope[PERSON]
         done = await desk.act(

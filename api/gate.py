@@ -3,7 +3,7 @@
 Every request goes through here: who asks is proven, how often they ask is measured, and their roles
 are held against the path's (`people`), by the routes the application really has; a collector's
 accounts must be their own.  What passes carries its person in the scope.  Refusals say what to do
-and are written to the audit.
+and are written to the audit, and so is what became of every deed that passed.
 """
 
 from __future__ import annotations
@@ -59,9 +59,11 @@ class Gate:
         problem = self._fault(scope, person, path, parameters)
         if problem is None:
             scope[PERSON] = person
+            if method not in SAFE:
+                send = self._noting(scope, person, path, parameters, send)
             await self._app(scope, receive, send)
             return
-        self._note(scope, person, path, problem)
+        self._note(scope, person, path, parameters, problem)
         if problem.status == 401 and _wants_a_page(scope):
             await _send(send, 303, [(b"location", b"/sign-in")], b"")
             return
@@ -137,17 +139,50 @@ class Gate:
             return problems.forbidden("it is not known which collector's customers are yours")
         return None
 
+    def _noting(
+        self,
+        scope: dict[str, Any],
+        person: Person | None,
+        path: str,
+        parameters: dict[str, Any],
+        send: Any,
+    ) -> Any:
+        """`send`, which writes down first what became of a deed, whichever route does it."""
+
+        async def noting(message: dict[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                outcome = f"{'refused' if status >= 400 else 'answered'} {status}"
+                deed, about = f"{scope['method']} {path}", _about(parameters)
+                self._security.audit.note(person, deed, outcome, _address(scope), **about)
+            await send(message)
+
+        return noting
+
     def _note(
-        self, scope: dict[str, Any], person: Person | None, path: str, problem: Problem
+        self,
+        scope: dict[str, Any],
+        person: Person | None,
+        path: str,
+        parameters: dict[str, Any],
+        problem: Problem,
     ) -> None:
         if problem.status != 429:  # a flood must not fill the audit
             deed = f"{scope['method']} {path}"
-            self._security.audit.note(person, deed, f"refused {problem.status}", _address(scope))
+            more = _about(parameters)
+            outcome = f"refused {problem.status}"
+            self._security.audit.note(person, deed, outcome, _address(scope), **more)
 
 
 def session_cookie(headers: dict[bytes, bytes]) -> str:
     """The session in a request's cookies, empty if none."""
     return cookie_parser(headers.get(b"cookie", b"").decode("latin-1")).get(COOKIE, "")
+
+
+def _about(parameters: dict[str, Any]) -> dict[str, str]:
+    """Whom a path speaks of, for the audit."""
+    account_id = parameters.get("account_id")
+    return {} if account_id is None else {"account": account_id[:80]}
 
 
 def _address(scope: dict[str, Any]) -> str:

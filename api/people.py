@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from scoring.events import Action
+from streams.wire_interlock import InterlockAction
 
 
 class Role(StrEnum):
@@ -58,6 +59,8 @@ OPENED: dict[tuple[str, str], frozenset[Role]] = {
     ("GET", "/v1/actions/{action_id}"): ANYBODY,
     ("POST", "/v1/accounts/{account_id}/actions"): ANYBODY,
     ("POST", "/accounts/{account_id}/actions"): ANYBODY,
+    ("POST", "/v1/interlock/actions"): frozenset({Role.OPERATOR, Role.APPROVER}),
+    ("POST", "/system/interlock"): frozenset({Role.OPERATOR, Role.APPROVER}),
     ("POST", "/sign-out"): ANYBODY,
 }
 """Exceptions from the general rule, by method and path."""
@@ -72,6 +75,12 @@ MAY_ACT: dict[Action, frozenset[Role]] = {
     Action.RELEASE_QUARANTINE: frozenset({Role.APPROVER}),
 }
 """Leaving the power on needs an operator; whatever may end in a trip needs an approver."""
+
+MAY_TELL_INTERLOCK: dict[InterlockAction, frozenset[Role]] = {
+    InterlockAction.FREEZE: frozenset({Role.OPERATOR, Role.APPROVER}),
+    InterlockAction.RELEASE: frozenset({Role.APPROVER}),
+}
+"""The same of the whole fleet."""
 
 
 def roles_for(method: str, path: str) -> frozenset[Role]:
@@ -116,6 +125,10 @@ class Person:
     def may(self, action: Action) -> bool:
         """Whether this action is theirs to do."""
         return bool(self.roles & roles_to_act(action))
+
+    def may_tell_interlock(self, action: InterlockAction) -> bool:
+        """Whether this freeze or release is theirs to say."""
+        return bool(self.roles & MAY_TELL_INTERLOCK[action])
 
 
 NOBODY_IN_PARTICULAR = Person("demo", frozenset(Role) - {Role.COLLECTOR, Role.FIELD}, "", "off")

@@ -182,6 +182,7 @@ class Tail:
         elif partition.topic == CREDIT_GRADES:
             self.view.grades.take(records)
         elif partition.topic == OPERATOR_ACTIONS:
+            self._interlock.take([each for each in records if each.key is None])
             for each in self._actions.take(records, len(self._acted)):
                 self._changes.note_action(self.view, each.account_id)
         elif self.view.take_tariffs(records) and self.is_ready:

@@ -52,3 +52,16 @@ class KafkaWriter:
             timestamp_ms=at * 1000,
         )
         return told.partition, told.offset
+
+    async def write_to_all(self, topic: str, value: bytes, at: int) -> dict[int, int]:
+        """One record without a key in every partition of a topic: the offset in each.
+
+        Raises KafkaError; some partitions may have it then, and the same again does no harm.
+        """
+        offsets = {}
+        for partition in range(self._partitions):
+            told = await self._producer.send_and_wait(
+                topic, value, partition=partition, timestamp_ms=at * 1000
+            )
+            offsets[partition] = told.offset
+        return offsets

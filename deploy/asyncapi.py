@@ -28,7 +28,7 @@ from streams.topics import CREDIT_ROWS, LEARNED_ROWS, LEDGER_ROWS, TOPICS
 from streams.wire_base import VERSION, RefusalBody
 from streams.wire_effects import TOPIC_OF_EFFECT, json_name
 from streams.wire_events import ActionBody, ReceiptBody, SettingsBody, SwitchBody, TickBody
-from streams.wire_interlock import ReleaseBody, Word
+from streams.wire_interlock import InterlockActionBody, Word
 from streams.wire_payments import HeartbeatBody, PaymentBody
 from streams.wire_policy import PolicyBody
 from streams.wire_readings import Reading
@@ -44,7 +44,7 @@ TAKEN: dict[str, tuple[Any, ...]] = {
     topics.ACCOUNT_SETTINGS: (SettingsBody, PolicyBody),
     topics.PAYMENTS: (PaymentBody, HeartbeatBody),
     topics.SWITCH_REPORTS: (SwitchBody,),
-    topics.OPERATOR_ACTIONS: (ActionBody, ReleaseBody),
+    topics.OPERATOR_ACTIONS: (ActionBody, InterlockActionBody),
     topics.DELIVERY_RECEIPTS: (ReceiptBody,),
     topics.TICKS: (TickBody,),
     topics.CUSTOMER_FACTS: (wire_credit.FactsBody,),

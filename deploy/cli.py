@@ -148,7 +148,7 @@ COMMANDS = {
         Command(
             "interlock",
             "deploy.interlock",
-            "show how the fleet interlock stands, or release its freeze",
+            "show how the fleet interlock stands, freeze it, or release it",
             'kilowatch interlock release --operator e-017 --reason "sheet taken back"',
         ),
         Command(

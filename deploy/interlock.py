@@ -1,8 +1,9 @@
-"""How does a person see the fleet interlock, and release its freeze?
+"""How does a person see the fleet interlock, freeze it, and release it?
 
-`kilowatch interlock` shows each partition's newest word; `kilowatch interlock release` writes one
-person's release to every partition.  Trips go on only when a second, different person has released
-within the hour (`scoring.interlock`).  Restores never wait for it.
+`kilowatch interlock` shows each partition's newest word; `freeze` and `release` write one person's
+word to every partition.  One freezes; trips go on only when a second, different person has released
+within the hour of the first (`scoring.interlock`).  Restores never wait for it.  Whoever may write
+to Kafka is believed here; the API proves who asks (`POST /v1/interlock/actions`).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from rich.table import Table
 from streams.connection import connection_terms
 from streams.settings import settings_from
 from streams.topics import INTERLOCK, OPERATOR_ACTIONS
-from streams.wire_interlock import Word, decode_word, encode_release
+from streams.wire_interlock import InterlockAction, Word, decode_word, encode_interlock_action
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
     from streams.settings import Settings
 
 POLL_MS = 200
+SAID = {
+    "freeze": (InterlockAction.FREEZE, "no trip is sent until two people have released it"),
+    "release": (InterlockAction.RELEASE, "a second person's ends the freeze"),
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -34,16 +39,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="The fleet interlock: what freezes trips.")
     words = parser.add_subparsers(dest="word")
     words.add_parser("show", help="each partition's newest word (the usual)")
+    freeze = words.add_parser("freeze", help="stop all trips; one person may")
     release = words.add_parser("release", help="say that trips may go on; two people must")
-    release.add_argument("--operator", required=True, help="your name or staff number")
-    release.add_argument("--reason", required=True, help="why it is safe to go on")
+    for each in (freeze, release):
+        each.add_argument("--operator", required=True, help="your name or staff number")
+        each.add_argument("--reason", required=True, help="why, for the record")
     options = parser.parse_args(argv)
     settings = settings_from()
     console = Console()
-    if options.word == "release":
-        asyncio.run(_release(settings, options.operator, options.reason))
-        said = f"{options.operator}'s release is written; a second person's ends the freeze"
-        console.print(said, markup=False)
+    if options.word in SAID:
+        action, said = SAID[options.word]
+        asyncio.run(_say(settings, action, options.operator, options.reason))
+        console.print(f"{options.operator}'s {options.word} is written; {said}", markup=False)
         return 0
     newest = asyncio.run(_newest(settings))
     console.print(table_of(newest, settings.partitions))
@@ -68,11 +75,11 @@ def table_of(newest: dict[int, Word], partitions: int) -> Table:
     return table
 
 
-async def _release(settings: Settings, operator: str, reason: str) -> None:
+async def _say(settings: Settings, action: InterlockAction, operator: str, reason: str) -> None:
     producer = AIOKafkaProducer(
         bootstrap_servers=settings.bootstrap, **connection_terms(settings), acks="all"
     )
-    value = encode_release(operator, reason, int(time.time()))
+    value = encode_interlock_action(action, operator, reason, int(time.time()))
     await producer.start()
     try:
         for partition in range(settings.partitions):

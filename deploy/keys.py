@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from getpass import getuser
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from api.audit import Audit
 from api.keys import MAX_KEYS, KeyFile, make_key, read_keys, write_keys
 from api.people import MEANINGS, Role
 from scoring.units import SECONDS_PER_DAY, instant_text
@@ -58,20 +60,21 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str]) -> int:
     """`kilowatch keys`: the exit code."""
     options = parser().parse_args(arguments)
-    named = settings_from().keys_file
+    settings = settings_from()
+    named = settings.keys_file
     if not named:
         raise SettingsWrong(f"set {variable('keys_file')} to the file of keys, e.g. keys.json")
     path = Path(named)
     kept = read_keys(path)
     if options.deed == "create":
-        return _create(path, kept, options)
+        return _create(path, kept, options, Audit(settings.audit_file))
     if options.deed == "revoke":
-        return _revoke(path, kept, options.number)
+        return _revoke(path, kept, options.number, Audit(settings.audit_file))
     Console().print(_table(kept.keys, int(time.time())))
     return 0
 
 
-def _create(path: Path, kept: KeyFile, options: argparse.Namespace) -> int:
+def _create(path: Path, kept: KeyFile, options: argparse.Namespace, audit: Audit) -> int:
     roles = tuple(Role(name) for name in dict.fromkeys(options.roles))
     if (Role.COLLECTOR in roles) != bool(options.collector):
         raise SettingsWrong("role collector and --collector NUMBER go together")
@@ -86,6 +89,10 @@ def _create(path: Path, kept: KeyFile, options: argparse.Namespace) -> int:
         options.person.strip(), roles, options.collector, now, options.days * SECONDS_PER_DAY
     )
     write_keys(path, KeyFile(keys=(*kept.keys, made)))
+    audit.note(
+        None, "create key", f"key {made.number}", getuser(),
+        of=made.person, roles=", ".join(roles), collector=options.collector,
+    )  # fmt: skip
     until = instant_text(made.expires_at)[:10]
     print(
         f"key {made.number} of {made.person}, good until {until}; it is not shown again:",
@@ -95,12 +102,13 @@ def _create(path: Path, kept: KeyFile, options: argparse.Namespace) -> int:
     return 0
 
 
-def _revoke(path: Path, kept: KeyFile, number: str) -> int:
+def _revoke(path: Path, kept: KeyFile, number: str, audit: Audit) -> int:
     found = [each for each in kept.keys if each.number == number]
     if not found:
         raise SettingsWrong(f"there is no key {number} in {path}; `kilowatch keys list` shows all")
     found[0].revoked_at = found[0].revoked_at or int(time.time())
     write_keys(path, kept)
+    audit.note(None, "revoke key", f"key {number}", getuser(), of=found[0].person)
     print(f"key {number} of {found[0].person} is revoked", file=sys.stderr)
     return 0
 

@@ -5,7 +5,7 @@ The interlock therefore counts and freezes trips, never restores:
 
 * limits: trips a minute over the fleet and on one feeder, and in the first day of a new policy;
 * a freeze, which only two different people end: too many trips in an hour, too many estimated
-  readings, payments too far behind, too many accounts out of money at once.
+  readings, payments too far behind, too many accounts out of money at once; or one person's word.
 
 Accounts of a feeder are spread over the partitions by a hash, and no partition needs to ask
 another: each has its own part of the fleet's minute, and in any one minute a feeder's whole limit
@@ -49,6 +49,7 @@ class Freeze(IntFlag):
     ESTIMATED_READINGS = 2
     PAYMENTS_LAG = 4
     MASS_NEGATIVE = 8
+    BY_A_PERSON = 16
 
 
 NO_FREEZE = Freeze(0)
@@ -215,6 +216,20 @@ class Interlock:
                 first_release_by="",  # whoever released did not know of this
                 first_release_at=NO_TIME,
             )
+
+    def freeze(self, at: int, offset: int) -> None:
+        """A named person wants no more trips; it takes one to freeze and two to go on."""
+        state = self.state
+        if offset <= state.action_offset:
+            return
+        self.state = replace(
+            state,
+            action_offset=offset,
+            frozen_at=state.frozen_at if state.is_frozen else at,
+            why=state.why | Freeze.BY_A_PERSON,
+            first_release_by="",  # whoever released did not know of this
+            first_release_at=NO_TIME,
+        )
 
     def release(self, person: str, at: int, offset: int) -> None:
         """A named person says that trips may go on; the second, different one ends the freeze."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from scoring.units import instant_text
 from simulator.meters import compact
 from streams import topics
-from streams.wire_interlock import encode_release
+from streams.wire_interlock import InterlockAction, encode_interlock_action
 
 if TYPE_CHECKING:
     from simulator.customers import Customer
@@ -153,7 +153,7 @@ def operator_action(
 
 def interlock_release(partition: int, operator: str, at: int) -> Input:
     """A person says to a partition that trips may go on."""
-    value = encode_release(operator, "simulated", at)
+    value = encode_interlock_action(InterlockAction.RELEASE, operator, "simulated", at)
     return Input(topics.OPERATOR_ACTIONS, partition, None, value, at)
 
 

@@ -46,7 +46,7 @@ from streams.rows import (
     encode_look,
 )
 from streams.topics import INTERLOCK, LEARNED_ROWS, LEDGER_ROWS, REFUSALS
-from streams.wire_interlock import InterlockReleased, decode_state, encode_state, encode_word
+from streams.wire_interlock import InterlockActed, decode_state, encode_state, encode_word
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -198,9 +198,9 @@ class Clerk:
                 self.feed = Feed(heartbeat_at, self.feed.caught_up)
             elif isinstance(event, wire.Tick):
                 ticks.append(event)
-            elif isinstance(event, InterlockReleased):
+            elif isinstance(event, InterlockActed):
                 if self.interlock is not None:
-                    self.interlock.release(event.operator, event.at, event.source_offset)
+                    event.reach(self.interlock)
             else:
                 events.append(event)
                 of_offset[record.offset] = record

@@ -57,7 +57,7 @@ from streams.wire_base import (
     refuse_unreadable,
     seconds_of,
 )
-from streams.wire_interlock import InterlockReleased, decode_release
+from streams.wire_interlock import InterlockActed, decode_interlock_action
 from streams.wire_payments import Heartbeat, decode_payment
 from streams.wire_policy import POLICY_MARK, Days, PlanBody, check_levels, decode_policy, plan_of
 
@@ -193,7 +193,7 @@ class TariffRecord:
     source_offset: int
 
 
-Decoded = AccountEvent | Heartbeat | Tick | InterlockReleased
+Decoded = AccountEvent | Heartbeat | Tick | InterlockActed
 
 
 def decode_event(record: Record, partitions: int) -> Decoded | Refusal:
@@ -301,9 +301,9 @@ def _decode_switch(record: Record, partitions: int) -> SwitchReported:
     )
 
 
-def _decode_action(record: Record, partitions: int) -> OperatorActed | InterlockReleased:
+def _decode_action(record: Record, partitions: int) -> OperatorActed | InterlockActed:
     if record.key is None:
-        return decode_release(record)
+        return decode_interlock_action(record)
     body = read(_action_decoder, record)
     return OperatorActed(
         *account_of(record, body.account_id, partitions),

@@ -1,14 +1,15 @@
-"""What does the fleet interlock say, and how do people release it?
+"""What does the fleet interlock say, and how do people freeze and release it?
 
 Each partition writes a word to `interlock` with every tick (how it stands, and that it is alive),
-and keeps its state in its own ledger-rows.  A release is a record of operator-actions without a
-key, one in every partition (`kilowatch interlock release`).  The rules are `scoring.interlock`'s.
+and keeps its state in its own ledger-rows.  What people say to it is a record of operator-actions
+without a key, one in every partition.  The rules are `scoring.interlock`'s.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -18,12 +19,14 @@ from streams.wire_base import (
     NOT_READABLE,
     VERSION,
     Body,
+    EffectId,
     Encoded,
     Instant,
     Record,
     Text,
     read,
     received_at,
+    seconds_of,
     time_text,
     to_json,
 )
@@ -31,45 +34,71 @@ from streams.wire_base import (
 if TYPE_CHECKING:
     from scoring.interlock import Interlock
 
-RELEASE: Final = "release-interlock"
+
+class InterlockAction(StrEnum):
+    """What a person may say to the interlock of the whole fleet."""
+
+    FREEZE = "freeze-interlock"
+    RELEASE = "release-interlock"
 
 
-class ReleaseBody(Body):
-    """A record of operator-actions that speaks of no account."""
+class InterlockActionBody(Body):
+    """A record of operator-actions that speaks of no account, but to the fleet's interlock."""
 
-    action: Literal["release-interlock"]
+    action: InterlockAction
     operator: Text
     reason: Text
     acted_at: Instant
+    action_id: EffectId = ""
 
 
 @dataclass(frozen=True, slots=True)
-class InterlockReleased:
-    """A named person wants trips to go on; the record is the trace of who and why."""
+class InterlockActed:
+    """A named person's word to one partition; the record is the trace of who and why.
 
+    `at` is when it was received, `acted_at` when it was said, in UTC seconds.
+    """
+
+    action: InterlockAction
     operator: str
+    reason: str
     at: int
+    acted_at: int
+    action_id: str
     source_offset: int
 
-
-_release_decoder = msgspec.json.Decoder(ReleaseBody)
-
-
-def decode_release(record: Record) -> InterlockReleased:
-    """A release; raises Refused."""
-    body = read(_release_decoder, record)
-    return InterlockReleased(body.operator, received_at(record), record.offset)
+    def reach(self, interlock: Interlock) -> None:
+        """Have a partition's interlock hear it."""
+        if self.action is InterlockAction.FREEZE:
+            interlock.freeze(self.at, self.source_offset)
+        else:
+            interlock.release(self.operator, self.at, self.source_offset)
 
 
-def encode_release(operator: str, reason: str, acted_at: int) -> bytes:
-    """The value of a release."""
+_action_decoder = msgspec.json.Decoder(InterlockActionBody)
+
+
+def decode_interlock_action(record: Record) -> InterlockActed:
+    """A freeze or a release; raises Refused."""
+    body = read(_action_decoder, record)
+    return InterlockActed(
+        body.action, body.operator, body.reason, received_at(record),
+        seconds_of(body.acted_at, "actedAt"), body.action_id, record.offset,
+    )  # fmt: skip
+
+
+def encode_interlock_action(
+    action: InterlockAction, operator: str, reason: str, acted_at: int, action_id: str = ""
+) -> bytes:
+    """The value of a freeze or a release, the same for every partition."""
     return to_json(
         {
             "version": VERSION,
-            "action": RELEASE,
+            "action": action.value,
             "operator": operator,
             "reason": reason,
             "actedAt": time_text(acted_at),
+            "actionId": action_id,
         }
     )
 
@@ -87,6 +116,8 @@ class Word(Body):
     estimated: int
     tripped_in_hour: int
     policy_since: str | None
+    action_offset: int
+    """Of the newest word of a person that this partition has heard, on operator-actions."""
 
 
 def encode_word(interlock: Interlock, at: int) -> Encoded:
@@ -104,6 +135,7 @@ def encode_word(interlock: Interlock, at: int) -> Encoded:
         estimated=census.estimated,
         tripped_in_hour=census.tripped_in_hour,
         policy_since=time_text(state.policy_since),
+        action_offset=state.action_offset,
     )
     return Encoded(INTERLOCK, str(interlock.partition).encode(), to_json(word))
 

@@ -28,9 +28,10 @@ from scoring.units import NO_TIME, SECONDS_PER_DAY, instant
 from streams.board import MOST_WORD_AGE_SECONDS, Board
 from streams.topics import INTERLOCK, OPERATOR_ACTIONS
 from streams.wire_interlock import (
+    InterlockAction,
     decode_state,
     decode_word,
-    encode_release,
+    encode_interlock_action,
     encode_state,
     encode_word,
 )
@@ -227,6 +228,54 @@ def test_a_new_cause_voids_the_first_release():
     assert interlock.state.is_frozen
 
 
+def test_one_person_freezes_and_two_release():
+    interlock = ready()
+    interlock.freeze(NOW, 10)
+    assert (interlock.state.why, interlock.state.frozen_at) == (Freeze.BY_A_PERSON, NOW)
+    assert interlock.hold(b"", NOW) == Hold.INTERLOCK_FROZEN
+    interlock.release("ann", NOW, 11)
+    interlock.release("ann", NOW, 12)
+    assert interlock.state.is_frozen
+    interlock.release("bob", NOW, 13)
+    assert interlock.hold(b"", NOW) == NO_HOLD
+    interlock.freeze(NOW, 10)
+    assert not interlock.state.is_frozen, "a repeated record is no second freeze"
+    interlock.freeze(NOW + HOUR, 14)
+    assert interlock.state.is_frozen, "a person may freeze again at once"
+
+
+def test_a_persons_freeze_voids_the_first_release():
+    interlock = frozen()
+    interlock.release("ann", NOW, 10)
+    interlock.freeze(NOW + 1, 11)
+    assert interlock.state.why == Freeze.ESTIMATED_READINGS | Freeze.BY_A_PERSON
+    assert interlock.state.frozen_at == NOW
+    interlock.release("bob", NOW + 2, 12)
+    assert interlock.state.is_frozen
+
+
+def test_a_persons_freeze_holds_a_trip_that_was_due():
+    office = Office(1, interlock=RULES)
+    office.open("home-1", direct_close_agreed=True)
+    office.pay("home-1", "10")
+    office.live("home-1", 2, watts=2_000)
+    at = MONDAY + 2 * DAY + 9 * HOUR
+    office.read("home-1", (at, 57 * 2_000))
+    office.beat(at + 60)
+    office.tick(at + 120)
+    office.receive("home-1", at + 180)
+    freeze = encode_interlock_action(InterlockAction.FREEZE, "ann", "heat wave", at, "f-1")
+    office.enter(OPERATOR_ACTIONS, 0, (None, freeze, at + 240))
+    for hour in (1, 2):
+        office.read("home-1", (at + hour * HOUR, (57 + hour) * 2_000))
+        office.beat(at + hour * HOUR + 60)
+        office.tick(at + hour * HOUR + 120)
+    assert not office.told["trip-commands"]
+    assert office.told["decisions"][-1]["evidence"]["holds"] == ["interlock_frozen"]
+    word = office.words()[-1]
+    assert (word.why, word.action_offset) == (["by_a_person"], 0)
+
+
 def test_state_and_word_are_read_as_written():
     interlock = frozen()
     interlock.release("ann", NOW, 10)
@@ -284,7 +333,8 @@ def test_on_the_road_a_frozen_interlock_holds_trips_and_lets_restores_through():
     assert office.told["decisions"][-1]["evidence"]["holds"] == ["interlock_frozen"]
     for person in ("ann", "bob"):
         at = MONDAY + 2 * DAY + 10 * HOUR + 300
-        office.enter(OPERATOR_ACTIONS, 0, (None, encode_release(person, "checked", at), at))
+        release = encode_interlock_action(InterlockAction.RELEASE, person, "checked", at)
+        office.enter(OPERATOR_ACTIONS, 0, (None, release, at))
     office.tick(MONDAY + 2 * DAY + 10 * HOUR + 400)
     assert [each["accountId"] for each in office.told["trip-commands"]] == ["home-1"]
     hour(11, "home-2")

@@ -205,6 +205,22 @@ def test_refusals_and_deeds_are_written_down_without_secrets(asking):
     assert "kw_" not in text
 
 
+def test_whatever_changes_anything_is_written_down_on_every_route(asking):
+    tried = 0
+    for method, path in asking.routes():
+        if method in {"GET", "HEAD"} or (method, path) in PUBLIC:
+            continue
+        for who in ("approver", "viewer"):
+            before = len(asking.audit.read_text().splitlines())
+            status = asking.as_(who, method, filled(path), content=b"?").status_code
+            lines = [json.loads(each) for each in asking.audit.read_text().splitlines()[before:]]
+            mine = [each for each in lines if each["deed"] == f"{method} {path}"]
+            assert [each["outcome"].split()[1] for each in mine] == [str(status)], (method, path)
+            assert mine[0]["person"] == who
+            tried += 1
+    assert tried >= 8
+
+
 # --- tokens of an identity provider --------------------------------------------------------------
 
 KEY = ec.generate_private_key(ec.SECP256R1())
@@ -293,6 +309,7 @@ def test_a_safe_one_starts(tmp_path):
 
 def test_keys_are_made_listed_and_revoked_on_the_command_line(tmp_path, monkeypatch):
     monkeypatch.setenv("KILOWATCH_KEYS_FILE", str(tmp_path / "keys.json"))
+    monkeypatch.setenv("KILOWATCH_AUDIT_FILE", str(tmp_path / "audit.jsonl"))
 
     def said(*words: str) -> tuple[str, str]:
         with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as err:
@@ -312,6 +329,12 @@ def test_keys_are_made_listed_and_revoked_on_the_command_line(tmp_path, monkeypa
     assert "revoked" in said("list")[0]
     security.keys.look_again()
     assert security.grant_of(key) is None
+    noted = [json.loads(each) for each in (tmp_path / "audit.jsonl").read_text().splitlines()]
+    assert [(each["deed"], each["of"]) for each in noted] == [
+        ("create key", "li.lei"),
+        ("revoke key", "li.lei"),
+    ]
+    assert key[12:] not in (tmp_path / "audit.jsonl").read_text()
     with pytest.raises(SettingsWrong, match="go together"):
         keys_command(["create", "x", "--role", "collector"])
 
