@@ -35,6 +35,8 @@ HOLD_WORDS: dict[Hold, str] = {
     Hold.INTERLOCK_FROZEN: "all disconnections are frozen until two people have looked",
     Hold.INTERLOCK_LIMIT: "enough supplies are being stopped at this time",
     Hold.INTERLOCK_SILENT: "a part of the fleet has not been heard from",
+    Hold.WEATHER_MORATORIUM: "heat or cold forbids disconnection in this area",
+    Hold.WEATHER_UNKNOWN: "the weather in this area has not been stated lately",
 }
 
 HOLD_WORDS_ZH: dict[Hold, str] = {
@@ -65,4 +67,6 @@ HOLD_WORDS_ZH: dict[Hold, str] = {
     Hold.INTERLOCK_FROZEN: "全部停电已冻结，须两人复核后解除",
     Hold.INTERLOCK_LIMIT: "当前时段停电数量已达上限",
     Hold.INTERLOCK_SILENT: "部分系统没有消息",
+    Hold.WEATHER_MORATORIUM: "所在地区高温或严寒，禁止停电",
+    Hold.WEATHER_UNKNOWN: "所在地区天气信息未及时更新",
 }

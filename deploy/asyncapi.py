@@ -25,6 +25,7 @@ from api.credit_route import CreditGrade
 from scoring.effects import Evidence, LargeDay, Proof, Tier
 from streams import topics, wire_credit
 from streams.topics import CREDIT_ROWS, LEARNED_ROWS, LEDGER_ROWS, TOPICS
+from streams.weather_desk import MoratoriumBody
 from streams.wire_base import VERSION, RefusalBody
 from streams.wire_effects import TOPIC_OF_EFFECT, json_name
 from streams.wire_events import ActionBody, ReceiptBody, SettingsBody, SwitchBody, TickBody
@@ -47,6 +48,7 @@ TAKEN: dict[str, tuple[Any, ...]] = {
     topics.OPERATOR_ACTIONS: (ActionBody, InterlockActionBody),
     topics.DELIVERY_RECEIPTS: (ReceiptBody,),
     topics.TICKS: (TickBody,),
+    topics.MORATORIA: (MoratoriumBody,),
     topics.CUSTOMER_FACTS: (wire_credit.FactsBody,),
 }
 """What Kilowatch reads, by the types that decode it."""

@@ -30,7 +30,7 @@ from rich.table import Table
 
 from scoring.effects import DisconnectionNotice, RestoreCommand, TripCommand
 from scoring.events import NoticeDelivered, Switch, SwitchReported
-from scoring.rules import SupplyRules, WorkingCalendar, window_hold
+from scoring.rules import SupplyRules, WorkingCalendar, weather_hold, window_hold
 from scoring.situation import hold_names, zone_named
 from scoring.units import instant, nanos
 from simulator.link import Reader
@@ -42,6 +42,7 @@ from streams.clerk import Clerk, Terms
 from streams.log import Fetched
 from streams.settings import settings_from, supply_rules
 from streams.tariff_desk import TariffDesk
+from streams.weather_desk import WeatherDesk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -109,7 +110,9 @@ class PaperRun:
     def __init__(self, rules: SupplyRules, in_force: SupplyRules, desk: TariffDesk) -> None:
         self.lived = Lived()
         self._in_force = in_force
-        self._clerk = Clerk(0, Terms(desk.tariffs, rules, 1))
+        self._terms = Terms(desk.tariffs, rules, 1)
+        self._clerk = Clerk(0, self._terms)
+        self._skies = WeatherDesk()
         self._clerk.claimed(0)
         self._clerk.recalled({})
         self._offsets: dict[str, int] = defaultdict(int)
@@ -123,7 +126,11 @@ class PaperRun:
 
     def step(self, until: int, records: Sequence[Recorded]) -> None:
         """What was recorded up to an instant and a tick, then the paper field's answers."""
-        said = [(r.topic, r.key, r.value, r.timestamp) for r in records]
+        self._skies.take([r for r in records if r.topic == topics.MORATORIA])
+        self._terms.weather = self._skies.weather
+        said = [
+            (r.topic, r.key, r.value, r.timestamp) for r in records if r.topic != topics.MORATORIA
+        ]
         beat, tick = wire.encode_heartbeat(until), wire.encode_tick(until)
         clock = [(each.topic, None, each.value, until * 1000) for each in (beat, tick)]
         self._enter([*said, *clock])
@@ -199,7 +206,10 @@ class PaperRun:
         row = book.row(trip.account_id)
         assert row is not None
         zone = zone_named(tariffs.zone_name(int(book.tariff_index[row])))
+        area = book.ledger["area"][row].decode()
+        weather = self._terms.weather.of(area, rules.moratoria_areas)
         hold = window_hold(rules, zone, trip.decided_at)
+        hold |= weather_hold(rules, zone, trip.decided_at, weather)
         return ", ".join([*reasons, *hold_names(hold)])
 
 
@@ -222,7 +232,7 @@ def rules_from(path: Path, in_force: SupplyRules) -> SupplyRules:
         elif name not in known:
             raise RulesWrong(f"{path}: {name} is no rule; known are {', '.join(sorted(known))}")
         else:
-            changes[name] = value
+            changes[name] = tuple(value) if isinstance(value, list) else value
     try:
         return replace(in_force, **changes)
     except (TypeError, ValueError) as error:
@@ -247,7 +257,8 @@ def compare(
     in_force = next(iter(policies.values()))
     paid = _payments(recorded)
     runs = {name: PaperRun(rules, in_force, desk).knowing(paid) for name, rules in policies.items()}
-    kept = [r for r in recorded if r.topic in topics.SOURCE_OF_TOPIC and r.topic not in ANSWERED]
+    facts = {*topics.SOURCE_OF_TOPIC, topics.MORATORIA}.difference(ANSWERED)
+    kept = [r for r in recorded if r.topic in facts]
     kept = [r for r in kept if r.key is not None or r.topic == topics.READINGS]
     kept.sort(key=lambda record: record.timestamp)  # of one instant: as they were recorded
     by_step: dict[int, list[Recorded]] = defaultdict(list)
@@ -305,7 +316,8 @@ def from_table(path: Path, opening: str, zone: tzinfo | None) -> list[Recorded]:
 
 def from_topics() -> list[Recorded]:
     """Everything the input topics hold."""
-    reader = Reader(settings_from().bootstrap, [*topics.SOURCE_OF_TOPIC, topics.TARIFFS])
+    wanted = [*topics.SOURCE_OF_TOPIC, topics.TARIFFS, topics.MORATORIA]
+    reader = Reader(settings_from().bootstrap, wanted)
     try:
         return [
             Recorded(each.topic, 0, each.offset, each.timestamp, each.key, each.value)

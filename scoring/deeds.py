@@ -74,7 +74,7 @@ def send_notice(here: Situation, step: int) -> Verdict:
     holds = trip_holds(then)
     waits = sum(line.wait_seconds for line in here.steps[step:])
     lead_ends_at = here.now + waits
-    found = next_window(here.rules, here.zone, lead_ends_at)
+    found = next_window(here.rules, here.zone, lead_ends_at, here.weather)
     not_before = lead_ends_at if found is None else found
     is_by_law = here.procedure is Procedure.ARREARS_STOP
     due = max(0, -here.ledger_nanos) if is_by_law else -here.available_nanos

@@ -69,6 +69,8 @@ class Hold(IntFlag):
     INTERLOCK_FROZEN = 1 << 26
     INTERLOCK_LIMIT = 1 << 27
     INTERLOCK_SILENT = 1 << 28
+    WEATHER_MORATORIUM = 1 << 29
+    WEATHER_UNKNOWN = 1 << 30
 
 
 NO_HOLD = Hold(0)

@@ -110,7 +110,8 @@ def situation(
         procedure=PROCEDURES[procedure],
         command=COMMANDS[command],
         collector=collector.decode(),
-        area=area.decode(),
+        area=(where := area.decode()),
+        weather=world.weather.of(where, world.rules.moratoria_areas),
         **plain,
         **_of_annex(accounts, position),
     )

@@ -46,6 +46,7 @@ class Grounds:
     offsets: tuple[int, ...]
     heartbeat_at: int
     payments_caught_up: bool
+    weather_as_of: int
     stage: str
     switch: str
     attempt: int
@@ -80,6 +81,7 @@ def grounds(here: Situation, row: NDArray[Any], version: int, tariffs: Tariffs) 
         offsets=tuple(row["source_offset"][0, : len(Source)].tolist()),
         heartbeat_at=here.feed.heartbeat_at,
         payments_caught_up=here.feed.caught_up,
+        weather_as_of=here.weather.as_of,
         stage=here.stage.name.lower(),
         switch=here.switch.name.lower(),
         attempt=here.attempt,

@@ -11,7 +11,7 @@ from __future__ import annotations
 from scoring.effects import NO_HOLD, Hold, Stage
 from scoring.events import CustomerClass, Quality, Switch
 from scoring.procedures import CLOSES_AT_ONCE, NEVER_DISCONNECTS, NoticeStep, Procedure
-from scoring.rules import window_hold
+from scoring.rules import weather_hold, window_hold
 from scoring.situation import Situation, hold_names
 from scoring.units import NO_TIME, money_text
 
@@ -86,6 +86,7 @@ def next_notice_holds(here: Situation) -> Hold:
         return holds
     then = here.now + following.wait_seconds
     window = window_hold(here.rules, here.zone, then)
+    window |= weather_hold(here.rules, here.zone, then, here.weather, here.now)
     return holds | window | _by_reading(here) | _by_switch(here) | _by_approval(here)
 
 
@@ -94,6 +95,7 @@ def trip_holds(here: Situation) -> Hold:
     return (
         notice_holds(here)
         | window_hold(here.rules, here.zone, here.now)
+        | weather_hold(here.rules, here.zone, here.now, here.weather)
         | _by_reading(here)
         | _by_emergency_credit(here)
         | _by_overdue(here, here.line)

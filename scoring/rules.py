@@ -13,11 +13,15 @@ from datetime import MAXYEAR, MINYEAR, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from scoring.annex import MAX_APPROVERS
+from scoring.book import GROUP_BYTES
 from scoring.effects import NO_HOLD, Hold
 from scoring.units import SECONDS_PER_DAY, SECONDS_PER_HOUR
+from scoring.weather import NOT_WATCHED, forbidden_until
 
 if TYPE_CHECKING:
     from datetime import tzinfo
+
+    from scoring.weather import AreaWeather
 
 TRIP_CODE = "3.31.0.23"
 """CIM EndDeviceControl RCDSwitch disconnect (domain.md 4.1)."""
@@ -29,6 +33,7 @@ DIRECT_CLOSE_CODE = "3.31.0.18"
 """Connect at once: only where the contract agrees to it (domain.md 2.2)."""
 
 WHOLE_FIFTHS = 5
+MAY_BE_NOTHING = frozenset({"trip_window_opens_hour", "heat_aftermath_days"})
 SATURDAY = 5
 DAYS_SEARCHED_FOR_WINDOW = 40
 """How far ahead the next trip window is looked for: longer than any run of days off."""
@@ -205,6 +210,18 @@ class SupplyRules:
     """Age of the payments feed's heartbeat beyond which money may be on its way unseen (proposal:
     a heartbeat a minute, a few may be lost; domain.md 2.3 "payment feed watermark")."""
 
+    moratoria_areas: tuple[str, ...] = ()
+    """Areas whose weather must be known, "*" for all; any that the feed has spoken of is watched
+    without being named (domain.md 2.2 and 6, "no trip in weather", K31)."""
+
+    max_weather_age_seconds: int = 3 * SECONDS_PER_HOUR
+    """Age of the weather feed's newest look beyond which a watched area counts as unknown
+    (proposal: weather offices renew their warnings by the hour)."""
+
+    heat_aftermath_days: int = 2
+    """Whole local days after a heat warning on which nobody is tripped either: domain.md 6 "heat
+    warning + 2 days" (K31)."""
+
     lower_amount_fifths: int = 3
     """Below so many fifths of the warning amount the second warning is due: 30 of 50 yuan
     (domain.md 2.2, K22 and K23)."""
@@ -227,11 +244,13 @@ class SupplyRules:
     def __post_init__(self) -> None:
         for name in self.__slots__:
             limit = getattr(self, name)
-            least = 0 if name == "trip_window_opens_hour" else 1
+            least = 0 if name in MAY_BE_NOTHING else 1
             if isinstance(limit, int) and not isinstance(limit, bool) and limit < least:
                 raise RulesInvalid(f"{name} is {limit}, must be at least {least}")
         if not self.trip_window_opens_hour < self.trip_window_closes_hour < 24:
             raise RulesInvalid("trip_window_closes_hour must come after it opens, before midnight")
+        if any(not 0 < len(area.encode()) <= GROUP_BYTES["area"] for area in self.moratoria_areas):
+            raise RulesInvalid(f"moratoria_areas are codes of 1 to {GROUP_BYTES['area']} bytes")
         hours = self.trip_window_closes_hour - self.trip_window_opens_hour
         if self.command_validity_seconds > hours * SECONDS_PER_HOUR:
             raise RulesInvalid("command_validity_seconds does not fit into the trip window")
@@ -290,8 +309,33 @@ def window_hold(rules: SupplyRules, zone: tzinfo | None, at: int) -> Hold:
     return NO_HOLD if is_open else Hold.OUTSIDE_WINDOW
 
 
+def weather_hold(
+    rules: SupplyRules, zone: tzinfo | None, at: int, weather: AreaWeather, now: int | None = None
+) -> Hold:
+    """Why no trip command may be sent at this instant, as far as the weather says.
+
+    No part of the command's life may fall into a moratorium, and the feed must have looked lately:
+    by `now` where `at` lies ahead.
+
+    >>> from scoring.weather import AreaWeather, Spell, WeatherKind
+    >>> cold = AreaWeather(True, 10_000, (Spell(WeatherKind.COLD, 12_000, 20_000),))
+    >>> rules = SupplyRules()
+    >>> [weather_hold(rules, None, at, cold).name for at in (10_199, 10_200, 19_999, 20_000)]
+    [None, 'WEATHER_MORATORIUM', 'WEATHER_MORATORIUM', None]
+    """
+    looked = weather.is_known(at if now is None else now, rules.max_weather_age_seconds)
+    holds = NO_HOLD if looked else Hold.WEATHER_UNKNOWN
+    ends_at = at + rules.command_validity_seconds
+    until = weather.forbids(at, ends_at, zone, rules.heat_aftermath_days)
+    return holds if until is None else holds | Hold.WEATHER_MORATORIUM
+
+
 def earliest_trip(
-    rules: SupplyRules, zone: tzinfo | None, now: int, runs_out_at: int
+    rules: SupplyRules,
+    zone: tzinfo | None,
+    now: int,
+    runs_out_at: int,
+    weather: AreaWeather = NOT_WATCHED,
 ) -> int | None:
     """When a prepaid supply could be stopped at the earliest, if its money ends at `runs_out_at`.
 
@@ -306,11 +350,15 @@ def earliest_trip(
     >>> instant_text(earliest_trip(rules, shanghai, saturday - 9_999, saturday), shanghai)
     '2026-07-06T09:00:00+08:00'
     """
-    return next_window(rules, zone, max(now, runs_out_at) + rules.notice_lead_seconds)
+    return next_window(rules, zone, max(now, runs_out_at) + rules.notice_lead_seconds, weather)
 
 
-def next_window(rules: SupplyRules, zone: tzinfo | None, at: int) -> int | None:
+def next_window(
+    rules: SupplyRules, zone: tzinfo | None, at: int, weather: AreaWeather = NOT_WATCHED
+) -> int | None:
     """The first instant from `at` on at which a trip may be sent, None if the calendar is silent.
+
+    Moratoria that are known count; that the feed may fall silent until then is not foreseen.
 
     >>> from zoneinfo import ZoneInfo
     >>> from scoring.units import instant, instant_text
@@ -319,16 +367,17 @@ def next_window(rules: SupplyRules, zone: tzinfo | None, at: int) -> int | None:
     >>> instant_text(next_window(rules, shanghai, thursday_evening), shanghai)
     '2026-07-06T09:00:00+08:00'
     """
-    hold = window_hold(rules, zone, at)
-    if not hold:
-        return at
     if zone is None or rules.calendar is None:
         return None
     first_day = datetime.fromtimestamp(at, zone).date()
-    for ahead in range(DAYS_SEARCHED_FOR_WINDOW):
-        day = first_day + timedelta(days=ahead)
-        opening = datetime.combine(day, time(rules.trip_window_opens_hour), zone)
-        opens_at = int(opening.timestamp())
-        if opens_at >= at and not window_hold(rules, zone, opens_at):
-            return opens_at
+    openings = (
+        int(datetime.combine(day, time(rules.trip_window_opens_hour), zone).timestamp())
+        for day in (first_day + timedelta(days=n) for n in range(DAYS_SEARCHED_FOR_WINDOW))
+    )
+    aftermath = rules.heat_aftermath_days
+    ends = (forbidden_until(spell, zone, aftermath) for spell in weather.spells)
+    for start in sorted({at, *(each for each in (*openings, *ends) if each >= at)}):
+        forbidden = weather_hold(rules, zone, start, weather) & Hold.WEATHER_MORATORIUM
+        if not forbidden and not window_hold(rules, zone, start):
+            return start
     return None

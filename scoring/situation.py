@@ -37,6 +37,7 @@ from scoring.procedures import (
     steps_of,
 )
 from scoring.units import NO_TIME
+from scoring.weather import NOT_WATCHED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from scoring.interlock import Interlock
     from scoring.rules import SupplyRules
     from scoring.tariff import Tariffs
+    from scoring.weather import AreaWeather, Weather
 
 CUSTOMER_CLASSES = tuple(CustomerClass)
 PAYMENT_MODES = tuple(PaymentMode)
@@ -52,7 +54,7 @@ PREPAID = PAYMENT_MODES.index(PaymentMode.PREPAID)
 
 
 class World(Protocol):
-    """What holds for a whole partition: the tariffs, the payments feed and the rules."""
+    """What holds for a whole partition: tariffs, payments feed, rules, interlock, weather."""
 
     @property
     def tariffs(self) -> Tariffs: ...  # noqa: D102 - named by its type
@@ -62,6 +64,8 @@ class World(Protocol):
     def rules(self) -> SupplyRules: ...  # noqa: D102
     @property
     def interlock(self) -> Interlock | None: ...  # noqa: D102
+    @property
+    def weather(self) -> Weather: ...  # noqa: D102
 
 
 class Situation(NamedTuple):
@@ -134,6 +138,7 @@ class Situation(NamedTuple):
     warned_today: int = 0
     collector: str = ""
     area: str = ""
+    weather: AreaWeather = NOT_WATCHED
     # of the annex, for those who have one
     step: int = 0
     notices: int = 0

@@ -36,6 +36,7 @@ from scoring.outlook import outlook
 from scoring.pools import LARGE
 from scoring.situation import PAYMENT_MODES, finite_hours
 from scoring.units import MAX_NANOS
+from scoring.weather import NO_WEATHER
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from scoring.rules import SupplyRules
     from scoring.situation import Situation
     from scoring.tariff import Tariffs
+    from scoring.weather import Weather
 
 
 @dataclass(slots=True)
@@ -93,6 +95,7 @@ class World:
     late_charges: LateChargeRules = field(default_factory=LateChargeRules)
     day_kinds: DayKinds = field(default_factory=weekdays_only)
     interlock: Interlock | None = None
+    weather: Weather = NO_WEATHER
 
 
 class Turn:

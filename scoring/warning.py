@@ -145,7 +145,9 @@ def what_lies_ahead(here: Situation) -> tuple[int, int, int]:
     if here.runway_hours_p50 is None:
         return NO_TIME, NO_TIME, NO_TIME
     runs_out_at = here.read_at + round(here.runway_hours_p50 * SECONDS_PER_HOUR)
-    found = earliest_trip(here.rules, here.zone, here.now, runs_out_at) if here.is_prepaid else None
+    if not here.is_prepaid:
+        return runs_out_at, NO_TIME, NO_TIME
+    found = earliest_trip(here.rules, here.zone, here.now, runs_out_at, here.weather)
     if found is None:
         return runs_out_at, NO_TIME, NO_TIME
     return runs_out_at, found, max(here.now, found - here.rules.payment_lead_seconds)

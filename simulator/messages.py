@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 RANK = {
     topics.TARIFFS: 0,
+    topics.MORATORIA: 0,
     topics.ACCOUNT_SETTINGS: 1,
     topics.PAYMENTS: 2,
     topics.SWITCH_REPORTS: 3,
@@ -54,6 +55,7 @@ class Terms(NamedTuple):
     direct_close_agreed: bool
     warning_days: tuple[float, float, float] = (7, 3, 1)
     feeder: str = ""
+    area: str = ""
 
 
 def settings(
@@ -88,6 +90,7 @@ def settings(
         "protections": [customer.protection] if customer.protection else [],
         "directCloseAgreed": terms.direct_close_agreed,
         "feeder": terms.feeder,
+        "groups": {"area": terms.area},
     }
     if customer.payment_mode == "plan":
         body["plan"] = {}  # the usual one

@@ -64,6 +64,9 @@ class Plan:
     payday: int = -1  # day of the run on which everybody's regular payment falls; -1: none
     race_share: float = 0.0  # of trip commands, while which the customer pays
     mistake_share: float = 0.0  # of accounts about which an operator does something senseless
+    areas: tuple[str, ...] = ()  # of the accounts in turn, each with a weather feed
+    spell: str = "heat"  # what the heat days are to the weather office: heat or cold
+    weather_silent_days: tuple[int, int] = (0, 0)  # from and before: the feed says nothing
     feeders: int = 0  # lines that supply the accounts in turn; 0: nobody knows
     forgetful_share: float = 0.15
     bookkeeping_share: float = 0.0  # of accounts with old debts, corrections, failing payments

@@ -15,7 +15,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from simulator import messages
+from simulator import messages, weather
 from simulator.customers import Customer, draw_customers
 from simulator.faults import Faults
 from simulator.field import Field, Happening
@@ -88,6 +88,7 @@ class World:
             reconnect_min=dice.choice((0, max(1, round(daily)))),
             direct_close_agreed=dice.random() < self.plan.direct_close_share,
             feeder=f"F-{number % self.plan.feeders}" if self.plan.feeders else "",
+            area=self.plan.areas[number % len(self.plan.areas)] if self.plan.areas else "",
         )
         partition = partition_of(customer.account_id.encode(), self.plan.partitions)
         return Account(number, customer, payer, meter, terms, partition)
@@ -345,6 +346,8 @@ class World:
         beat = self.plan.beat_seconds
         beats = range(self._next_beat, until + 1, beat) if beat else [until]
         for at in beats:
+            for word in weather.words(self.plan, at):
+                self._queue(word)
             for partition in range(self.plan.partitions):
                 self._queue(messages.heartbeat(partition, at))
                 self._queue(messages.tick(partition, at))

@@ -35,7 +35,15 @@ from streams.settings import (
 )
 from streams.signing import signer_from
 from streams.tariff_desk import TariffDesk
-from streams.topics import INTERLOCK, REFUSALS, TARIFFS, TOPIC_OF_SOURCE, ensure_topics
+from streams.topics import (
+    INTERLOCK,
+    MORATORIA,
+    REFUSALS,
+    TARIFFS,
+    TOPIC_OF_SOURCE,
+    ensure_topics,
+)
+from streams.weather_desk import WeatherDesk
 from streams.wire import encode_refusal
 from streams.worker import Worker
 
@@ -106,8 +114,10 @@ async def run(settings: Settings, ready: asyncio.Event | None = None) -> None:
     await kafka_log.start()
     port, stop_serving = serve(meters, settings.metrics_port, settings.bind)
     log.info("metrics on http://%s:%d/metrics", settings.bind, port)
-    sheets = kafka_log.follow(TARIFFS, 0)
-    await _read_tariffs(sheets, desk, kafka_log)
+    sheets, forecasts = kafka_log.follow(TARIFFS, 0), kafka_log.follow(MORATORIA, 0)
+    skies = WeatherDesk()
+    await _read_all(sheets, desk, kafka_log)
+    await _read_all(forecasts, skies, kafka_log)
     terms = Terms(
         desk.tariffs,
         supply_rules(settings),
@@ -117,6 +127,7 @@ async def run(settings: Settings, ready: asyncio.Event | None = None) -> None:
         signer_from(settings.signing_keys),
         interlock_rules(settings),
         Board(settings.partitions),
+        skies.weather,
     )
     worker = Worker(settings, terms, kafka_log, meters, give_up)
     app = member.app = HotApp(settings, worker, TOPIC_OF_SOURCE.values())
@@ -129,6 +140,7 @@ async def run(settings: Settings, ready: asyncio.Event | None = None) -> None:
             _follow_tariffs(sheets, desk, kafka_log, terms, worker), name="tariffs"
         ),
         asyncio.create_task(_follow_interlocks(kafka_log, terms.board), name="interlocks"),
+        asyncio.create_task(_follow_weather(forecasts, skies, kafka_log, terms), name="weather"),
     ]
     for task in tasks:
         task.add_done_callback(_no_end)
@@ -166,11 +178,11 @@ def _wire(app: HotApp, worker: Worker, kafka_log: KafkaLog, ready: asyncio.Event
     app.on_partitions_revoked.connect(revoked)
 
 
-async def _read_tariffs(
-    sheets: AsyncIterator[Sequence[Record]], desk: TariffDesk, kafka_log: KafkaLog
+async def _read_all(
+    said: AsyncIterator[Sequence[Record]], desk: TariffDesk | WeatherDesk, kafka_log: KafkaLog
 ) -> None:
-    """Take up every sheet there is."""
-    async for records in sheets:
+    """Take up everything there is."""
+    async for records in said:
         if not records:
             return
         await _refuse(desk.take(records), kafka_log)
@@ -191,6 +203,19 @@ async def _follow_tariffs(
         terms.tariffs = desk.tariffs
         worker.tariffs_changed()
         log.info("%d tariff records taken up", len(records))
+
+
+async def _follow_weather(
+    forecasts: AsyncIterator[Sequence[Record]],
+    desk: WeatherDesk,
+    kafka_log: KafkaLog,
+    terms: Terms,
+) -> None:
+    """Take up words on the weather as they come."""
+    async for records in forecasts:
+        if records:
+            await _refuse(desk.take(records), kafka_log)
+            terms.weather = desk.weather
 
 
 async def _follow_interlocks(kafka_log: KafkaLog, board: Board | None) -> None:

@@ -26,6 +26,7 @@ from scoring.interlock import Interlock, policy_of
 from scoring.late_charge import LateChargeRules
 from scoring.scoring import World, find_tariffs
 from scoring.units import NO_TIME
+from scoring.weather import NO_WEATHER
 from streams import quarantine, wire
 from streams.chain import is_linked, link
 from streams.entry import Entry, Tally
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from scoring.rules import SupplyRules
     from scoring.scoring import Scored
     from scoring.tariff import Tariffs
+    from scoring.weather import Weather
     from streams.board import Board
     from streams.log import Fetched, Message, Record
     from streams.signing import Signer
@@ -78,7 +80,7 @@ class Terms:
     """What all partitions of a worker share: tariffs as last heard, and the rules of supply.
 
     Without a `signer` commands are not signed; without `interlock` limits nothing counts or freezes
-    trips; the `board` tells how the other partitions stand.
+    trips; the `board` tells how the other partitions stand; `weather` as last heard.
     """
 
     tariffs: Tariffs
@@ -89,6 +91,7 @@ class Terms:
     signer: Signer | None = None
     interlock: InterlockRules | None = None
     board: Board | None = None
+    weather: Weather = NO_WEATHER
 
 
 @dataclass(slots=True)
@@ -163,7 +166,8 @@ class Clerk:
     def _world(self) -> World:
         terms = self.terms
         here = (terms.tariffs, self.feed, terms.rules, self.partition)
-        return World(*here, terms.late_charges, terms.day_kinds, self.interlock)
+        held = self.interlock, terms.weather
+        return World(*here, terms.late_charges, terms.day_kinds, *held)
 
     def _readings(self, records: Sequence[Record], draft: Draft) -> None:
         decoded = wire.decode_readings(records, self.book, self.terms.partitions)

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field, fields
-from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from scoring.day_kinds import CountryUnknown, of_country, weekdays_only
 from scoring.interlock import InterlockRules
 from scoring.late_charge import USUAL_RATES, LateChargeRules
-from scoring.rules import SupplyRules, WorkingCalendar
+from scoring.rules import SupplyRules
 from scoring.units import NotExact, nanos
+from streams.supply_limits import areas, calendar, days_off, limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from scoring.day_kinds import DayKinds
 
 PREFIX = "KILOWATCH_"
-NO_HOLIDAYS = "none"
 
 
 class SettingsWrong(ValueError):  # noqa: N818 - the operator reads it as a sentence
@@ -133,6 +132,12 @@ class Settings:
         "calendar is unknown and nobody is tripped",
         dates=True,
     )
+    moratoria: str = _setting(
+        "",
+        "areas whose weather must be known before a supply is cut, e.g. `north,south`, or `*` "
+        "for all; an area of which the topic `moratoria` has spoken needs no naming",
+        check=lambda text: SupplyRules(moratoria_areas=areas(text)),
+    )
     trips_per_minute: int = _setting(
         60, "most trips a minute over all partitions", least=0, most=100_000
     )
@@ -172,7 +177,7 @@ class Settings:
         "limits of warnings, notices, trips and restores that differ from the defaults of "
         "`scoring/rules.py`, by name, e.g. `second_notice_lead_seconds=3600, "
         "prepaid_approvers=0/1/2`",
-        check=lambda text: SupplyRules(**_limits(text)),
+        check=lambda text: SupplyRules(**limits(text)),
     )
     forecast_holidays: str = _setting(
         "",
@@ -288,7 +293,7 @@ def _read(text: str, kind: Any, terms: Mapping[str, Any]) -> Any:
             raise ValueError(f"write a whole number from {least} to {most}")
         return int(text)
     if terms["dates"]:
-        _days_off(text)
+        days_off(text)
     if terms["check"]:
         terms["check"](text)
     if terms["one_of"] and text not in terms["one_of"]:
@@ -296,16 +301,6 @@ def _read(text: str, kind: Any, terms: Mapping[str, Any]) -> Any:
     if terms["filled"] and not text:
         raise ValueError(f"must not be empty: {terms['meaning']}")
     return text
-
-
-def _days_off(text: str) -> tuple[date, ...]:
-    """The dates of KILOWATCH_HOLIDAYS."""
-    if text == NO_HOLIDAYS:
-        return ()
-    try:
-        return tuple(date.fromisoformat(part.strip()) for part in text.split(",") if part.strip())
-    except ValueError as error:
-        raise ValueError("write dates as 2026-10-01, separated by commas, or `none`") from error
 
 
 def day_kinds(settings: Settings) -> DayKinds:
@@ -321,45 +316,13 @@ def day_kinds(settings: Settings) -> DayKinds:
 def supply_rules(settings: Settings) -> SupplyRules:
     """The limits of supply of this deployment: the defaults, with its calendar."""
     try:
-        return SupplyRules(calendar=_calendar(settings), **_limits(settings.supply_limits))
+        return SupplyRules(
+            calendar=calendar(settings.holidays),
+            moratoria_areas=areas(settings.moratoria),
+            **limits(settings.supply_limits),
+        )
     except ValueError as error:
         raise SettingsWrong(f"{variable('supply_limits')}: {error}") from error
-
-
-def _calendar(settings: Settings) -> WorkingCalendar | None:
-    if settings.holidays == NO_HOLIDAYS:
-        return WorkingCalendar.weekends_only()
-    days_off = _days_off(settings.holidays)
-    if not days_off:
-        return None
-    first, last = min(days_off).year, max(days_off).year
-    return WorkingCalendar(date(first, 1, 1), date(last, 12, 31), frozenset(days_off))
-
-
-def _limits(text: str) -> dict[str, Any]:
-    """The limits named in KILOWATCH_SUPPLY_LIMITS; ValueError for one that nobody knows.
-
-    >>> _limits("second_notice_lead_seconds=3600, arrears_approvers=1/1/2")
-    {'second_notice_lead_seconds': 3600, 'arrears_approvers': (1, 1, 2)}
-    """
-    known = {each.name: each.default for each in fields(SupplyRules) if each.name != "calendar"}
-    found: dict[str, Any] = {}
-    for part in filter(None, (each.strip() for each in text.split(","))):
-        name, _, written = (each.strip() for each in part.partition("="))
-        if name not in known:
-            raise ValueError(f"{name} is no limit; known are {', '.join(known)}")
-        default = known[name]
-        if isinstance(default, bool):
-            if written not in {"true", "false"}:
-                raise ValueError(f"{name} is `true` or `false`")
-            found[name] = written == "true"
-        elif isinstance(default, tuple):
-            found[name] = tuple(int(each) for each in written.split("/"))
-            if len(found[name]) != len(default):
-                raise ValueError(f"{name} wants {len(default)} numbers, as 0/0/2")
-        else:
-            found[name] = int(written)
-    return found
 
 
 def interlock_rules(settings: Settings) -> InterlockRules:

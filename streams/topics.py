@@ -55,6 +55,7 @@ OPERATOR_ACTIONS = "operator-actions"
 DELIVERY_RECEIPTS = "delivery-receipts"
 TICKS = "ticks"
 TARIFFS = "tariffs"
+MORATORIA = "moratoria"
 LOW_BALANCE_WARNINGS = "low-balance-warnings"
 DISCONNECTION_NOTICES = "disconnection-notices"
 TRIP_COMMANDS = "trip-commands"
@@ -157,6 +158,7 @@ TOPICS: dict[str, Topic] = {
         Topic(DELIVERY_RECEIPTS, "proof that a notice reached the customer", None, False, 35, True),
         Topic(TICKS, "the passing of time, one per partition and interval", None, False, 7, True),
         Topic(TARIFFS, "dated tariff sheets, key tariffId@validFrom", 1, True),
+        Topic(MORATORIA, "weather that forbids trips, by area", 1, True, stamped=True),
         # what Kilowatch says; evidence of warnings and trips is kept two years
         Topic(LOW_BALANCE_WARNINGS, "the money will not last", None, False, 730),
         Topic(DISCONNECTION_NOTICES, "supply stops unless paid", None, False, 730),

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from tests.oracle import NANOS, Account, LogRecord, Oracle, billed_nanos, seconds_of, small
+from tests.oracle_weather import forbidden_by_weather, stated_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -106,6 +107,7 @@ def wrongful_trips(inputs: list[LogRecord], oracle: Oracle, said: Said) -> list[
             *_by_terms(account, at, trip),
             *_by_approval(account, at, trip, said),
             *_by_clock(oracle, account, at, trip),
+            *_by_weather(inputs, oracle, account, at, trip),
             *_by_notice(account, at, trip, said),
             *_by_money_and_reading(account, at, trip, moments),
         ]
@@ -190,6 +192,17 @@ def _by_clock(oracle: Oracle, account: Account, at: int, trip: dict[str, Any]) -
     if expires - at > COMMAND_LIFE_SECONDS:
         reasons.append("lives too long")
     return reasons
+
+
+def _by_weather(
+    inputs: list[LogRecord], oracle: Oracle, account: Account, at: int, trip: dict[str, Any]
+) -> list[str]:
+    terms = account.terms(at)
+    assert terms is not None
+    zone = ZoneInfo(oracle.sheets.at(terms["tariffId"], at).zone.key)
+    area = terms.get("groups", {}).get("area", "")
+    expires_at = seconds_of(trip["expiresAt"])
+    return forbidden_by_weather(stated_by(inputs, at), area, zone, at, expires_at)
 
 
 def _by_notice(account: Account, at: int, trip: dict[str, Any], said: Said) -> list[str]:

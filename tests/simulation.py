@@ -35,7 +35,14 @@ from simulator.faults import FaultRates
 from simulator.field import FieldRates
 from simulator.sheets import shipped_sheets
 from simulator.world import Plan, World
-from streams.topics import ACCOUNT_SETTINGS, INTERLOCK, LEDGER_ROWS, SOURCE_OF_TOPIC, TARIFFS
+from streams.topics import (
+    ACCOUNT_SETTINGS,
+    INTERLOCK,
+    LEDGER_ROWS,
+    MORATORIA,
+    SOURCE_OF_TOPIC,
+    TARIFFS,
+)
 from tests.keys import rotating
 from tests.memory_log import Cluster
 from tests.oracle import LogRecord
@@ -68,6 +75,7 @@ JUDGED = (
     *("brokenChains", "twoBodies", "lostEffects", "wrongBalances", "raised"),
 )
 """The judgments that a score always shows, also when nothing was wrong."""
+COME_ALONE = (ACCOUNT_SETTINGS, MORATORIA)
 OBSERVED = frozenset({*EFFECT_TOPICS, INTERLOCK}) - {
     "daily-usage",
     "account-forecasts",
@@ -131,6 +139,9 @@ def plan_of(seed: int) -> Plan:
         payday=dice.choice((-1, -1, 2)),
         race_share=dice.choice((0.0, 0.5)),
         mistake_share=dice.choice((0.0, 0.3)),
+        areas=dice.choice(((), (), ("north", "south"))),
+        spell=dice.choice(("heat", "cold")),
+        weather_silent_days=dice.choice(((0, 0), (0, 0), (2, 3))),
     )
 
 
@@ -202,16 +213,18 @@ class Simulation:
     async def _send(self, records: list[Input], *, settle: bool) -> None:
         """Into the log, and the workers at it; `settle` waits until all of it is committed.
 
-        Terms come alone, when all before them is settled: between topics Kafka orders nothing, and
-        the oracle must know which readings were met under which meter.
+        Terms and weather come alone, when all before them is settled: between topics Kafka orders
+        nothing, and the oracle must know which readings were met under which meter and sky.
         """
-        for is_terms, some in groupby(records, lambda record: record.topic == ACCOUNT_SETTINGS):
+        for is_terms, some in groupby(records, lambda each: each.topic in COME_ALONE):
             await self._put(list(some), settle=settle or is_terms)
 
     async def _put(self, records: list[Input], *, settle: bool) -> None:
         for record in records:
             key = None if record.key is None else record.key.encode()
             self.cluster.put(record.topic, record.partition, key, record.value, record.at * 1000)
+        words = [record for record in records if record.topic == MORATORIA]
+        self.workers.hear_weather(self.cluster.topics[MORATORIA, 0][-len(words) :] if words else ())
         await self.workers.work(settle=settle)
 
     def _hear(self) -> None:
@@ -229,7 +242,7 @@ class Simulation:
             if topic == LEDGER_ROWS:
                 rows[partition] = kept
             else:
-                is_input = topic in SOURCE_OF_TOPIC or topic == TARIFFS
+                is_input = topic in SOURCE_OF_TOPIC or topic in (TARIFFS, MORATORIA)
                 into = inputs if is_input else outputs
                 into += [
                     LogRecord(topic, partition, r.offset, r.timestamp // 1000,

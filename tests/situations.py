@@ -23,6 +23,7 @@ from scoring.procedures import CommandState, Procedure
 from scoring.rules import SupplyRules, WorkingCalendar
 from scoring.situation import Situation
 from scoring.units import NANOS_PER_UNIT, instant
+from scoring.weather import AreaWeather, Spell, WeatherKind
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 NOON = instant("2026-07-01T12:00:00+08:00")
@@ -30,6 +31,14 @@ MINUTE, HOUR, DAY = 60, 3_600, 86_400
 UNIT = NANOS_PER_UNIT
 RULES = SupplyRules(WorkingCalendar.weekends_only())
 CAUSE = Cause(Source.READINGS, 0, 7)
+
+
+def sky(age=0, *spells, kind="cold"):
+    """A watched area: the age of what is known, and spells as hours from noon until noon."""
+    found = (
+        Spell(WeatherKind(kind), round(NOON + a * HOUR), round(NOON + b * HOUR)) for a, b in spells
+    )
+    return {"weather": AreaWeather(True, NOON - age, tuple(found))}
 
 
 def replace(here, **change):

@@ -127,6 +127,8 @@ def test_all_that_is_taken_in_a_simulated_week_fits(
 
 def accepted(topic: str, place: int, value: bytes) -> list[Any]:
     """The bodies in a record that the wire takes; none if it is a simulated fault."""
+    if topic == topics.MORATORIA:
+        return [json.loads(value)]  # no simulated fault touches it
     if topic == topics.READINGS:
         try:
             read = msgspec.json.decode(value, type=Reading | list[Reading])

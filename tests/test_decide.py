@@ -45,6 +45,7 @@ from tests.situations import (
     UNIT,
     only,
     replace,
+    sky,
     told,
 )
 
@@ -98,6 +99,20 @@ GUARDS = [
     ({"unsettled_until": NOON + 1}, "balance_unsettled", "a second before"),
     ({"emergency_credit_nanos": 1, "available_nanos": -1}, "emergency_credit", "all is used up"),
     ({"emergency_credit_nanos": 1, "available_nanos": -2}, "", "and more"),
+    (sky(3 * HOUR), "", "an area whose weather was stated three hours ago"),
+    (sky(3 * HOUR + 1), "weather_unknown", "longer ago: the feed may have said stop"),
+    (sky(NOON), "weather_unknown", "an area that must be stated and never was"),
+    (sky(0, (-1, 0)), "", "the cold is over at noon"),
+    (sky(0, (-1, 1 / 3600)), "weather_moratorium", "a second later"),
+    (sky(0, (0.5 + 1 / 3600, 9)), "", "it comes when the command has just expired"),
+    (sky(0, (0.5, 9)), "weather_moratorium", "it comes as the command expires"),
+    (sky(0, (-90, -60), kind="heat"), "", "a heat warning ended on Monday at midnight"),
+    (
+        sky(0, (-90, -60 + 1 / 3600), kind="heat"),
+        "weather_moratorium",
+        "a second into the day before yesterday: two whole days more",
+    ),
+    (sky(0, (-72, -36), kind="cold"), "", "after cold no day more"),
     ({"attempt": 2}, "", "the third attempt"),
     ({"attempt": 3}, "tries_used_up", "three attempts are enough"),
 ]

@@ -17,16 +17,18 @@ from streams.clerk import Clerk, Terms
 from streams.log import PartitionLost
 from streams.partition import Partition
 from streams.topics import TOPIC_OF_SOURCE
+from streams.weather_desk import WeatherDesk
 from tests.memory_log import Crash, MemoryLog, SendFailed
 
 if TYPE_CHECKING:
     import random
+    from collections.abc import Sequence
 
     from scoring.interlock import InterlockRules
     from scoring.rules import SupplyRules
     from scoring.tariff import Tariffs
     from streams.signing import Signer
-    from tests.memory_log import Cluster
+    from tests.memory_log import Cluster, Kept
 
 MEAN_STEPS_TO_CRASH = 120
 REBALANCE_SHARE = 0.06
@@ -109,6 +111,7 @@ class Workers:
         self._dice = dice
         self._tariffs, self._rules, self._signer = tariffs, rules, signer
         self._interlock = interlock
+        self._skies = WeatherDesk()
         self._workers = [self._start(), self._start()]
         self._owner: dict[int, Worker] = {}
         self._zombies: list[tuple[Worker, asyncio.Task[None]]] = []
@@ -131,8 +134,15 @@ class Workers:
             self._cluster.partitions,
             signer=self._signer,
             interlock=self._interlock,
+            weather=self._skies.weather,
         )
         return Worker(log, terms)
+
+    def hear_weather(self, records: Sequence[Kept]) -> None:
+        """The weather office spoke; whoever is alive hears it at once."""
+        self._skies.take(records)
+        for worker in (*self._workers, *self._owner.values()):
+            worker.terms.weather = self._skies.weather
 
     async def work(self, *, settle: bool = False) -> None:
         """Let the group take up the log; with `settle` until all of it is durable and told."""
