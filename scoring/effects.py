@@ -121,6 +121,7 @@ class Reason(StrEnum):
     """Why an input was refused: the name an operator sees, bounded for metrics labels."""
 
     NOT_JSON = "not_json"
+    BROKEN_CHECKSUM = "broken_checksum"
     WRONG_SHAPE = "wrong_shape"
     UNKNOWN_VERSION = "unknown_version"
     KEY_MISMATCH = "key_mismatch"

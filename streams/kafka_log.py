@@ -217,7 +217,8 @@ class KafkaLog:
 
     async def follow(self, topic: str, partition: int) -> AsyncIterator[Sequence[Record]]:
         """All records from the beginning and then for ever; an empty chunk at each end."""
-        async with self._reading(topic, partition, 0, FOLLOW_FETCH_MS) as (consumer, here):
+        reading = self._reading(topic, partition, 0, FOLLOW_FETCH_MS, past_broken=True)
+        async with reading as (consumer, here):
             while True:
                 fetched = await consumer.getmany(here, timeout_ms=FOLLOW_WAIT_MS)
                 if fetched:
@@ -228,7 +229,7 @@ class KafkaLog:
 
     @asynccontextmanager
     async def _reading(
-        self, topic: str, partition: int, start: int, wait_ms: int
+        self, topic: str, partition: int, start: int, wait_ms: int, *, past_broken: bool = False
     ) -> AsyncIterator[tuple[AIOKafkaConsumer, TopicPartition]]:
         here = TopicPartition(topic, partition)
         consumer = AIOKafkaConsumer(
@@ -240,7 +241,7 @@ class KafkaLog:
             fetch_max_wait_ms=wait_ms,
         )
         await consumer.start()
-        give_plain_records(consumer._fetcher)
+        give_plain_records(consumer._fetcher, past_broken=past_broken)
         try:
             consumer.assign([here])
             if start > 0:

@@ -1,10 +1,12 @@
-"""How does a fetched batch become records at half the client's cost?
+"""How does a fetched batch become records at half the client's cost, and what of a broken one?
 
 aiokafka makes a dataclass of eleven fields of every record and passes each through three Python
 frames; of the nine microseconds a reading may cost in all that is two.  Here the client's own
 unpacking is kept (checksums, control batches, aborted transactions), but what comes out of it is a
-bare tuple, drawn in one go.  It stands apart from the tap because it knows the inside of aiokafka's
-fetcher; the names it relies on are in `PINNED` and held by `tests/test_tap_contract.py`.
+bare tuple, drawn in one go.  The client meets a batch with a broken checksum again and again, for
+ever; inputs go on behind it, and it becomes one record that the decoders refuse by name.  It stands
+apart from the tap because it knows the inside of aiokafka's fetcher; the names it relies on are in
+`PINNED` and held by `tests/test_tap_contract.py`.
 """
 
 # ruff: noqa: SLF001 - the private names used here are those of PINNED, held by the contract test
@@ -12,11 +14,14 @@ fetcher; the names it relies on are in `PINNED` and held by `tests/test_tap_cont
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from streams.wire_base import BROKEN_BATCH
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from aiokafka.consumer.fetcher import Fetcher, FetchResult
     from aiokafka.structs import TopicPartition
@@ -24,7 +29,7 @@ if TYPE_CHECKING:
 PINNED = (
     "Fetcher._records",
     "FetchResult._partition_records, .getall, .check_assignment, .has_more, ._update_position",
-    "PartitionRecords._consumer_record, ._records_iterator",
+    "PartitionRecords._consumer_record, ._records_iterator, ._records, ._check_crcs",
 )
 
 
@@ -49,13 +54,83 @@ def _plain(
     return new(kind, (*here, record.offset, record.timestamp, record.key, record.value))
 
 
+@dataclass(frozen=True, slots=True)
+class _Loss:
+    """The one record of a broken batch, behind which the reading goes on.
+
+    Nothing in the batch can be believed, its stamps neither: the record has no time.
+    """
+
+    offset: int
+    value: bytes
+    timestamp: int = 0
+    key: None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _BrokenBatch:
+    """What `PartitionRecords` asks of a batch, of one whose checksum is broken."""
+
+    base_offset: int
+    next_offset: int
+    producer_id: None = None
+    is_control_batch: bool = False
+    is_transactional: bool = False
+
+    def __iter__(self) -> Iterator[_Loss]:
+        last = self.next_offset - 1
+        yield _Loss(last, BROKEN_BATCH + b"offsets %d to %d" % (self.base_offset, last))
+
+
+class _Batches:
+    """The batches of an answer, told from those that broke on the way or on a disk.
+
+    Where a broken one ends is said by the batch behind it; of the last one by its own head, if that
+    is within what the broker has, else the next offset is asked for.
+    """
+
+    def __init__(self, batches: Any, position: int, highwater: int) -> None:
+        self._batches = batches
+        self._position = position
+        self._highwater = highwater
+        self._ahead: Any = None
+
+    def has_next(self) -> bool:
+        """Whether there is a further batch."""
+        return self._ahead is not None or self._batches.has_next()
+
+    def next_batch(self) -> Any:
+        """That batch, or what stands for it."""
+        batch = self._ahead or self._batches.next_batch()
+        self._ahead = None
+        if batch.validate_crc():
+            self._position = batch.next_offset
+            return batch
+        first, end = self._position, batch.next_offset
+        if self._batches.has_next():
+            self._ahead = self._batches.next_batch()
+            end = self._ahead.base_offset
+        if not first < end <= self._highwater:
+            end = first + 1
+        self._position = end
+        return _BrokenBatch(first, end)
+
+
 class _Results(OrderedDict[Any, Any]):
     """The fetcher's buffer of answers, which teaches each answer to give plain records."""
+
+    def __init__(self, *, past_broken: bool = False) -> None:
+        super().__init__()
+        self._past_broken = past_broken
 
     def __setitem__(self, here: TopicPartition, result: Any) -> None:
         records = getattr(result, "_partition_records", None)  # an error has none
         if records is not None:
             records._consumer_record = _plain
+            if self._past_broken:
+                highwater = result._assignment.state_value(here).highwater
+                records._records = _Batches(records._records, records.next_fetch_offset, highwater)
+                records._check_crcs = False  # done by `_Batches`
             result.getall = _drawn_at_once(here, result)
         super().__setitem__(here, result)
 
@@ -77,8 +152,13 @@ def _drawn_at_once(
     return getall
 
 
-def give_plain_records(fetcher: Fetcher) -> None:
-    """Make this client's fetcher hand out `PlainRecord`s."""
-    plain = _Results()
+def give_plain_records(fetcher: Fetcher, *, past_broken: bool = False) -> None:
+    """Make this client's fetcher hand out `PlainRecord`s.
+
+    `past_broken`: a batch with a broken checksum becomes one record that says so.  Without it, and
+    so for our own state, the client's CorruptRecordException stands: rows that are lost are no rows
+    to go on without.
+    """
+    plain = _Results(past_broken=past_broken)
     plain.update(fetcher._records)
     fetcher._records = plain

@@ -52,6 +52,9 @@ Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 Money = Annotated[str, msgspec.Meta(pattern=r"^-?[0-9]{1,10}(\.[0-9]{1,9})?$")]
 EffectId = Annotated[str, msgspec.Meta(max_length=200)]
 
+BROKEN_BATCH = b"\0broken checksum: "
+"""Begins what stands for a batch of records that is not as it was written (`streams.records`)."""
+
 NOT_READABLE = (msgspec.MsgspecError, UnicodeError, RecursionError)
 """All that msgspec raises on any bytes whatever."""
 
@@ -203,6 +206,9 @@ def decode_refusal(value: bytes) -> RefusalBody:
 def refuse_unreadable(error: Exception, value: bytes) -> Refused:
     """The named reason why msgspec did not take a value."""
     detail = f"{error}"[:MAX_DETAIL_CHARACTERS]
+    if value.startswith(BROKEN_BATCH):
+        lost = value.removeprefix(BROKEN_BATCH).decode(errors="replace")
+        return Refused(Reason.BROKEN_CHECKSUM, lost[:MAX_DETAIL_CHARACTERS])
     if not isinstance(error, msgspec.ValidationError):
         return Refused(Reason.NOT_JSON, detail)
     version = stated_version(value)

@@ -16,6 +16,7 @@ import faust
 import pytest
 from aiokafka.client import AIOKafkaClient
 from aiokafka.consumer import fetcher, group_coordinator, subscription_state
+from aiokafka.errors import CorruptRecordException
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
@@ -23,10 +24,13 @@ from faust.tables.manager import TableManager
 from faust.transport import consumer as faust_consumer
 from faust.transport.drivers import aiokafka as driver
 
-from streams import batches, kafka_log, records
+from scoring.book import Book
+from scoring.effects import Reason
+from streams import batches, kafka_log, records, wire
 from streams.assignor import share_out
 from streams.settings import Settings
 from streams.topics import TOPIC_OF_SOURCE
+from streams.wire_base import BROKEN_BATCH
 
 
 def source_of(thing: object) -> str:
@@ -149,16 +153,71 @@ async def _draw_both_ways() -> None:
         assert len(positions) == 1
 
 
-def _answer(here: aiokafka.TopicPartition) -> fetcher.FetchResult:
-    """A fetch answer of twelve records in two batches, the first of which were read before."""
+@pytest.mark.parametrize(
+    ("broken", "lost"),
+    [(0, range(102, 106)), (1, range(106, 112)), (2, range(112, 118))],
+    ids=["begun before", "between two", "the last"],
+)
+def test_a_batch_with_a_broken_checksum_becomes_one_record_and_the_others_are_given(
+    broken: int, lost: range
+) -> None:
+    asyncio.run(_draw_past_broken(broken, lost))
+
+
+async def _draw_past_broken(broken: int, lost: range) -> None:
+    here = aiokafka.TopicPartition("meter-readings", 3)
+    with pytest.raises(CorruptRecordException):
+        _answer(here, (100, 106, 112), broken).getall()
+    results = records._Results(past_broken=True)
+    results[here] = ours = _answer(here, (100, 106, 112), broken)
+    found = ours.getall()
+    # it stands at the batch's last offset, so that all of it is behind us once that is committed
+    given = [offset for offset in range(102, 118) if offset not in lost[:-1]]
+    assert [record.offset for record in found] == given
+    broken_ones = [record for record in found if record.value.startswith(BROKEN_BATCH)]
+    assert [record.offset for record in broken_ones] == [lost[-1]]
+    assert ours._assignment.state_value(here).position == 118
+    refusals = wire.decode_readings(found, Book(), 4).refusals
+    refused = [each for each in refusals if each.reason is Reason.BROKEN_CHECKSUM]
+    assert [(r.offset, r.detail) for r in refused] == [
+        (lost[-1], f"offsets {lost[0]} to {lost[-1]}")
+    ]
+    event = wire.decode_event(broken_ones[0]._replace(topic="payments"), 4)
+    assert isinstance(event, wire.Refusal)
+    assert event.reason is Reason.BROKEN_CHECKSUM
+
+
+def test_a_broken_batch_whose_head_lies_is_left_offset_by_offset() -> None:
+    async def story() -> None:
+        here = aiokafka.TopicPartition("meter-readings", 3)
+        answer = _answer(here, (100,), 0, last_delta=9_999)
+        results = records._Results(past_broken=True)
+        results[here] = answer
+        assert [record.offset for record in answer.getall()] == [102]
+        assert answer._assignment.state_value(here).position == 103
+
+    asyncio.run(story())
+
+
+def _answer(
+    here: aiokafka.TopicPartition,
+    firsts: tuple[int, ...] = (100, 106),
+    broken: int = -1,
+    last_delta: int | None = None,
+) -> fetcher.FetchResult:
+    """A fetch answer of some records in batches of six, the first of which were read before."""
     parts = []
-    for first in (100, 106):
+    for place, first in enumerate(firsts):
         builder = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, 0, 10_000)
         for number in range(6):
             key = None if number == 3 else b"home-%d" % number
             builder.append(number, 1_000 + number, key, b"value %d" % number, [])
         built = bytearray(builder.build())
         struct.pack_into(">q", built, 0, first)
+        if place == broken:
+            built[-1] ^= 1
+        if last_delta is not None:
+            struct.pack_into(">i", built, 23, last_delta)
         parts.append(bytes(built))
     unpacked = fetcher.PartitionRecords(
         here, MemoryRecords(b"".join(parts)), [], 102, None, None, True, fetcher.READ_COMMITTED
@@ -167,6 +226,7 @@ def _answer(here: aiokafka.TopicPartition) -> fetcher.FetchResult:
     subscription.assign_from_user([here])
     assignment = subscription.subscription.assignment
     assignment.state_value(here).reset_to(102)
+    assignment.state_value(here).highwater = 100 + 6 * len(firsts)
     return fetcher.FetchResult(here, assignment=assignment, partition_records=unpacked, backoff=0.1)
 
 

@@ -19,6 +19,7 @@ from deploy.local import Site, metric
 from scoring.events import Source
 from scoring.units import instant_text
 from streams import topics
+from streams.batches import PARTITION_FETCH_BYTES
 from streams.kafka_log import KafkaLog
 from streams.settings import Settings
 from streams.topics import TOPIC_OF_SOURCE, partition_of
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from streams.log import Message
+    from tests.brokers.kafka_node import KafkaNode
 
 PARTITIONS = 4
 PATIENCE_SECONDS = 60
@@ -217,23 +219,74 @@ def test_years_of_one_account_in_one_record_are_taken_and_told(site: Site) -> No
     assert site.workers[0].is_running
 
 
-def test_most_readings_become_warnings_within_a_quarter_of_a_second(site: Site) -> None:
-    site.start_worker()
-    send(site, [at_home(topics.PAYMENTS, payment(home, "p-1", "3.00", NOW)) for home in HOMES])
-    wait_for(site, lambda: taken(site, topics.PAYMENTS) == len(HOMES), "payments taken")
-    for number, home in enumerate(HOMES):
+def test_a_warning_waits_neither_for_a_tick_nor_for_what_comes_after_its_reading(
+    site: Site,
+) -> None:
+    site.start_worker()  # nobody writes ticks here
+    some = HOMES[:6]
+    send(site, [at_home(topics.PAYMENTS, payment(home, "p-1", "3.00", NOW)) for home in some])
+    wait_for(site, lambda: taken(site, topics.PAYMENTS) == len(some), "payments taken")
+    for number, home in enumerate(some):
         send(site, [at_home(topics.READINGS, reading(home, NOW + number, 6_000))])
-    warnings = read(site, topics.LOW_BALANCE_WARNINGS, len(HOMES))
-    assert {each["accountId"] for each in warnings} >= set(HOMES)
-    found = dict(
-        re.findall(
-            r'^kilowatch_reading_to_effect_seconds_bucket{le="(\S+)"} (\S+)$',
-            site.worker_metrics(),
-            re.MULTILINE,
-        )
-    )
-    # the bench measures p99 on a quiet machine; here it is enough that nothing waits for a timer
-    assert float(found["0.25"]) >= 0.5 * float(found["+Inf"]) > 0, found
+        warnings = read(site, topics.LOW_BALANCE_WARNINGS, number + 1)
+        assert {each["accountId"] for each in warnings} >= set(some[: number + 1])
+    # how long it took on a quiet machine is the bench's to say; here: it is measured at all
+    measured = metric(site.worker_metrics(), "reading_to_effect_seconds_count")
+    assert measured >= len(some)
+
+
+def test_a_batch_that_broke_on_the_brokers_disk_is_refused_and_the_stream_goes_on(
+    site: Site, kafka_node: KafkaNode
+) -> None:
+    """The broker hands out what its segment file holds; only the reader looks at the checksum."""
+    home = HOMES[0]
+    number = partition_of(home.encode(), PARTITIONS)
+    site.start_worker()
+    wait_for(site, lambda: taken(site, topics.ACCOUNT_SETTINGS) == len(HOMES), "settings taken")
+    for second in range(1, 4):  # three sendings, three batches
+        send(site, [at_home(topics.READINGS, reading(home, NOW + second, 5_000 + second))])
+        wait_for(site, lambda n=second: taken(site, topics.READINGS) == n, "the reading taken")
+    assert site.workers.pop().stop() == 0
+    site.metrics_ports.pop()
+    for second in range(4, 7):
+        send(site, [at_home(topics.READINGS, reading(home, NOW + second, 5_000 + second))])
+    kafka_node.stop()
+    (segment,) = kafka_node.directory.glob(f"log/{topics.READINGS}-{number}/*.log")
+    broken, count = re.subn(rb'(?<="registerWh": )5005', b"5995", segment.read_bytes())
+    segment.write_bytes(broken)
+    kafka_node.start()
+    assert count == 1
+    site.start_worker()
+    (refusal,) = read(site, topics.REFUSALS, 1)
+    assert (refusal["reason"], refusal["detail"]) == ("broken_checksum", "offsets 4 to 4")
+    assert (refusal["topic"], refusal["partition"], refusal["offset"]) == (
+        topics.READINGS, number, 4,
+    )  # fmt: skip
+    wait_for(site, lambda: taken(site, topics.READINGS) == 3, "what lay before and behind it")
+    send(site, [at_home(topics.READINGS, reading(home, NOW + 7, 5_007))])
+    wait_for(site, lambda: taken(site, topics.READINGS) == 4, "and what comes")
+    assert 'kilowatch_readings_total{outcome="accepted"} 3.0' in site.worker_metrics()
+
+
+def test_a_record_above_the_fetch_size_is_refused_and_the_stream_goes_on(
+    site: Site, bootstrap: str
+) -> None:
+    site.start_worker()
+    wait_for(site, lambda: taken(site, topics.ACCOUNT_SETTINGS) == len(HOMES), "settings taken")
+    asyncio.run(_terms(bootstrap, topics.READINGS, {"max.message.bytes": str(16 * 2**20)}))
+    large = b"[" + b" " * PARTITION_FETCH_BYTES + b"]"
+
+    async def write_it() -> None:
+        async with AIOKafkaProducer(
+            bootstrap_servers=site.bootstrap, max_request_size=2 * len(large)
+        ) as producer:
+            await producer.send_and_wait(topics.READINGS, large, b"home-1", partition=1)
+
+    asyncio.run(write_it())
+    (refusal,) = read(site, topics.REFUSALS, 1)
+    assert (refusal["reason"], refusal["originalBytes"]) == ("too_large", len(large))
+    send(site, [at_home(topics.READINGS, reading(home, NOW, 1_000)) for home in HOMES])
+    wait_for(site, lambda: taken(site, topics.READINGS) == len(HOMES) + 1, "the others taken")
 
 
 def test_a_worker_whose_port_is_taken_or_whose_topics_do_not_fit_says_so_and_ends(
@@ -260,22 +313,23 @@ def test_a_worker_that_cannot_write_its_rows_ends_and_commits_nothing(
 ) -> None:
     worker = site.start_worker()
     wait_for(site, lambda: taken(site, topics.ACCOUNT_SETTINGS) == len(HOMES), "settings taken")
-    asyncio.run(_shrink(bootstrap, topics.LEDGER_ROWS))
+    # from now on nothing but the smallest records fits into the topic
+    small = {"max.message.bytes": "200", "cleanup.policy": "compact"}
+    asyncio.run(_terms(bootstrap, topics.LEDGER_ROWS, small))
     send(site, [at_home(topics.READINGS, reading(home, NOW, 1_000)) for home in HOMES])
     assert worker.process.wait(PATIENCE_SECONDS) == 70
     assert "worker gives up" in worker.log_path.read_text()
     assert asyncio.run(_committed(site, topics.READINGS)) == 0
 
 
-async def _shrink(bootstrap: str, topic: str) -> None:
-    """From now on nothing but the smallest records fits into the topic."""
+async def _terms(bootstrap: str, topic: str, terms: Mapping[str, str]) -> None:
+    """Change a topic's terms."""
     from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     try:
-        terms = {"max.message.bytes": "200", "cleanup.policy": "compact"}
-        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, terms)])
+        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, dict(terms))])
     finally:
         await admin.close()
 
