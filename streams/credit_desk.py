@@ -161,7 +161,8 @@ class CreditDesk:
     def _take_day(self, told: DailyUsage) -> str | None:
         if told.large is None:
             return None
-        history, day = self._row(told.account_id).history, _day_of(told.local_date)
+        row, day = self._row(told.account_id), _day_of(told.local_date)
+        history = row.history
         if day >= history.newest_day:
             history.industry, history.area = told.industry, told.area
             history.payment_mode = told.payment_mode
@@ -172,6 +173,8 @@ class CreditDesk:
             told.large.overdue_nanos // CENT_NANOS,
         )
         history.take_day(day, kept, told.large)
+        if self._has_month_to_close(row):  # now: one batch may hold the days of many months
+            self._judge(row)
         return told.account_id
 
     def _take_report(self, record: Record) -> str | None:
@@ -198,22 +201,9 @@ class CreditDesk:
 
     def _grade(self, row: CreditRow) -> Encoded | None:
         """Grade a customer anew; None for one of whom no day is known yet."""
-        history = row.history
-        if history.newest_day == LONG_AGO:
+        if row.history.newest_day == LONG_AGO:
             return None
-        facts = history.facts(history.newest_day, self._peers)
-        scores = credit.score(facts, self._weights, self._terms.missing)
-        grades = credit.grade(scores, facts, self._bands, history.newest_day, *_before(row))
-        closed = _closed_month(history.newest_day)
-        if min(history.days) < _first_day(closed + 1) and (
-            row.monthly is None or row.monthly.month < closed
-        ):
-            end = history.days.get(_first_day(closed + 1) - 1)
-            if end is not None:
-                facts["unpaid_at_period_end"] = end.overdue_cents > 0
-                grades = credit.grade(scores, facts, self._bands, history.newest_day, *_before(row))
-            self._close(row, closed, scores, grades)
-            self._learn(row, closed, facts)
+        facts, scores, grades = self._judge(row)
         told = explain(facts, scores, grades, self._weights, self._bands)
         terms = {
             "weights": self._terms.weights,
@@ -221,6 +211,27 @@ class CreditDesk:
             "missing": self._terms.missing,
         }
         return encode_grade(row, told, self._bands, terms)
+
+    def _has_month_to_close(self, row: CreditRow) -> bool:
+        closed = _closed_month(row.history.newest_day)
+        is_new = row.monthly is None or row.monthly.month < closed
+        return is_new and min(row.history.days) < _first_day(closed + 1)
+
+    def _judge(self, row: CreditRow) -> tuple[np.ndarray, credit.Scores, credit.Grades]:
+        """Facts, scores and grade as of the newest day; a month that is over is closed by it."""
+        history = row.history
+        facts = history.facts(history.newest_day, self._peers)
+        scores = credit.score(facts, self._weights, self._terms.missing)
+        grades = credit.grade(scores, facts, self._bands, history.newest_day, *_before(row))
+        if self._has_month_to_close(row):
+            closed = _closed_month(history.newest_day)
+            end = history.days.get(_first_day(closed + 1) - 1)
+            if end is not None:
+                facts["unpaid_at_period_end"] = end.overdue_cents > 0
+                grades = credit.grade(scores, facts, self._bands, history.newest_day, *_before(row))
+            self._close(row, closed, scores, grades)
+            self._learn(row, closed, facts)
+        return facts, scores, grades
 
     def _close(
         self, row: CreditRow, month: int, scores: credit.Scores, grades: credit.Grades
