@@ -5,27 +5,33 @@ The figures are `scoring.kpis`' and `scoring.benchmark`'s; here they get names a
 
 from __future__ import annotations
 
+import csv
+from io import StringIO
 from typing import TYPE_CHECKING, Any
 
-from scoring.benchmark import Verdict, compare
-from scoring.kpis import by_collector, kpis
+from scoring.benchmark import Verdict
 from scoring.units import money_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from scoring.benchmark import Compared
-    from scoring.kpis import AccountMonth, Figure, Kpis
+    from scoring.benchmark import Appraised, Compared
+    from scoring.kpis import Figure
 
-ALL = "全部 all"
+EVERYBODY = "全部 all"
 
-SHARES = ("current_recovery", "old_arrears_recovery", "advance_share", "prepaid_coverage")
+SHARES = (
+    "current_recovery", "old_arrears_recovery", "advance_share", "prepaid_coverage",
+    "prepaid_sales", "carry_over", "receivable_over_bill",
+)  # fmt: skip
 
 NAMES = {
     "current_recovery": "当月回收率 Recovery",
     "old_arrears_recovery": "陈欠回收率 Old arrears",
     "advance_share": "预收占比 Advance",
     "prepaid_coverage": "预付费覆盖 Prepaid",
+    "prepaid_sales": "预付费售电率 Prepaid sales",
+    "carry_over": "结转率 Carry-over",
     "receivable_over_bill": "应收余额/应收 Receivable",
     "days_past_due": "逾期天数中位 Days past due",
     "dunning_to_payment_hours": "催费到账小时 Dunning to payment",
@@ -40,11 +46,13 @@ VERDICTS = {
 }
 
 
-def appraisal_rows(months: Sequence[AccountMonth]) -> list[dict[str, Any]]:
+def appraisal_rows(appraised: Sequence[Appraised]) -> list[dict[str, Any]]:
     """A row for each collector: the comparison, then every figure with its interval."""
-    figures = by_collector(months)
     rows = []
-    for one in compare(months):
+    for each in appraised:
+        one = each.compared
+        if one is None:
+            continue
         row: dict[str, Any] = {
             "collector": one.collector,
             "accounts": one.accounts,
@@ -57,7 +65,7 @@ def appraisal_rows(months: Sequence[AccountMonth]) -> list[dict[str, Any]]:
             "verdict": one.verdict.value,
         }
         for name in NAMES:
-            figure: Figure = getattr(figures[one.collector], name)
+            figure: Figure = getattr(each.kpis, name)
             row |= {
                 name: _number(figure.value),
                 f"{name}_low": _number(figure.low),
@@ -67,26 +75,38 @@ def appraisal_rows(months: Sequence[AccountMonth]) -> list[dict[str, Any]]:
     return rows
 
 
-def appraisal_body(months: Sequence[AccountMonth], month: str, utility: str) -> dict[str, Any]:
+def appraisal_csv(appraised: Sequence[Appraised]) -> str:
+    """The rows as a CSV file; begun with a mark by which spreadsheets know UTF-8."""
+    rows = appraisal_rows(appraised)
+    file = StringIO()
+    file.write("\ufeff")
+    writer = csv.DictWriter(file, list(rows[0]) if rows else ["collector"])
+    writer.writeheader()
+    writer.writerows(rows)
+    return file.getvalue()
+
+
+def appraisal_body(appraised: Sequence[Appraised], month: str, utility: str) -> dict[str, Any]:
     """The body of `appraisal.typ`."""
-    figures: dict[str, Kpis] = {**by_collector(months), ALL: kpis(months)}
+    last_all = sorted(appraised, key=lambda each: each.compared is None)
     return {
         "title": f"appraisal {month}",
         "month": month,
         "utility": utility,
-        "compared": [_compared(one) for one in compare(months)],
+        "compared": [compared_shown(each.compared) for each in appraised if each.compared],
         "figureNames": list(NAMES.values()),
         "figures": [
             {
-                "collector": name,
-                "values": [_shown(each, getattr(some, each)) for each in NAMES],
+                "collector": EVERYBODY if each.compared is None else each.collector,
+                "values": [figure_shown(name, getattr(each.kpis, name)) for name in NAMES],
             }
-            for name, some in figures.items()
+            for each in last_all
         ],
     }
 
 
-def _compared(one: Compared) -> dict[str, Any]:
+def compared_shown(one: Compared) -> dict[str, Any]:
+    """A comparison as people read it."""
     interval = "-"
     if one.low is not None and one.high is not None:
         interval = f"{one.low * 100:+.1f} … {one.high * 100:+.1f}"
@@ -103,10 +123,11 @@ def _compared(one: Compared) -> dict[str, Any]:
     }
 
 
-def _shown(name: str, figure: Figure) -> str:
+def figure_shown(name: str, figure: Figure) -> str:
+    """A figure as people read it, with its interval where it has one."""
     if figure.value is None:
         return "-"
-    if name in SHARES or name == "receivable_over_bill":
+    if name in SHARES:
         return f"{figure.value * 100:.1f} %"
     low = "-" if figure.low is None else f"{figure.low:.0f}"
     high = "-" if figure.high is None else f"{figure.high:.0f}"

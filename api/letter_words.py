@@ -42,6 +42,13 @@ def wordings() -> dict[str, dict[str, dict[str, Any]]]:
     return found
 
 
+@lru_cache(maxsize=1)
+def sender() -> Sender:
+    """Whose letters these are, by `paper/sender.yaml`."""
+    told = yaml.safe_load((TEMPLATES / "sender.yaml").read_text("utf-8"))
+    return Sender(told["utility"], told["howToPay"], str(told["telephone"]))
+
+
 def letter_body(
     served: Served, reader: str, sender: Sender, zone: tzinfo, language: str = "zh"
 ) -> dict[str, Any]:

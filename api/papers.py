@@ -43,6 +43,15 @@ def _fonts(directory: str) -> typst.Fonts:
     return found
 
 
+def fonts_missing(directory: str) -> str:
+    """Why nothing can be printed with these fonts; empty if it can."""
+    try:
+        _fonts(directory)
+    except FontsMissing as error:
+        return str(error)
+    return ""
+
+
 @lru_cache(maxsize=8)
 def _compiler(template: str, directory: str) -> typst.Compiler:
     return typst.Compiler(

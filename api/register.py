@@ -11,6 +11,7 @@ import logging
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from scoring.benchmark import ALL, Appraised, Verdict
 from scoring.collection import Work
 from scoring.contracts import Contract
 from scoring.customer_file import CustomerFile
@@ -61,7 +62,17 @@ class Register:
 
     def put(self, fact: Fact) -> None:
         """A fact replaces the one of its key."""
-        self._of[type(fact)][fact.account_id][key_of(fact)] = fact
+        if not isinstance(fact, Policy) or not self._is_decided_otherwise(fact):
+            self._of[type(fact)][_group_of(fact)][key_of(fact)] = fact
+
+    def _is_decided_otherwise(self, fact: Policy) -> bool:
+        """Of two decisions on one version the first stands, whoever reads."""
+        known = self._of[Policy].get(fact.account_id, {}).get(fact.policy_id)
+        return (
+            isinstance(known, Policy)
+            and known.status is not Status.PROPOSED
+            and (known.status, known.decided_by) != (fact.status, fact.decided_by)
+        )
 
     def _forget(self, record: Record) -> None:
         key = (record.key or b"").decode(errors="replace")
@@ -69,7 +80,12 @@ class Register:
 
     def accounts(self) -> list[str]:
         """Every account of which anything is known."""
-        return sorted({name for kind in self._of.values() for name, some in kind.items() if some})
+        return sorted({
+            name
+            for kind, of_kind in self._of.items()
+            for name, some in of_kind.items()
+            if some and kind is not Appraised
+        })  # fmt: skip
 
     def policies(self, account_id: str) -> list[Policy]:
         """The versions of an account's policy, oldest first."""
@@ -146,5 +162,36 @@ class Register:
         ]
         return sorted(found, key=lambda one: (not one.is_open, one.due_at, one.work_id))
 
+    def open_work(self, account_id: str) -> list[Work]:
+        """The open work about one account."""
+        found = [f for f in self._facts(Work, account_id) if isinstance(f, Work)]
+        return [one for one in found if one.is_open]
+
+    def work_item(self, account_id: str, work_id: str) -> Work | None:
+        """One work item, None where there is none."""
+        found = self._of[Work].get(account_id, {}).get(work_id)
+        return found if isinstance(found, Work) else None
+
+    def appraised_months(self) -> list[str]:
+        """The months that were appraised, newest first, as 2026-07."""
+        return sorted((name for name, some in self._of[Appraised].items() if some), reverse=True)
+
+    def appraised(self, month: str) -> list[Appraised]:
+        """A month's appraisal: all together, then the best lead first; empty if there is none."""
+        found = [f for f in self._facts(Appraised, month) if isinstance(f, Appraised)]
+        newest = max((each.as_of for each in found), default=None)
+        return sorted((each for each in found if each.as_of == newest), key=_rank)
+
     def _facts(self, kind: type[Fact], account_id: str) -> list[Fact]:
         return list(self._of[kind].get(account_id, {}).values())
+
+
+def _group_of(fact: Fact) -> str:
+    return key_of(fact).partition("@")[0] if isinstance(fact, Appraised) else fact.account_id
+
+
+def _rank(one: Appraised) -> tuple[bool, bool, float, str]:
+    compared = one.compared
+    if compared is None:
+        return (one.collector != ALL, False, 0.0, one.collector)
+    return (True, compared.verdict is Verdict.TOO_FEW, -compared.lead, one.collector)

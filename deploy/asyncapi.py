@@ -66,6 +66,7 @@ WITHOUT_TYPE = {
     topics.CUSTOMER_CONTRACTS: "A contract, guarantor or transformer, whole.",
     topics.CUSTOMER_LETTERS: "A letter served, with its proofs.",
     topics.COLLECTION_WORK: "A piece of work of a collector, whole.",
+    topics.APPRAISALS: "A collector's month, beside the others.",
 }
 """Read and written by Kilowatch's own tools; of these the document states the version alone."""
 

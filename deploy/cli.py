@@ -116,6 +116,12 @@ COMMANDS = {
             "kilowatch credit",
         ),
         Command(
+            "customers",
+            "api.customers_app",
+            "keep policies, letters, work and appraisals as the stream and grades say",
+            "kilowatch customers",
+        ),
+        Command(
             "risk",
             "deploy.risk",
             "judge the learned arrears risk on a table of customers, or on a seeded world",

@@ -8,7 +8,6 @@ PDF.  The rules are `scoring.collection`'s, `scoring.kpis`' and `scoring.benchma
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -17,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
-from api.appraisal_words import appraisal_body, appraisal_rows
+from api.appraisal_words import appraisal_body, appraisal_csv, appraisal_rows
+from api.letter_words import sender
 from api.papers import FontsMissing, printed
 from deploy.desk import REFUSED, add_zone, desk_of, rows_of
-from scoring import collection
+from scoring import benchmark, collection
 from scoring.collection import Task
 from scoring.kpis import AccountMonth
 from scoring.units import instant_text
@@ -35,16 +35,17 @@ EXAMPLES = """examples:
   kilowatch collection ask mill-1 visit --about "file stale" --to c-017
   kilowatch collection close 'mill-1@visit@file stale' --by c-017 --outcome "seen, running"
   kilowatch collection review --day 2026-07-06        the day's review
-  kilowatch collection appraise july.csv --csv july-out.csv --pdf july.pdf
+  kilowatch collection appraise --month 2026-07 --csv out.csv --pdf july.pdf    from the stream
+  kilowatch collection appraise july.csv              the same of figures from elsewhere
 
 july.csv has a line for each account of the month with the columns
   accountId,collector,grade,sector,size,billed,received,advance,oldArrears,oldReceived,
-  daysPastDue,dunningHours,isPrepaid,trips,wrongfulTrips,restoreSeconds
-Money as decimals; restoreSeconds as 600;1200. Only the first seven columns must be there.
-Needs no Kafka."""
+  daysPastDue,dunningHours,isPrepaid,trips,wrongfulTrips,restoreSeconds,carriedOver
+Money as decimals; restoreSeconds as 600;1200. Only the first seven columns must be there;
+a file needs no Kafka."""
 
 COULD_NOT = 1
-MONEY = ("billed", "received", "advance", "oldArrears", "oldReceived")
+MONEY = ("billed", "received", "advance", "oldArrears", "oldReceived", "carriedOver")
 TEXTS = ("accountId", "collector", "grade", "sector", "size")
 
 
@@ -118,18 +119,24 @@ def day_of(day: date, zone: ZoneInfo) -> tuple[int, int]:
 
 
 def appraise(options: argparse.Namespace) -> int:
-    """The month's appraisal of a file."""
-    months = months_of(options.file)
-    rows = appraisal_rows(months)
+    """The month's appraisal, as the stream told it or of a file."""
+    if options.file is None:
+        register = desk_of(options).register
+        known = register.appraised_months()
+        month = options.month or (known[0] if known else "")
+        found = register.appraised(month)
+        if not found:
+            raise ValueError(f"no appraisal of {month or 'a month'}: start `kilowatch customers`")
+    else:
+        month, months = options.month or options.file.stem, months_of(options.file)
+        found = benchmark.appraise(months, 0, date.min)
+    rows = appraisal_rows(found)
     if options.csv:
-        with options.csv.open("w", encoding="utf-8-sig", newline="") as file:
-            writer = csv.DictWriter(file, list(rows[0]) if rows else ["collector"])
-            writer.writeheader()
-            writer.writerows(rows)
+        options.csv.write_text(appraisal_csv(found), "utf-8", newline="")
     if options.pdf:
-        body = appraisal_body(months, options.month or options.file.stem, options.utility)
+        body = appraisal_body(found, month, options.utility)
         options.pdf.write_bytes(printed("appraisal.typ", body, 0, settings_from().fonts))
-    table = Table(title=f"{len(months)} accounts")
+    table = Table(title=f"{month}: {found[0].kpis.accounts} accounts")
     shown = ("collector", "accounts", "billed", "received", "expected", "lead", "verdict")
     for heading in shown:
         table.add_column(heading)
@@ -183,9 +190,11 @@ def _parser() -> argparse.ArgumentParser:
     one = deed("review", review, "the day's review")
     one.add_argument("--day", type=date.fromisoformat, help="local day; else today")
     one = deed("appraise", appraise, "the month's appraisal, collectors compared fairly")
-    one.add_argument("file", type=Path)
+    one.add_argument("file", type=Path, nargs="?", help="CSV; else what the stream has told")
     one.add_argument("--csv", type=Path)
     one.add_argument("--pdf", type=Path)
-    one.add_argument("--month", default="", help="as shown; else the file's name")
-    one.add_argument("--utility", default="供电公司")
+    one.add_argument(
+        "--month", default="", help="e.g. 2026-07; else the newest, or the file's name"
+    )
+    one.add_argument("--utility", default=sender().utility)
     return parser

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
-from api.letter_words import Sender, letter_body
+from api.letter_words import Sender, letter_body, sender
 from api.papers import FontsMissing, printed
 from deploy.desk import REFUSED, Desk, add_zone, desk_of
 from scoring import letters
@@ -98,13 +98,13 @@ def draft(desk: Desk, options: argparse.Namespace) -> int:
     """A letter: PDF, number and hash; kept in the register."""
     case = case_of(desk, options, options.letter)
     served = letters.serve(case, RUNGS[options.letter], tuple(options.decided_by))
-    sender = Sender(options.utility, options.how_to_pay, options.telephone)
+    whose = Sender(options.utility, options.how_to_pay, options.telephone)
     contract = desk.register.contract(options.account, desk.today)
     guarantors = contract.guarantors_on(desk.today) if contract else ()
     reader = contract.customer_name if contract else options.account
     if options.letter is Letter.GUARANTOR and guarantors:
         reader = guarantors[0].name
-    body = letter_body(served, reader, sender, desk.zone, options.language)
+    body = letter_body(served, reader, whose, desk.zone, options.language)
     pdf = printed("letter.typ", body, served.drafted_at, desk.settings.fonts)
     served = replace(served, pdf_sha256=hashlib.sha256(pdf).hexdigest())
     path = options.out / f"{served.number}.pdf"
@@ -182,9 +182,9 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--by-date", type=date.fromisoformat, help="the day that decision names")
     one.add_argument("--out", type=Path, required=True, help="directory")
     one.add_argument("--language", choices=("zh", "en"), default="zh")
-    one.add_argument("--utility", default="供电公司", help="whose letter it is")
-    one.add_argument("--how-to-pay", default="营业厅或线上缴费")
-    one.add_argument("--telephone", default="95598")
+    one.add_argument("--utility", default=sender().utility, help="whose letter it is")
+    one.add_argument("--how-to-pay", default=sender().how_to_pay)
+    one.add_argument("--telephone", default=sender().telephone)
     one = deed("prove", prove, "record the proof of delivery")
     one.add_argument("letter", help="account@number")
     one.add_argument("--by", required=True, help="who records it")

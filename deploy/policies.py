@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
+from api.letter_words import sender
 from api.papers import FontsMissing, printed
 from api.sheet_words import LANGUAGES, policy_body, why_texts
 from deploy.desk import REFUSED, Desk, add_zone, desk_of, rows_of
@@ -307,7 +308,7 @@ def _parser() -> argparse.ArgumentParser:
     one = deed("sheet", sheet, "print a policy as PDF", "policy")
     one.add_argument("--out", type=Path, required=True)
     one.add_argument("--language", choices=(*LANGUAGES, "both"), default="both")
-    one.add_argument("--utility", default="供电公司", help="whose paper it is")
+    one.add_argument("--utility", default=sender().utility, help="whose paper it is")
     one = deed("enter", enter, "enter a fact into a customer's file", "account")
     one.add_argument("block", type=Block, choices=list(Block))
     one.add_argument("name")

@@ -17,12 +17,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from scoring.kpis import by_collector, kpis
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import date
 
     from numpy.typing import NDArray
 
-    from scoring.kpis import AccountMonth
+    from scoring.kpis import AccountMonth, Kpis
 
 LEAST_ACCOUNTS = 30
 """Accounts below which nothing is said of a group: the normal law does not hold yet (proposal)."""
@@ -71,6 +74,38 @@ class Compared:
     def lead(self) -> float:
         """How much better than expected, as a share of what was billed."""
         return self.actual - self.expected
+
+
+@dataclass(frozen=True, slots=True)
+class Appraised:
+    """What is told of one collector's month (year x 12 + month - 1) as of a local day.
+
+    `compared` is None of all collectors together, who bear the name ALL.
+    """
+
+    month: int
+    as_of: date
+    collector: str
+    kpis: Kpis
+    compared: Compared | None
+
+    @property
+    def appraisal_id(self) -> str:
+        """Month and collector: the key under which it is kept."""
+        return f"{self.month // 12:04d}-{self.month % 12 + 1:02d}@{self.collector}"
+
+
+ALL = "*"
+"""All collectors together."""
+
+
+def appraise(months: Sequence[AccountMonth], month: int, as_of: date) -> list[Appraised]:
+    """A month's appraisal (月考核): all together first, then collectors as `compare` ranks them."""
+    figures = by_collector(months)
+    return [
+        Appraised(month, as_of, ALL, kpis(months), None),
+        *(Appraised(month, as_of, o.collector, figures[o.collector], o) for o in compare(months)),
+    ]
 
 
 def compare(months: Sequence[AccountMonth]) -> list[Compared]:

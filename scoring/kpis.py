@@ -30,8 +30,9 @@ class AccountMonth:
     `advance_nanos` of the bill was paid before the month closed; `old_arrears_nanos` were owed from
     earlier months and `old_received_nanos` of them came in; `days_past_due` of this bill, below 0
     if paid early, None while unpaid; `dunning_hours` from the month's first dunning to the payment,
-    None without.  Trips of the month, those that should not have been, and the seconds from each
-    reason to restore until supply was proven back.
+    None without; `carried_over_nanos` is prepaid money left when the month closed.  Trips of the
+    month, those that should not have been, and the seconds from each reason to restore until supply
+    was proven back.
     """
 
     account_id: str
@@ -47,6 +48,7 @@ class AccountMonth:
     days_past_due: int | None = None
     dunning_hours: float | None = None
     is_prepaid: bool = False
+    carried_over_nanos: int = 0
     trips: int = 0
     wrongful_trips: int = 0
     restore_seconds: tuple[int, ...] = ()
@@ -64,7 +66,12 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Kpis:
-    """The figures of a group of accounts in a month; shares are of 1."""
+    """The figures of a group of accounts in a month; shares are of 1.
+
+    `prepaid_sales` is the share of all charges that prepaid accounts made (预付费售电率),
+    `carry_over` what was left of their money at the month's close, of that and what they used
+    (结转率).
+    """
 
     accounts: int
     billed_nanos: int
@@ -73,6 +80,8 @@ class Kpis:
     old_arrears_recovery: Figure
     advance_share: Figure
     prepaid_coverage: Figure
+    prepaid_sales: Figure
+    carry_over: Figure
     receivable_over_bill: Figure
     days_past_due: Figure
     dunning_to_payment_hours: Figure
@@ -86,6 +95,9 @@ def kpis(months: Sequence[AccountMonth]) -> Kpis:
     received = sum(one.received_nanos for one in months)
     old = sum(one.old_arrears_nanos for one in months)
     old_received = sum(one.old_received_nanos for one in months)
+    prepaid = [one for one in months if one.is_prepaid]
+    sold = sum(one.billed_nanos for one in prepaid)
+    left = sum(one.carried_over_nanos for one in prepaid)
     trips = sum(one.trips for one in months)
     wrong = wilson(sum(one.wrongful_trips for one in months), trips)
     return Kpis(
@@ -98,6 +110,8 @@ def kpis(months: Sequence[AccountMonth]) -> Kpis:
         ),
         advance_share=_share(sum(one.advance_nanos for one in months), billed, len(months)),
         prepaid_coverage=wilson(sum(one.is_prepaid for one in months), len(months)),
+        prepaid_sales=_share(sold, billed, len(months)),
+        carry_over=_share(left, sold + left, len(prepaid)),
         receivable_over_bill=_share(billed - received + old - old_received, billed, len(months)),
         days_past_due=quantile(
             [one.days_past_due for one in months if one.days_past_due is not None], 0.5
@@ -114,8 +128,10 @@ def kpis(months: Sequence[AccountMonth]) -> Kpis:
 
 def by_collector(months: Sequence[AccountMonth]) -> dict[str, Kpis]:
     """The figures of every collector, in the order of their names."""
-    names = sorted({one.collector for one in months})
-    return {name: kpis([one for one in months if one.collector == name]) for name in names}
+    of_collector: dict[str, list[AccountMonth]] = {}
+    for one in months:
+        of_collector.setdefault(one.collector, []).append(one)
+    return {name: kpis(of_collector[name]) for name in sorted(of_collector)}
 
 
 def wilson(hits: int, cases: int) -> Figure:

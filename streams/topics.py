@@ -73,6 +73,7 @@ CUSTOMER_POLICIES = "customer-policies"
 CUSTOMER_CONTRACTS = "customer-contracts"
 CUSTOMER_LETTERS = "customer-letters"
 COLLECTION_WORK = "collection-work"
+APPRAISALS = "appraisals"
 CUSTOMER_FACTS = "customer-facts"
 CREDIT_ROWS = "credit-rows"
 CREDIT_GRADES = "credit-grades"
@@ -178,6 +179,7 @@ TOPICS: dict[str, Topic] = {
         Topic(CUSTOMER_CONTRACTS, "supply contracts, guarantors, transformers", 1, True),
         Topic(CUSTOMER_LETTERS, "letters served and their proofs, key account@number", 1, True),
         Topic(COLLECTION_WORK, "work of named collectors, key account@task@cause", 1, True),
+        Topic(APPRAISALS, "collectors' months, fairly compared, key month@collector", 1, True),
         # credit of large customers (`kilowatch credit`)
         Topic(CUSTOMER_FACTS, "facts no meter tells, by source", None, False, 730),
         Topic(CREDIT_GRADES, "each large customer's score, grade, stars and why", None, True),

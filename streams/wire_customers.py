@@ -18,13 +18,16 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 
+import scoring.benchmark
 import scoring.collection
 import scoring.contracts
 import scoring.customer_file
 import scoring.events
+import scoring.kpis
 import scoring.letters
 import scoring.policy
 import scoring.policy_terms
+from scoring.benchmark import Appraised
 from scoring.collection import Work
 from scoring.contracts import Contract
 from scoring.customer_file import CustomerFile
@@ -47,7 +50,7 @@ from streams.wire_base import (
     to_json,
 )
 
-Fact = CustomerFile | Policy | Contract | Served | Work
+Fact = CustomerFile | Policy | Contract | Served | Work | Appraised
 
 TYPE_OF_TOPIC: dict[str, type[Any]] = {
     topics.CUSTOMER_FILES: CustomerFile,
@@ -55,6 +58,7 @@ TYPE_OF_TOPIC: dict[str, type[Any]] = {
     topics.CUSTOMER_CONTRACTS: Contract,
     topics.CUSTOMER_LETTERS: Served,
     topics.COLLECTION_WORK: Work,
+    topics.APPRAISALS: Appraised,
 }
 TOPIC_OF_TYPE = {kind: topic for topic, kind in TYPE_OF_TOPIC.items()}
 
@@ -74,6 +78,8 @@ def key_of(fact: Fact) -> str:
             return fact.letter_id
         case Work():
             return fact.work_id
+        case Appraised():
+            return fact.appraisal_id
 
 
 def encode_fact(fact: Fact) -> Encoded:
@@ -158,8 +164,8 @@ def _written(name: str) -> str:
 _NAMES = {
     name: value
     for module in (
-        scoring.collection, scoring.contracts, scoring.customer_file, scoring.events,
-        scoring.letters, scoring.policy, scoring.policy_terms,
+        scoring.benchmark, scoring.collection, scoring.contracts, scoring.customer_file,
+        scoring.events, scoring.kpis, scoring.letters, scoring.policy, scoring.policy_terms,
     )
     for name, value in vars(module).items()
 } | {"date": date}  # fmt: skip

@@ -9,6 +9,7 @@ Why something is said is told in `scoring.decide`.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from datetime import datetime
 from functools import lru_cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
@@ -266,6 +267,59 @@ class DayTerms(msgspec.Struct, rename="camel", gc=False):
 
 
 _day_decoder = msgspec.json.Decoder(DayTold)
+
+
+class FinishedDay(msgspec.Struct, rename="camel", gc=False):
+    """What the customers' desk needs of a record of `daily-usage`."""
+
+    account_id: str
+    decided_at: datetime
+    local_date: str
+    used_wh: int
+    charge: str
+    owed: str
+    payment_mode: str
+    industry: str
+    collector: str
+    evidence: DayMoney
+    large: LargeMark | None = None
+
+    @property
+    def charge_nanos(self) -> int:
+        """What the bills have grown by."""
+        return nanos_from_text(self.charge)
+
+    @property
+    def owed_nanos(self) -> int:
+        """What the account is in arrears with."""
+        return nanos_from_text(self.owed)
+
+    @property
+    def balance_nanos(self) -> int:
+        """The balance at the day's end."""
+        return nanos_from_text(self.evidence.ledger) - nanos_from_text(self.evidence.bill)
+
+
+class LargeMark(msgspec.Struct, gc=False):
+    """That a day is a large customer's; what it says is passed over."""
+
+
+class DayMoney(msgspec.Struct, rename="camel", gc=False):
+    """The money of a day's evidence."""
+
+    ledger: str
+    bill: str
+
+
+_finished_decoder = msgspec.json.Decoder(FinishedDay)
+
+
+def decode_finished_day(value: bytes) -> FinishedDay:
+    """A record of `daily-usage` as the customers' desk reads it. Raises EffectUnreadable."""
+    try:
+        return _finished_decoder.decode(value)
+    except (msgspec.MsgspecError, UnicodeError) as error:
+        raise EffectUnreadable(f"no finished day: {error}") from error
 
 
 def decode_day(value: bytes) -> DayTold:

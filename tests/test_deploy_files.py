@@ -41,9 +41,9 @@ KNOWN_TO_COMPOSE = {
 def test_compose_has_every_part_and_nothing_it_does_not_know() -> None:
     assert set(COMPOSE) == {"name", "services", "networks", "volumes", "secrets",
                             "x-kilowatch", "x-settings", "x-database"}  # fmt: skip
-    assert set(SERVICES) == {"kafka", "topics", "worker", "api", "history", "credit",
+    assert set(SERVICES) == {"kafka", "topics", "worker", "api", "history", "credit", "customers",
                              "postgres", "prometheus", "alertmanager", "grafana"}  # fmt: skip
-    assert len(OURS) == 5
+    assert len(OURS) == 6
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -175,7 +175,7 @@ def test_a_pod_has_no_rights_and_known_settings(name: str) -> None:
             assert any(value.startswith(each["mountPath"]) for each in container["volumeMounts"])
 
 
-@pytest.mark.parametrize("name", ["worker", "api", "history", "credit"])
+@pytest.mark.parametrize("name", ["worker", "api", "history", "credit", "customers"])
 def test_a_pod_takes_work_only_when_ready(name: str) -> None:
     (container,) = PODS[name]["containers"]
     ready = container["readinessProbe"]["httpGet"]["path"]
@@ -188,7 +188,7 @@ def test_a_pod_takes_work_only_when_ready(name: str) -> None:
     ]
     labels = manifest["spec"]["template"]["metadata"]["labels"]
     assert manifest["spec"]["selector"]["matchLabels"].items() <= labels.items()
-    if name in {"history", "credit"}:
+    if name in {"history", "credit", "customers"}:
         assert manifest["spec"]["strategy"]["type"] == "Recreate", "two would write the same"
         assert manifest["spec"]["replicas"] == 1
 

@@ -1,0 +1,408 @@
+"""From a published grade to terms the stream obeys; letters, work and the appraisal."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from api.customer_desk import STREAM_TOPICS, CustomerDesk
+from api.register import TOPICS
+from scoring import policy
+from scoring.collection import Task
+from scoring.contracts import CapacityChange, Change, Contract, Transformer
+from scoring.customer_file import Block, CustomerFile, Fact
+from scoring.effects import Cause, DisconnectionNotice, Evidence, RestoreCommand, WorkItem
+from scoring.events import (
+    NoticeDelivered,
+    PaymentMode,
+    PaymentReceived,
+    Source,
+    Switch,
+    SwitchReported,
+)
+from scoring.letters import Letter, Method
+from scoring.policy import Status
+from scoring.policy_terms import MustPrepay
+from scoring.units import NANOS_PER_UNIT as UNIT
+from streams import topics
+from streams.credit_desk import INPUTS, CreditDesk, CreditTerms
+from streams.wire import Refusal, decode_event, encode_effect, encode_event
+from streams.wire_customers import decode_fact, encode_fact
+from tests.test_credit_desk import (
+    CENT,
+    GOOD_FACTS,
+    PARTITIONS,
+    PLAIN,
+    WORKS,
+    Sent,
+    days_of,
+    facts_record,
+    finished,
+    record,
+)
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+FIRST = date(2025, 1, 1)
+EVIDENCE = Evidence(1, 0, 0, 0, "t", 1, None, None, 0)
+CAUSE = Cause(Source.TICKS, 0, 1)
+CONTRACT = Contract(
+    WORKS, "GD-7", "鲁纺棉业", date(2020, 1, 5), date(2020, 2, 1), date(2030, 1, 31),
+    has_prepayment_clause=True, has_plan_clause=True,
+    transformers=(
+        Transformer(
+            "T-1", 10_000, (CapacityChange(Change.INSTALLED, date(2020, 2, 1), 1_250_000, "so-1"),)
+        ),
+    ),
+)  # fmt: skip
+
+
+def at(day: date, hour: int = 10) -> int:
+    return int(datetime(day.year, day.month, day.day, hour, tzinfo=SHANGHAI).timestamp())
+
+
+class Both:
+    """The credit process and the customers' desk, with a log between them."""
+
+    def __init__(self, fonts: str = "") -> None:
+        self.credit = CreditDesk(PARTITIONS, CreditTerms())
+        self.desk = CustomerDesk(PARTITIONS, SHANGHAI, is_simulated=True, fonts=fonts)
+        self.said = []
+        self.offset = 0
+
+    def hear(self, *records):
+        graded = [
+            record(each)
+            for each in self.credit.take([each for each in records if each.topic in INPUTS])
+        ]
+        for each in (*records, *graded):
+            self.offset += 1
+            each.offset = self.offset
+        found = self.desk.take(
+            [each for each in (*records, *graded) if each.topic in (*TOPICS, *STREAM_TOPICS)],
+            0,
+            is_caught_up=True,
+        )
+        self.said += found
+        return found
+
+    def put(self, fact):
+        one = encode_fact(fact)
+        return self.hear(Sent(one.topic, one.key, one.value))
+
+    @property
+    def policies(self):
+        return self.desk.register.policies(WORKS)
+
+
+LATE = replace(PLAIN, overdue_nanos=5_000_000 * CENT, arrears_months=3, instalments=3)
+
+
+def fallen(fonts="") -> Both:
+    """A customer on a plan who paid well to April and not since; the grade published is C."""
+    both = Both(fonts)
+    both.put(CONTRACT)
+    both.hear(facts_record(GOOD_FACTS))
+    good = replace(PLAIN, instalments=3)
+    for first in range(0, 120, 30):
+        both.hear(*days_of(FIRST + timedelta(first), 30, large=good, mode="plan"))
+    approve(both, 1)
+    for first in range(120, 190, 10):
+        both.hear(*days_of(FIRST + timedelta(first), 10, large=LATE, mode="plan"))
+    return both
+
+
+def approve(both, version):
+    one = both.desk.register.policy(f"{WORKS}@{version}")
+    today = datetime.fromtimestamp(one.proposed_at, SHANGHAI).date() + timedelta(days=60)
+    done = policy.approve(one, "wang", "agreed with the customer", one.proposed_at, today, today)
+    return both.put(replace(done, effective_on=today - timedelta(days=60)))
+
+
+def test_a_published_grade_proposes_and_nothing_holds_until_a_person_decides():
+    both = fallen()
+    first, fall = both.policies
+    assert (first.facts.grade, first.terms.payment_mode) == ("AAA", PaymentMode.PLAN)
+    assert (fall.facts.grade, fall.facts.stars) == ("C", 0)
+    assert fall.terms.payment_mode is PaymentMode.PREPAID
+    assert fall.terms.settlement_days < first.terms.settlement_days
+    assert (fall.status, fall.obeyed_at) == (Status.PROPOSED, 0)
+    asked = both.desk.register.open_work(WORKS)
+    assert [(one.task, one.about_id, one.collector) for one in asked] == [
+        (Task.DECIDE_POLICY, fall.policy_id, "col-1")
+    ]
+    told = [each for each in both.said if each.topic == topics.ACCOUNT_SETTINGS]
+    assert len(told) == 1, "only the first, which wang approved"
+
+
+def test_what_a_person_approves_is_given_to_the_stream_once():
+    both = fallen()
+    (terms, marked, closed) = approve(both, 2)
+    assert terms.topic == topics.ACCOUNT_SETTINGS, "terms first, then the mark that they went"
+    heard = decode_event(record(terms), PARTITIONS)
+    assert not isinstance(heard, Refusal)
+    assert heard.policy == policy.obeyed(both.policies[1])
+    assert json.loads(marked.value)["fact"]["obeyedAt"]
+    assert json.loads(closed.value)["fact"]["closedBy"] == "wang"
+    before = both.policies
+    both.hear(*days_of(FIRST + timedelta(190), 1, large=LATE, mode="prepaid"))
+    assert both.policies == before, "the same grade asks nobody again"
+
+
+def test_terms_say_nothing_of_protections():
+    both = fallen()
+    terms, *_ = approve(both, 2)
+    assert set(json.loads(terms.value)) <= {
+        "version", "accountId", "policyVersion", "paymentMode", "warningAmount", "warningDays",
+        "plan",
+    }  # fmt: skip
+
+
+def test_what_was_rejected_is_not_proposed_again_until_the_grade_moves():
+    both = fallen()
+    both.put(policy.reject(both.policies[1], "wang", "guarantee came in", 1))
+    both.hear(*days_of(FIRST + timedelta(190), 30, large=LATE, mode="plan"))
+    assert len(both.policies) == 2
+    for first in range(220, 400, 30):
+        both.hear(*days_of(FIRST + timedelta(first), 30, mode="plan"))
+    assert [one.facts.grade for one in both.policies[2:]], "the grade has risen: asked again"
+
+
+def test_of_two_decisions_the_first_stands_and_is_written_again():
+    both = fallen()
+    waiting = both.policies[1]
+    both.put(policy.reject(waiting, "zhao", "guarantee came in", waiting.proposed_at))
+    (again, *_) = approve_late(both, waiting)
+    assert both.policies[1].status is Status.REJECTED
+    assert decode_fact(Sent(again.topic, again.key, again.value)) == both.policies[1]
+
+
+def approve_late(both, one):
+    today = date(2025, 7, 10)
+    return both.put(policy.approve(one, "wang", "agreed", one.proposed_at, today, today))
+
+
+DUTIES = [
+    ({"isLeased": True}, MustPrepay.LEASED),
+    ({"theftDay": "2025-03-01"}, MustPrepay.THEFT),
+    ({"connectedDay": "2024-12-20"}, MustPrepay.NEW_CONNECTION),
+]
+
+
+@pytest.mark.parametrize(("stated", "duty"), DUTIES, ids=[duty.value for _, duty in DUTIES])
+def test_what_the_score_knows_binds_whatever_the_grade(stated, duty):
+    both = Both()
+    both.put(CONTRACT)
+    both.hear(facts_record(GOOD_FACTS | stated))
+    for first in range(0, 90, 30):
+        both.hear(*days_of(FIRST + timedelta(first), 30, mode="plan"))
+    newest = both.policies[-1]
+    assert duty in [reason for reason, _ in newest.facts.must_prepay]
+    assert newest.terms.payment_mode is PaymentMode.PREPAID
+
+
+def test_an_expanded_connection_binds():
+    both = Both()
+    both.put(CONTRACT)
+    both.hear(facts_record(GOOD_FACTS))
+    for first in range(0, 90, 30):
+        both.hear(*days_of(FIRST + timedelta(first), 30, mode="plan"))
+    assert both.policies[-1].terms.payment_mode is PaymentMode.PLAN
+    more = replace(PLAIN, capacity_va=2_000_000)
+    both.hear(*days_of(FIRST + timedelta(90), 2, large=more, mode="plan"))
+    assert MustPrepay.EXPANDED_CONNECTION in dict(both.policies[-1].facts.must_prepay)
+
+
+@pytest.mark.parametrize("word", ["transient", "temporary", "malicious"])
+def test_what_a_person_entered_binds_at_once(word):
+    both = Both()
+    both.put(CONTRACT)
+    both.hear(facts_record(GOOD_FACTS))
+    both.hear(*days_of(FIRST, 60, mode="plan"))
+    fact = Fact(Block.CONTRACT, "must_prepay", word, date(2025, 2, 1), "li")
+    both.put(CustomerFile(WORKS, 2025 * 12 + 1, 1, (fact,)))
+    assert [reason for reason, _ in both.policies[-1].facts.must_prepay] == [MustPrepay(word)]
+    assert both.policies[-1].terms.payment_mode is PaymentMode.PREPAID
+
+
+def notice(effect_id=f"{WORKS}:notice:1", when=date(2025, 7, 10)):
+    said = at(when)
+    return encode_effect(
+        DisconnectionNotice(
+            effect_id, WORKS, said, CAUSE, EVIDENCE, 1_200 * UNIT, said + 86_400, "prepaid_trip",
+            "disconnection_notice",
+        )
+    )  # fmt: skip
+
+
+def test_a_notice_becomes_a_letter_and_the_gateways_receipt_its_proof():
+    both = fallen()
+    both.hear(record(notice()))
+    (served,) = both.desk.register.letters(WORKS)
+    assert (served.letter, served.rests_on) == (Letter.DISCONNECTION, f"{WORKS}:notice:1")
+    assert (served.amount_nanos, served.by_date) == (1_200 * UNIT, date(2025, 7, 11))
+    assert served.proof is None
+    arrived = at(date(2025, 7, 10), 11)
+    receipt = record(encode_event(NoticeDelivered(WORKS, 0, 0, served.notice_id, arrived)))
+    both.hear(receipt)
+    (proven,) = both.desk.register.letters(WORKS)
+    assert proven.proof is not None
+    assert (proven.proof.method, proven.proof.delivered_at) == (Method.TEXT_MESSAGE, arrived)
+    assert proven.proof.reference.startswith("delivery-receipts:")
+    assert both.hear(record(notice()), receipt) == [], "told again, nothing follows"
+
+
+def test_a_customer_without_papers_gets_no_letter():
+    both = Both()
+    both.hear(record(notice()))
+    assert both.desk.register.letters(WORKS) == ()
+
+
+def test_work_of_the_stream_goes_to_a_collector_and_is_closed_when_withdrawn():
+    both = Both()
+
+    def item(status, number):
+        return record(
+            encode_effect(
+                WorkItem(
+                    f"{WORKS}:work-collect:{number}", WORKS, at(FIRST) + number, CAUSE, EVIDENCE,
+                    "collect", status, "c-017", f"{WORKS}:warning:1", "Call on them.", "催费。",
+                )
+            )
+        )  # fmt: skip
+
+    both.hear(item("open", 1))
+    (one,) = both.desk.register.work()
+    assert (one.task, one.collector, one.text_zh) == (Task.COLLECT, "c-017", "催费。")
+    assert one.due_at == at(FIRST) + 1 + 86_400
+    assert both.hear(item("open", 1)) == []
+    both.hear(item("withdrawn", 2))
+    (done,) = both.desk.register.work()
+    assert (done.is_open, done.closed_by, done.outcome) == (False, "stream", "no longer needed")
+    assert both.hear(item("open", 1), item("withdrawn", 2)) == []
+
+
+def test_a_contract_that_ends_and_a_file_of_last_month_are_seen_to_each_day():
+    both = Both()
+    both.put(replace(CONTRACT, valid_to=FIRST + timedelta(days=31)))
+    fact = Fact(Block.OPERATIONS, "orders", "full until March", FIRST, "li")
+    both.put(CustomerFile(WORKS, 2024 * 12 + 11, 1, (fact,)))
+    both.hear(*days_of(FIRST, 1))
+    (one,) = [each for each in both.desk.register.work() if each.task is Task.RENEW_CONTRACT]
+    assert one.about_id == "GD-7 contract 2025-02-01"
+    file = both.desk.register.file(WORKS)
+    assert file is not None
+    assert (file.month, file.block(Block.OPERATIONS)["orders"]) == (2025 * 12, fact)
+    assert file.block(Block.SUPPLY)["payment_mode"].source == "stream"
+
+
+def test_who_starts_anew_finds_everything_done():
+    both = fallen()
+    approve(both, 2)
+    both.hear(record(notice()))
+    again = CustomerDesk(PARTITIONS, SHANGHAI, is_simulated=True, fonts="")
+    said = [Sent(each.topic, each.key, each.value) for each in both.said]
+    written = [each for each in said if each.topic != topics.ACCOUNT_SETTINGS]
+    contract = encode_fact(CONTRACT)
+    again.take([Sent(contract.topic, contract.key, contract.value)], 0, is_caught_up=False)
+    again.take(written, 0, is_caught_up=False)
+    days = days_of(FIRST, 120, mode="plan") + days_of(
+        FIRST + timedelta(120), 70, large=LATE, mode="plan"
+    )
+    graded = both.credit.take(days[-1:])
+    grades = [record(each) for each in graded if each.topic == topics.CREDIT_GRADES]
+    follows = again.take([*days, *grades, record(notice())], 0, is_caught_up=True)
+    assert {each.topic for each in follows} <= {topics.APPRAISALS}
+    assert again.register.policies(WORKS) == both.policies
+
+
+# --- the appraisal from the stream ----------------------------------------------------------------
+
+
+def lived(both, account, collector, paid, *, trip=False):
+    """July of a customer who costs 100 a day; `paid` on the 20th, in a month begun at zero."""
+    first = date(2025, 6, 30)
+    records = []
+    for number in range(36):
+        day, cost = first + timedelta(number), 0 if number == 0 else 10_000
+        owed = -paid_by(number, paid) + cost * number
+        told = json.loads(finished(day, 200_000, cost, 0, None, account, "prepaid").value)
+        told["collector"] = collector
+        told["evidence"] |= {"ledger": f"{paid_by(number, paid) / 100:.2f}",
+                             "bill": f"{cost * number / 100:.2f}"}  # fmt: skip
+        told["owed"] = f"{max(0, owed) / 100:.2f}"
+        value = json.dumps(told).encode()
+        records.append(Sent(topics.DAILY_USAGE, account.encode(), value))
+    when = at(date(2025, 7, 20))
+    warned = WorkItem(f"{account}:w:1", account, when - 7_200, CAUSE, EVIDENCE, "collect", "open",
+                      collector, "x", "", "")  # fmt: skip
+    records.insert(20, record(encode_effect(warned)))
+    paying = PaymentReceived(account, 0, 0, f"p-{account}", paid * CENT, when)
+    records.insert(21, record(encode_event(paying)))
+    if trip:
+        off = SwitchReported(account, 0, 0, f"{account}:trip:1:1", Switch.DISCONNECTED,
+                             succeeded=True, reported_at=when - 3_600)  # fmt: skip
+        back = RestoreCommand(f"{account}:restore:1:1", account, when + 60, CAUSE, EVIDENCE,
+                              "3.31.0.18", when + 999, 1, "", "money")  # fmt: skip
+        on = SwitchReported(account, 0, 0, f"{account}:restore:1:1", Switch.CONNECTED,
+                            succeeded=True, reported_at=when + 360)  # fmt: skip
+        records[21:21] = [record(encode_event(off))]
+        records[23:23] = [record(encode_effect(back)), record(encode_event(on))]
+    both.hear(*records)
+
+
+def paid_by(number: int, paid: int) -> int:
+    return paid if number >= 20 else 0
+
+
+def test_the_months_figures_come_from_the_stream():
+    both = Both()
+    lived(both, "one", "c-1", 310_000, trip=True)
+    lived(both, "two", "c-2", 155_000)
+    july = both.desk.months.of(2025 * 12 + 6, {"one": "AA"})
+    one, two = july
+    assert (one.collector, one.grade, one.billed_nanos) == ("c-1", "AA", 3_100 * UNIT)
+    assert (one.received_nanos, one.advance_nanos) == (3_100 * UNIT, 3_100 * UNIT)
+    assert (two.received_nanos, two.days_past_due) == (1_550 * UNIT, None)
+    assert (one.dunning_hours, one.trips, one.wrongful_trips) == (2.0, 1, 0)
+    assert one.restore_seconds == (300,)
+    both.hear(*days_of(date(2025, 8, 6), 1))
+    all_of_july, *_ = both.desk.register.appraised("2025-07")
+    assert all_of_july.kpis.current_recovery.value == pytest.approx(0.75)
+    assert all_of_july.kpis.prepaid_sales.value == 1.0
+    assert {each.collector for each in both.desk.register.appraised("2025-07")} == {
+        "*", "c-1", "c-2",
+    }  # fmt: skip
+
+
+def test_days_and_payments_told_twice_count_once():
+    both = Both()
+    lived(both, "one", "c-1", 310_000)
+    once = both.desk.months.of(2025 * 12 + 6, {})
+    lived(both, "one", "c-1", 310_000)
+    assert both.desk.months.of(2025 * 12 + 6, {}) == once
+
+
+def test_a_supply_given_back_though_nobody_paid_was_wrongly_stopped():
+    both = Both()
+    lived(both, "one", "c-1", 310_000)
+    months = both.desk.months
+    day = date(2025, 7, 31).toordinal()
+    months.take_trip("one", at(date(2025, 7, 31)), day)
+    months.take_restore("one", at(date(2025, 7, 31), 11), day)
+    assert months.of(2025 * 12 + 6, {})[0].wrongful_trips == 1
+
+
+def test_a_batch_of_months_closes_each_of_them():
+    slow, quick = (CreditDesk(PARTITIONS, CreditTerms()) for _ in range(2))
+    records = [facts_record(GOOD_FACTS), *days_of(date(2025, 6, 1), 300)]
+    for each in records:
+        slow.take([each])
+    quick.take(records)
+    assert quick.rows[WORKS].published == slow.rows[WORKS].published
+    assert [lesson.month for lesson in quick.rows[WORKS].lessons] == [
+        lesson.month for lesson in slow.rows[WORKS].lessons
+    ]
