@@ -29,7 +29,7 @@ def test_all_topics_of_accounts_share_their_partitions():
     of_everybody = (
         *(topics.TARIFFS, topics.CUSTOMER_FILES, topics.CUSTOMER_POLICIES),
         *(topics.CUSTOMER_CONTRACTS, topics.CUSTOMER_LETTERS, topics.COLLECTION_WORK),
-        topics.APPRAISALS,
+        *(topics.APPRAISALS, topics.MORATORIA),
     )
     assert {counts.pop(name) for name in of_everybody} == {1}
     assert set(counts.values()) == {64}
