@@ -230,6 +230,12 @@ def _about(view: View, row: int) -> tuple[Shown, Looked, Place]:
     return shown, look, view.places[view.book.tariff_index[row]]
 
 
+def as_of(view: View, row: int) -> str | None:
+    """The newest counted reading of an account, in its zone: what an answer about it rests on."""
+    shown, _look, place = _about(view, row)
+    return _time(shown.read_at, place.zone)
+
+
 def summary(view: View, row: int) -> dict[str, Any]:
     """One line of a list."""
     shown, look, place = _about(view, row)

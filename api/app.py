@@ -33,7 +33,7 @@ from api.choosing import Choice
 from api.console import add_console
 from api.credit_route import add_credit
 from api.decisions import links_of
-from api.document import describe
+from api.document import add_docs, describe
 from api.fleet import Fleet
 from api.gate import PERSON, Gate
 from api.history import History
@@ -81,6 +81,8 @@ def application(state: State) -> AccountsFirst:
     app = FastAPI(
         title="Kilowatch",
         redirect_slashes=False,
+        docs_url=None,  # `document` shows it without a stranger's server
+        redoc_url=None,
         version="1",
         description="Live balance, forecast and supply state of electricity accounts.",
     )
@@ -96,6 +98,7 @@ def application(state: State) -> AccountsFirst:
     _add_operations(app, state, meters)
     _add_errors(app)
     add_console(app, state, desk, interlock)
+    add_docs(app)
     describe(app)
     return AccountsFirst(Gate(app, state), state, meters)
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 from time import perf_counter
 from typing import TYPE_CHECKING, Literal
 
-from fastapi import Response
+from fastapi import Request, Response  # noqa: TC002 - read at run time
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from api import problems
+from api.replies import NOT_CHANGED, reply
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -128,21 +129,21 @@ def add_credit(app: FastAPI, state: State, meters: Meters) -> None:
     @app.get(
         "/v1/accounts/{account_id}/credit",
         response_model=CreditGrade,
-        responses=problems.errors(404, 503),
+        responses=problems.errors(404, 503) | NOT_CHANGED,
         summary="The credit grade of a large customer, explained",
     )
-    async def credit(account_id: str) -> Response:
+    async def credit(request: Request, account_id: str) -> Response:
         """Item by item, with what is published, what holds it down and what would raise it."""
         began_at = perf_counter()
-        response = _answer(state, account_id)
+        response = _answer(request, state, account_id)
         meters.answered("credit", response.status_code, perf_counter() - began_at)
         return response
 
 
-def _answer(state: State, account_id: str) -> Response:
+def _answer(request: Request, state: State, account_id: str) -> Response:
     if not state.tail.is_ready:
         return problems.said(problems.not_ready(state))
     found = state.view.grades.of(account_id)
     if found is None:
         return problems.said(problems.not_found(account_id))
-    return Response(found, media_type="application/json")
+    return reply(request, found)

@@ -11,12 +11,13 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Annotated, Literal
 from urllib.parse import quote, urlencode
 
-import msgspec
-from fastapi import FastAPI, Query, Response
+from fastapi import FastAPI, Query, Request, Response
 from sqlalchemy.exc import SQLAlchemyError
 
 from api import problems
+from api.answer import as_of
 from api.history import KINDS, CursorUnreadable, bodies
+from api.replies import NOT_CHANGED, reply
 from api.shapes import AccountHistory
 
 if TYPE_CHECKING:
@@ -38,10 +39,11 @@ def add_past(app: FastAPI, state: State, meters: Meters) -> None:
     @app.get(
         "/v1/accounts/{account_id}/history",
         response_model=AccountHistory,
-        responses={each: problems.ERRORS[each] for each in (404, 422, 503)},
+        responses=problems.errors(404, 422, 503) | NOT_CHANGED,
         summary="What was said about an account, newest first",
     )
     def history(
+        request: Request,
         account_id: str,
         kind: Annotated[Kind | None, Query(description="only this topic")] = None,
         limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = 100,
@@ -52,13 +54,18 @@ def add_past(app: FastAPI, state: State, meters: Meters) -> None:
         `body` is the record as it was told, to the letter; follow `next` for older ones.
         """
         began_at = perf_counter()
-        response = _page(state, account_id, kind, limit, after)
+        response = _page(request, state, account_id, kind, limit, after)
         meters.answered("history", response.status_code, perf_counter() - began_at)
         return response
 
 
 def _page(
-    state: State, account_id: str, kind: str | None, limit: int, after: str | None
+    request: Request,
+    state: State,
+    account_id: str,
+    kind: str | None,
+    limit: int,
+    after: str | None,
 ) -> Response:
     if state.history is None:
         return problems.said(problems.no_history())
@@ -71,11 +78,17 @@ def _page(
     except SQLAlchemyError as error:
         log.warning("the history does not answer: %s", type(error).__name__)
         return problems.said(problems.no_history())
-    if not said and after is None and state.view.book.row(account_id) is None:
+    row = state.view.book.row(account_id)
+    if not said and after is None and row is None:
         return problems.said(problems.not_found(account_id))
-    body = {"accountId": account_id, "history": bodies(said), "next": None}
+    body = {
+        "accountId": account_id,
+        "asOf": None if row is None else as_of(state.view, row),
+        "history": bodies(said),
+        "next": None,
+    }
     if following is not None:
         query = {"kind": kind, "limit": limit, "after": following}
         text = urlencode({name: value for name, value in query.items() if value is not None})
         body["next"] = f"/v1/accounts/{quote(account_id, safe='')}/history?{text}"
-    return Response(msgspec.json.encode(body), media_type="application/json")
+    return reply(request, body)

@@ -88,6 +88,16 @@ def no_history() -> Problem:
     )
 
 
+def no_decisions() -> Problem:
+    """Kafka does not give the records of `decisions`."""
+    return Problem(
+        "urn:kilowatch:no-decisions",
+        "the decisions cannot be read",
+        503,
+        "Kafka does not answer for the topic decisions; live figures are not affected: ask again",
+    )
+
+
 def wrong_query(detail: str) -> Problem:
     """The query cannot be answered."""
     return Problem("urn:kilowatch:wrong-query", "the query cannot be answered", 422, detail)

@@ -311,5 +311,6 @@ class AccountHistory(_Model):
     """What was said about an account, newest first."""
 
     account_id: str
+    as_of: str | None = Field(description="its newest counted reading; null if not live any more")
     history: list[SaidOnce]
     next: str | None = Field(description="path of the next, older page")

@@ -11,12 +11,14 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Annotated, Literal
 from zoneinfo import ZoneInfo
 
-import msgspec
-from fastapi import Query, Response
+from aiokafka.errors import KafkaError
+from fastapi import Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from api import problems
+from api.answer import as_of
+from api.replies import NOT_CHANGED, reply
 from api.why import why
 
 if TYPE_CHECKING:
@@ -47,6 +49,7 @@ class WhyAnswer(_Shape):
     """Why things are as they are with an account."""
 
     account_id: str
+    as_of: str | None = Field(description="newest counted reading")
     answer: str
     steps: list[StepShown] = Field(description="oldest first")
     is_proven: bool = Field(description="whether all links hold together")
@@ -59,32 +62,39 @@ def add_why(app: FastAPI, state: State, meters: Meters) -> None:
     @app.get(
         "/v1/accounts/{account_id}/why",
         response_model=WhyAnswer,
-        responses={each: problems.ERRORS[each] for each in (404, 503)},
+        responses=problems.errors(404, 422, 503) | NOT_CHANGED,
         summary="Why an account was warned, cut or left on",
     )
     async def ask(
+        request: Request,
         account_id: str,
         lang: Annotated[Literal["en", "zh"], Query(description="English or Chinese")] = "en",
     ) -> Response:
         """Every decision about the account in words, with the record it followed from."""
         began_at = perf_counter()
-        response = await _answer(state, account_id, lang)
+        response = await _answer(request, state, account_id, lang)
         meters.answered("why", response.status_code, perf_counter() - began_at)
         return response
 
 
-async def _answer(state: State, account_id: str, lang: Literal["en", "zh"]) -> Response:
+async def _answer(
+    request: Request, state: State, account_id: str, lang: Literal["en", "zh"]
+) -> Response:
     if not state.tail.is_ready or state.links is None:
         return problems.said(problems.not_ready(state))
     row = state.view.book.row(account_id)
     if row is None:
         return problems.said(problems.not_found(account_id))
     zone = state.view.tariffs.zone_name(int(state.view.book.tariff_index[row]))
-    told = why(account_id, await state.links(account_id), lang, ZoneInfo(zone))
-    return Response(msgspec.json.encode(_body(told)), media_type="application/json")
+    try:
+        links = await state.links(account_id)
+    except KafkaError:
+        return problems.said(problems.no_decisions())
+    told = why(account_id, links, lang, ZoneInfo(zone))
+    return reply(request, _body(told, as_of(state.view, row)))
 
 
-def _body(told: Why) -> dict[str, object]:
+def _body(told: Why, at: str | None) -> dict[str, object]:
     steps = [StepShown.model_validate(asdict(step), by_name=True) for step in told.steps]
-    shown = WhyAnswer.model_validate(asdict(told) | {"steps": steps}, by_name=True)
+    shown = WhyAnswer.model_validate(asdict(told) | {"steps": steps, "as_of": at}, by_name=True)
     return shown.model_dump(by_alias=True)

@@ -50,8 +50,8 @@ class Fleetwide(Asking):
         self.keys["second"] = key
         write_keys(self.path, KeyFile(keys=(*read_keys(self.path).keys, kept)))
         self.security.keys.look_again()
-        self.office = Office(interlock=InterlockRules())
-        self.writer = Wired(self.office)
+        self.fleet = Office(interlock=InterlockRules())
+        self.writer = Wired(self.fleet)
         self.state = State(
             self.state.view, Fed(), RULES, security=self.security, writer=self.writer
         )
@@ -62,9 +62,9 @@ class Fleetwide(Asking):
     def tick(self) -> None:
         """The interlocks look and speak, and the API hears them."""
         self.minute += 1
-        self.office.beat(MONDAY + 60 * self.minute)
-        self.office.tick(MONDAY + 60 * self.minute)
-        said = [value for _key, value in self.office.said[INTERLOCK]]
+        self.fleet.beat(MONDAY + 60 * self.minute)
+        self.fleet.tick(MONDAY + 60 * self.minute)
+        said = [value for _key, value in self.fleet.said[INTERLOCK]]
         self.state.interlock.take(Record(INTERLOCK, 0, 0, 0, None, value) for value in said)
 
     def say(self, who: str, body: dict, **headers: str):

@@ -43,7 +43,7 @@ class Asking(Client):
     """An API with keys, and one key for each role."""
 
     def __init__(self, directory: Path, **settings) -> None:
-        office = Office()
+        self.office = office = Office()
         for account_id, collector in (("mine", "17"), ("theirs", "18")):
             office.open(account_id, groups=Groups(collector=collector))
             office.pay(account_id, "50")
