@@ -81,6 +81,7 @@ LEDGER = np.dtype(
         ("stage_since", "i8"),
         ("notice_delivered_at", "i8"),
         ("command_expires_at", "i8"),
+        ("trip_sent_at", "i8"),  # newest trip command, whatever became of it; 0 none yet
         ("approved_until", "i8"),
         ("warn_at", "i8"),  # when a higher tier is reached by time alone; 0 never
         ("step_at", "i8"),  # before it no step of a procedure is due by time alone; 0 never

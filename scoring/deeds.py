@@ -122,6 +122,7 @@ def trip(here: Situation) -> Verdict:
         "attempt": attempt,
         "command": CommandState.SENT,
         "command_expires_at": expires_at,
+        "trip_sent_at": here.now,
         "proof_from": NO_TIME,
         # commanded is not actual (domain.md 8.3): until a report comes nobody knows
         "switch": Switch.UNKNOWN,

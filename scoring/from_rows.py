@@ -40,7 +40,7 @@ AS_THEY_ARE = (
     *("read_at", "day_wh", "ledger_nanos", "episode", "warning_number", "stage_since"),
     *("trip_episode", "attempt", "restore_attempt", "notice_delivered_at", "approved_until"),
     *("command_expires_at", "decision_number", "control_mode", "step_at", "max_power_w"),
-    *("warned_day", "warned_today"),
+    *("warned_day", "warned_today", "trip_sent_at"),
 )
 """Ledger columns that a Situation keeps unchanged."""
 

@@ -132,11 +132,10 @@ class Census:
 
 @dataclass(slots=True)
 class Counted:
-    """Trips already sent: in this minute over all and by feeder, and since the policy changed."""
+    """Trips already sent: in each minute over all and by feeder, and since the policy changed."""
 
-    minute: int = -1
-    in_minute: int = 0
-    by_feeder: Counter[bytes] = field(default_factory=Counter)
+    in_minute: Counter[int] = field(default_factory=Counter)
+    by_feeder: Counter[tuple[int, bytes]] = field(default_factory=Counter)
     since_policy: int = 0
 
 
@@ -159,25 +158,26 @@ class Interlock:
             return Hold.INTERLOCK_FROZEN
         if self.elsewhere or not self.has_looked:
             return self.elsewhere or Hold.INTERLOCK_SILENT
-        minute = now // MINUTE
-        sent, sent_here = 0, 0
-        if minute == self.counted.minute:
-            sent, sent_here = self.counted.in_minute, self.counted.by_feeder[feeder]
+        minute, counted = now // MINUTE, self.counted
         is_full = (
-            sent >= self._fleet_part(minute)
-            or (feeder and sent_here >= self._feeder_part(feeder, minute))
+            counted.in_minute[minute] >= self._fleet_part(minute)
+            or (feeder and counted.by_feeder[minute, feeder] >= self._feeder_part(feeder, minute))
             or self._policy_is_used_up(now)
         )
         return Hold.INTERLOCK_LIMIT if is_full else NO_HOLD
 
     def sent(self, feeder: bytes, now: int) -> None:
         """A trip has been decided."""
-        minute = now // MINUTE
-        if minute > self.counted.minute:
-            self.counted = Counted(minute, since_policy=self.counted.since_policy)
-        self.counted.in_minute += 1
-        self.counted.by_feeder[feeder] += 1
+        self.counted.in_minute[now // MINUTE] += 1
+        self.counted.by_feeder[now // MINUTE, feeder] += 1
         self.counted.since_policy += 1
+
+    def taken_up(self) -> None:
+        """The partition has come, perhaps back, from another owner: trips wait for the next look.
+
+        What was counted before is of another time; the other may have tripped since.
+        """
+        self.has_looked = False
 
     def _fleet_part(self, minute: int) -> int:
         """This partition's part of the fleet's limit; what does not divide goes round."""
@@ -257,16 +257,12 @@ class Interlock:
         self.state = state
 
 
-TRIPPED = (int(Stage.TRIP_COMMANDED), int(Stage.TRIPPED))
-
-
 def census_of(ledger: NDArray[Any], at: int) -> Census:
     """What the rows (n,) of a partition say at an instant."""
     known = ledger["settings_version"] > 0
     stage = ledger["stage"]
-    tripped = np.isin(stage, TRIPPED)
-    on_road = (ledger["holds"] != 0) | ((stage != Stage.NORMAL) & (stage <= max(TRIPPED)))
-    recently = tripped & (ledger["stage_since"] > at - SECONDS_PER_HOUR)
+    on_road = (ledger["holds"] != 0) | ((stage != Stage.NORMAL) & (stage <= Stage.TRIPPED))
+    recently = ledger["trip_sent_at"] > at - SECONDS_PER_HOUR
     estimated = (ledger["read_at"] != NO_TIME) & (ledger["newest_quality"] != Quality.VALID)
     return Census(
         accounts=int(known.sum()),
@@ -277,15 +273,17 @@ def census_of(ledger: NDArray[Any], at: int) -> Census:
 
 
 def counted_of(ledger: NDArray[Any], at: int, policy_since: int) -> Counted:
-    """Trips by the rows (n,): a trip counts from its command, and from its report on anew."""
-    tripped = np.flatnonzero(np.isin(ledger["stage"], TRIPPED))
-    since, minute = ledger["stage_since"][tripped], at // MINUTE
-    now = tripped[since // MINUTE == minute]
+    """Trips by the rows (n,), by when they were commanded: whatever became of them since.
+
+    Those of later minutes too: after a crash the rows may be ahead of the tick that asks.
+    """
+    sent_at, minute = ledger["trip_sent_at"], at // MINUTE
+    now = np.flatnonzero(sent_at >= max(minute * MINUTE, NO_TIME + 1))
+    minutes = (sent_at[now] // MINUTE).tolist()
     return Counted(
-        minute=minute,
-        in_minute=len(now),
-        by_feeder=Counter(ledger["feeder"][now].tolist()),
-        since_policy=int((since >= policy_since).sum()),
+        in_minute=Counter(minutes),
+        by_feeder=Counter(zip(minutes, ledger["feeder"][now].tolist(), strict=True)),
+        since_policy=int((sent_at >= max(policy_since, NO_TIME + 1)).sum()),
     )
 
 

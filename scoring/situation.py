@@ -126,6 +126,7 @@ class Situation(NamedTuple):
     notice_delivered_at: int = NO_TIME
     approved_until: int = NO_TIME
     command_expires_at: int = NO_TIME
+    trip_sent_at: int = NO_TIME
     holds: Hold = NO_HOLD
     decision_number: int = 0
     is_quarantined: bool = False

@@ -50,10 +50,7 @@ def book_of(records: Sequence[Any]) -> Book:
 
 def tariffs_of(sheets: Iterable[dict[str, Any]]) -> Tariffs:
     """The registry of these plain sheets."""
-    tariffs = Tariffs()
-    for plain in sheets:
-        tariffs = tariffs.with_sheet(sheet_from_dict(plain))
-    return tariffs
+    return Tariffs(sheet_from_dict(plain) for plain in sheets)
 
 
 def answers(book: Book, tariffs: Tariffs) -> dict[str, Answer]:

@@ -12,6 +12,7 @@ import json
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from importlib import resources
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -84,6 +85,12 @@ def read_sheet(plain: dict[str, Any]) -> Sheet:
     )
 
 
+@lru_cache(maxsize=1_000)
+def _read_once(text: str) -> Sheet:
+    """The same sheet is the same object: what it has found out about instants is kept."""
+    return read_sheet(json.loads(text))
+
+
 def _hours(line: dict[str, Any], names: list[str]) -> Hours:
     minutes: list[tuple[int, int]] = []
     for text in line.get("hours", ["00:00-24:00"]):
@@ -110,7 +117,7 @@ class Sheets:
         self._versions: dict[str, list[Sheet]] = {}
         self._at: dict[tuple[str, int], Sheet] = {}
         for one in plain:
-            sheet = read_sheet(one)
+            sheet = _read_once(json.dumps(one))
             self._versions.setdefault(sheet.tariff_id, []).append(sheet)
         for versions in self._versions.values():
             versions.sort(key=lambda sheet: sheet.valid_from)

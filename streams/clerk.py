@@ -345,6 +345,8 @@ class Clerk:
         """The claim is durable at offset `epoch`; later rows carry it."""
         self._recall = Recall(self.book, self.epoch)
         self.epoch = epoch
+        if self.interlock is not None:
+            self.interlock.taken_up()
 
     def recall_rows(self, records: Sequence[Record]) -> None:
         """Take up ledger rows, the rightful one of each account winning."""

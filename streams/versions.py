@@ -16,6 +16,7 @@ from scoring.book import LEARNED, LEDGER, empty_ledger
 from scoring.day_kinds import weekdays_only
 from scoring.effects import Stage
 from scoring.procedures import USUAL_MODE_DIRECT, Procedure
+from scoring.units import NO_TIME
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,7 +43,7 @@ LEDGER_OF_VERSION_1 = without(
     LEDGER,
     {
         *("step_at", "warned_day", "command", "procedure", "control_mode", "warned_today"),
-        *("chain_hash", "chain_number", "feeder"),
+        *("chain_hash", "chain_number", "feeder", "trip_sent_at"),
     },
 )
 """One procedure, and no word of what became of a command."""
@@ -53,6 +54,8 @@ def ledger_rows_of_version_1(old: NDArray[Any]) -> NDArray[Any]:
     fresh = carry_over(old, empty_ledger(len(old)))
     on_the_road = old["stage"] != Stage.NORMAL
     fresh["procedure"] = np.where(on_the_road, Procedure.PREPAID_TRIP, Procedure.NONE)
+    is_off = np.isin(old["stage"], (Stage.TRIP_COMMANDED, Stage.TRIPPED))
+    fresh["trip_sent_at"] = np.where(is_off, old["stage_since"], NO_TIME)
     fresh["control_mode"][old["direct_close_agreed"] != 0] = USUAL_MODE_DIRECT
     return fresh
 

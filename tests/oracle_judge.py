@@ -91,25 +91,63 @@ class Said:
         return sorted(chosen, key=lambda body: seconds_of(body["decidedAt"]))
 
 
-def wrongful_trips(inputs: list[LogRecord], oracle: Oracle, said: Said) -> list[str]:
+@dataclass(frozen=True)
+class Moment:
+    """The state of one account right after one accepted reading."""
+
+    received_at: int
+    billed_nanos: int
+    estimated_share: float
+    is_measured: bool
+
+
+class Witness(Oracle):
+    """An oracle that keeps how each account stood at the readings which trips name as grounds.
+
+    `inputs`: the records themselves; `moments`: by account and as-of time, the states right after
+    every accepted reading that led to that time.
+    """
+
+    def __init__(self, records: Iterable[LogRecord], said: Said) -> None:
+        self.moments: dict[tuple[str, int], list[Moment]] = defaultdict(list)
+        self._named = {
+            (trip["accountId"], seconds_of(trip["evidence"]["readAt"]))
+            for trip in said.by_topic[TRIPS]
+        }
+        self.inputs = list(records)
+        super().__init__(self.inputs)
+
+    def counted(self, account: Account, received_at: int, quality: str) -> None:
+        """Keep the state if a trip names it."""
+        usage = account.usage
+        assert usage is not None
+        key = (account.account_id, usage.read_at)
+        if key in self._named:
+            guessed = sum(usage.estimated_by_month_and_period().values())
+            used = sum(sum(usage.used_wh(month).values()) for month in open_months(usage))
+            self.moments[key].append(
+                Moment(
+                    received_at,
+                    billed_nanos(self.sheets, usage),
+                    guessed / used if used else 0.0,
+                    quality.split(".", maxsplit=1)[0] in ("0", "1"),
+                )
+            )
+
+
+def wrongful_trips(oracle: Witness, said: Said) -> list[str]:
     """Trip commands that should not have been sent, by the truth known at their time."""
-    trips = said.by_topic[TRIPS]
-    if not trips:
-        return []
-    moments = _moments(
-        inputs, {(t["accountId"], seconds_of(t["evidence"]["readAt"])) for t in trips}
-    )
     wrong = []
-    for trip in trips:
+    for trip in said.by_topic[TRIPS]:
         account = oracle.accounts[trip["accountId"]]
         at = seconds_of(trip["decidedAt"])
         reasons = [
             *_by_terms(account, at, trip),
             *_by_approval(account, at, trip, said),
             *_by_clock(oracle, account, at, trip),
-            *_by_weather(inputs, oracle, account, at, trip),
+            *_by_weather(oracle, account, at, trip),
             *_by_notice(account, at, trip, said),
-            *_by_money_and_reading(account, at, trip, moments),
+            *_by_money_and_reading(account, at, trip, oracle.moments),
         ]
         wrong += [f"{trip['effectId']} at {trip['decidedAt']}: {reason}" for reason in reasons]
     return wrong
@@ -194,15 +232,13 @@ def _by_clock(oracle: Oracle, account: Account, at: int, trip: dict[str, Any]) -
     return reasons
 
 
-def _by_weather(
-    inputs: list[LogRecord], oracle: Oracle, account: Account, at: int, trip: dict[str, Any]
-) -> list[str]:
+def _by_weather(oracle: Witness, account: Account, at: int, trip: dict[str, Any]) -> list[str]:
     terms = account.terms(at)
     assert terms is not None
     zone = ZoneInfo(oracle.sheets.at(terms["tariffId"], at).zone.key)
     area = terms.get("groups", {}).get("area", "")
     expires_at = seconds_of(trip["expiresAt"])
-    return forbidden_by_weather(stated_by(inputs, at), area, zone, at, expires_at)
+    return forbidden_by_weather(stated_by(oracle.inputs, at), area, zone, at, expires_at)
 
 
 def _by_notice(account: Account, at: int, trip: dict[str, Any], said: Said) -> list[str]:
@@ -255,48 +291,6 @@ def _by_arrears(account: Account, at: int) -> list[str]:
     if oldest is None or (account.local_date(at) - oldest).days <= OVERDUE_DAYS:
         return [f"nothing is overdue by more than {OVERDUE_DAYS} days; the oldest was due {oldest}"]
     return []
-
-
-@dataclass(frozen=True)
-class Moment:
-    """The state of one account right after one accepted reading."""
-
-    received_at: int
-    billed_nanos: int
-    estimated_share: float
-    is_measured: bool
-
-
-def _moments(
-    inputs: list[LogRecord], wanted: set[tuple[str, int]]
-) -> dict[tuple[str, int], list[Moment]]:
-    """States right after every accepted reading at which an account's as-of time was as asked.
-
-    The readings are gone through again for the few accounts that were tripped.
-    """
-    names = {account_id for account_id, _ in wanted}
-    moments: dict[tuple[str, int], list[Moment]] = defaultdict(list)
-
-    class Watching(Oracle):
-        def counted(self, account: Account, received_at: int, quality: str) -> None:
-            usage = account.usage
-            assert usage is not None
-            key = (account.account_id, usage.read_at)
-            if key in wanted:
-                guessed = sum(usage.estimated_by_month_and_period().values())
-                used = sum(sum(usage.used_wh(month).values()) for month in open_months(usage))
-                moments[key].append(
-                    Moment(
-                        received_at,
-                        billed_nanos(self.sheets, usage),
-                        guessed / used if used else 0.0,
-                        quality.split(".", maxsplit=1)[0] in ("0", "1"),
-                    )
-                )
-
-    whole = ("tariffs", "meter-readings")
-    Watching(r for r in inputs if r.topic in whole or r.key in names)
-    return moments
 
 
 def open_months(usage: UsageOracle) -> list[int]:

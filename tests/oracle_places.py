@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,6 +23,12 @@ DAY = 86_400
 REMEMBERED_QUARTERS = 576  # six days of late intervals
 LATE_DAYS = 5
 RATES = 6
+
+
+@lru_cache(maxsize=100_000)
+def _local_time(zone: ZoneInfo, at: int) -> datetime:
+    """A clock on a wall there; asked for the same quarter-hours by every account of a zone."""
+    return datetime.fromtimestamp(at, UTC).astimezone(zone)
 
 
 class Places:
@@ -38,7 +45,7 @@ class Places:
         self.rates: list[int | None] = [None] * RATES
         self.since_rates = [0] * RATES
         self.told: set[int] = set()  # quarter-hours whose energy is known
-        self.told_end = 0
+        self.told_from = self.told_end = 0
         self.load = [0] * 24
         self.first_month: int | None = None
         self.month: int | None = None
@@ -74,7 +81,7 @@ class Places:
     # ---- the calendar
 
     def _local(self, at: int) -> datetime:
-        return datetime.fromtimestamp(at, UTC).astimezone(self.zone)
+        return _local_time(self.zone, at)
 
     def _month(self, at: int) -> int:
         local = self._local(at)
@@ -129,7 +136,10 @@ class Places:
         weight = {q: seconds[q] * (self.load[local[q].hour] or mean) for q in quarters}
         if not sum(weight.values()):
             weight = seconds
-        places = {q: (self._month(q * QUARTER), self._period(q * QUARTER)) for q in quarters}
+        places = {
+            q: (here.year * 12 + here.month - 1, self._period(q * QUARTER))
+            for q, here in local.items()
+        }
         exact = len(set(places.values())) == 1 and not guess
         one_day = len({moment.date() for moment in local.values()}) == 1 and not guess
         run, given, total = 0, 0, sum(weight.values())
@@ -167,17 +177,23 @@ class Places:
 
     def _tell(self, quarters: list[int]) -> None:
         """These quarter-hours are known; older than six days before the newest is forgotten."""
-        self.told.update(quarters)
-        self.told_end = max(self.told_end, quarters[-1] + 1)
-        oldest = self.told_end - REMEMBERED_QUARTERS
-        self.told = {q for q in self.told if q >= oldest}
+        self._told_up_to(quarters[-1] + 1)
+        self.told.update(q for q in quarters if q >= self.told_from)
+
+    def _told_up_to(self, end: int) -> None:
+        self.told_end = max(self.told_end, end)
+        passed = range(self.told_from, self.told_end - REMEMBERED_QUARTERS)
+        self.told_from = max(self.told_from, passed.stop)
+        if len(passed) < len(self.told):
+            self.told.difference_update(passed)
+        else:
+            self.told = {q for q in self.told if q >= self.told_from}
 
     def _cut(self, at: int) -> None:
         """A register reading ends what came before it; a quarter-hour it cuts in two is known."""
-        self.told_end = max(self.told_end, -(-at // QUARTER))
-        if at % QUARTER:
+        self._told_up_to(-(-at // QUARTER))
+        if at % QUARTER and at // QUARTER >= self.told_from:
             self.told.add(at // QUARTER)
-        self.told = {q for q in self.told if q >= self.told_end - REMEMBERED_QUARTERS}
 
     # ---- energy that moves
 

@@ -22,6 +22,7 @@ from tests.oracle_judge import (
     TRIPS,
     WARNINGS,
     Said,
+    Witness,
     missed_warnings,
     not_restored,
     wrong_days,
@@ -45,8 +46,8 @@ def judge_run(
     ended_at: int,
 ) -> dict[str, list[str]]:
     """Every judgment of a run by name; `rows` are the records of ledger-rows by partition."""
-    oracle = Oracle(inputs)
     said = Said.of(record for record in outputs if record.topic in EFFECT_TOPICS)
+    oracle = Witness(inputs, said)
     plain = [dict(sheet.plain) for t in oracle.sheets.ids() for sheet in oracle.sheets.versions(t)]
     found = answers(book_of([r for some in rows.values() for r in some]), tariffs_of(plain))
     return {
@@ -57,7 +58,7 @@ def judge_run(
         "lostEffects": lost_effects(rows, said),
         "twoBodies": said.two_bodies,
         "brokenChains": broken_chains(outputs, said),
-        "wrongfulTrips": wrongful_trips(inputs, oracle, said),
+        "wrongfulTrips": wrongful_trips(oracle, said),
         "missedWarnings": missed_warnings(oracle, said),
         "notRestored": not_restored(oracle, said, executions, ended_at),
         "quarantined": [

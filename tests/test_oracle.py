@@ -11,7 +11,14 @@ from scoring.units import instant_text
 from simulator.field import Execution
 from simulator.sheets import read_sheet
 from tests.oracle import NANOS, LogRecord, Oracle, bill_nanos
-from tests.oracle_judge import Said, missed_warnings, not_restored, wrong_days, wrongful_trips
+from tests.oracle_judge import (
+    Said,
+    Witness,
+    missed_warnings,
+    not_restored,
+    wrong_days,
+    wrongful_trips,
+)
 
 TIERED = {
     "tariffId": "homes", "currency": "CNY", "zone": "Asia/Shanghai", "validFrom": "2026-01-01",
@@ -131,7 +138,8 @@ IN_TIME = TEN - 1_800
 )
 def test_a_wrongful_trip_is_named(why: str, terms: dict, paid: list, noticed_at: int, at: int):
     inputs = story(settings(**terms), paid, noticed_at)
-    found = wrongful_trips(inputs, Oracle(inputs), said([NOTICE, trip(at)]))
+    what = said([NOTICE, trip(at)])
+    found = wrongful_trips(Witness(inputs, what), what)
     assert any(why in one for one in found) if why else found == []
 
 
@@ -147,11 +155,12 @@ def test_a_wrongful_trip_is_named(why: str, terms: dict, paid: list, noticed_at:
 )
 def test_an_approval_counts_between_the_notice_and_the_trip(approved_at, who, faults: int):
     inputs = story(settings(customerClass="large"), PAID_EIGHT, IN_TIME)
-    oracle = Oracle(inputs)
+    what = said([NOTICE, trip(TEN)])
+    oracle = Witness(inputs, what)
     oracle.accounts["home-1"].actions += [
         (TEN - 60, "approve-trip", "li"), (approved_at, "approve-trip", who)
     ]  # fmt: skip
-    found = wrongful_trips(inputs, oracle, said([NOTICE, trip(TEN)]))
+    found = wrongful_trips(oracle, what)
     assert len([one for one in found if "1 approved, 2 must" in one]) == faults
 
 
@@ -183,7 +192,7 @@ def test_a_stop_by_law_without_a_step_is_wrongful(wanted, change, due_days, appr
     """A business: dunned, then notice in writing three days before, and again 30 minutes before."""
     terms = settings(customerClass="business", paymentMode="plan")
     inputs = story(terms, PAID_EIGHT, None)
-    oracle, letters = Oracle(inputs), LETTERS | change
+    oracle, letters = Witness(inputs, said([trip(TEN, **STOP)])), LETTERS | change
     account = oracle.accounts["home-1"]
     account.oldest_due = [(0, date(2026, 7, 7) - timedelta(days=due_days))]
     if approver:
@@ -196,14 +205,15 @@ def test_a_stop_by_law_without_a_step_is_wrongful(wanted, change, due_days, appr
         notices.append(("disconnection-notices", effect(f"home-1:{name}", sent_at)))
         if proven_at is not None:
             account.receipts[f"home-1:{name}"] = proven_at
-    found = wrongful_trips(inputs, oracle, said([*notices, trip(TEN, **STOP)]))
+    found = wrongful_trips(oracle, said([*notices, trip(TEN, **STOP)]))
     found = [one for one in found if approver or "are said to have" not in one]
     assert any(wanted in one for one in found) if wanted else found == []
 
 
 def test_a_trip_without_notice_is_wrongful():
     inputs = story(settings(), PAID_EIGHT, IN_TIME)
-    assert "was never sent" in wrongful_trips(inputs, Oracle(inputs), said([trip(TEN)]))[0]
+    what = said([trip(TEN)])
+    assert "was never sent" in wrongful_trips(Witness(inputs, what), what)[0]
 
 
 def test_balances_are_exact_and_a_repeated_payment_counts_once():

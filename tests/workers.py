@@ -30,14 +30,14 @@ if TYPE_CHECKING:
     from streams.signing import Signer
     from tests.memory_log import Cluster, Kept
 
-MEAN_STEPS_TO_CRASH = 120
+MEAN_STEPS_TO_CRASH = 80
 REBALANCE_SHARE = 0.06
 ZOMBIE_SHARE = 0.04
 MOST_RECORDS = (20, 1_000, 1_000)
 PROMPT_SHARE = 0.8
 PROMPT_TURNS = 300
-"""How often the workers are let finish what they entered before hours go by in the world: else
-nearly every command comes out so late that it has expired."""
+"""For so many turns of the event loop the workers are let finish what they entered before hours go
+by in the world: else nearly every command comes out so late that it has expired."""
 PATIENCE_TURNS = 20_000
 """Turns of the event loop after which work that does not settle is a dead lock."""
 
@@ -63,6 +63,11 @@ class Worker:
         if self.log.dead:  # it died while recovering: the road must not go on without it
             road.drop()
             raise Crash("died in recovery")
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether it is still at something that it entered."""
+        return any(road.is_busy and not road.failed.done() for road in self.roads.values())
 
     async def pump(self, number: int, most: int) -> None:
         """Fetch and take until the partition is read up; commit when the dice say so."""
@@ -162,6 +167,8 @@ class Workers:
             raise AssertionError(f"does not settle: {self._standing()}")
         if self._dice.random() < PROMPT_SHARE:
             for _ in range(PROMPT_TURNS):
+                if not any(worker.is_busy for worker in self._workers):
+                    break
                 await asyncio.sleep(0)
         if not self.calm and self._zombies and self._dice.random() < 0.5:
             await self._end_zombies()
