@@ -30,8 +30,11 @@ from api.actions import Actions
 from api.answer import summary
 from api.changes import MOST_WATCHERS, Changes
 from api.choosing import Choice
+from api.collection_routes import add_collection
 from api.console import add_console
+from api.console_customers import add_customer_pages
 from api.credit_route import add_credit
+from api.customer_routes import add_customers
 from api.decisions import links_of
 from api.document import add_docs, describe
 from api.fleet import Fleet
@@ -42,7 +45,9 @@ from api.hot import AccountsFirst, account_answer
 from api.interlock_route import InterlockDesk, add_interlock
 from api.meters import Meters
 from api.past import add_past
+from api.policy_desk import PolicyDesk
 from api.protocol import protocol_of
+from api.register import TOPICS, Register
 from api.replies import NOT_CHANGED, reply
 from api.security import Security, check_safe
 from api.shapes import AccountAnswer, AccountList, StageName, TierName
@@ -86,7 +91,7 @@ def application(state: State) -> AccountsFirst:
         version="1",
         description="Live balance, forecast and supply state of electricity accounts.",
     )
-    desk, interlock = Desk(state), InterlockDesk(state)
+    desk, interlock, policies = Desk(state), InterlockDesk(state), PolicyDesk(state)
     _add_accounts(app, state, meters)
     add_actions(app, state, desk, meters)
     _add_changes(app, state)
@@ -94,10 +99,13 @@ def application(state: State) -> AccountsFirst:
     add_past(app, state, meters)
     add_why(app, state, meters)
     add_credit(app, state, meters)
+    add_customers(app, state, policies, meters)
+    add_collection(app, state, meters)
     add_interlock(app, state, interlock, meters)
     _add_operations(app, state, meters)
     _add_errors(app)
     add_console(app, state, desk, interlock)
+    add_customer_pages(app, state, policies)
     add_docs(app)
     describe(app)
     return AccountsFirst(Gate(app, state), state, meters)
@@ -255,14 +263,15 @@ async def serve(settings: Settings) -> int:
     """
     security = Security(settings)
     check_safe(settings, security.keys)
-    await ensure_topics(settings, (*STATE_TOPICS, OPERATOR_ACTIONS, INTERLOCK))
+    await ensure_topics(settings, (*STATE_TOPICS, *TOPICS, OPERATOR_ACTIONS, INTERLOCK))
     view, writer, actions, changes = View(), KafkaWriter(settings), Actions(), Changes()
-    interlock = Fleet()
-    tail = Tail(view, settings, actions, changes, interlock)
+    interlock, register = Fleet(), Register()
+    tail = Tail(view, settings, actions, changes, interlock, register)
     is_simulated = settings.timestamps == "producer"
     state = State(
         view, tail, supply_rules(settings), History(engine_of(settings.history_url)),
-        partial(links_of, settings), security, actions, changes, writer, interlock, is_simulated,
+        partial(links_of, settings), security, actions, changes, writer, interlock, register,
+        fonts=settings.fonts, is_simulated=is_simulated,
     )  # fmt: skip
     app = application(state)
     await writer.start()

@@ -34,7 +34,7 @@ MAX_FORM_BYTES = 16_384
 KINDS = {"console.css": "text/css", "console.js": "text/javascript", "icon.svg": "image/svg+xml"}
 
 
-async def _form(request: Request) -> dict[str, str]:
+async def form_of(request: Request) -> dict[str, str]:
     """The fields of a form; too long a body has none."""
     body = await request.body()
     if len(body) > MAX_FORM_BYTES:
@@ -118,7 +118,7 @@ def _add_system(app: FastAPI, state: State, pages: Pages, desk: InterlockDesk) -
     async def tell_interlock(request: Request) -> Response:
         if not state.tail.is_ready:
             return problems.said(problems.not_ready(state))
-        fields = await _form(request)
+        fields = await form_of(request)
         action, reason = fields.get("action"), fields.get("reason", "").strip()
         if action not in set(InterlockAction) or not 0 < len(reason) <= MAX_REASON_CHARACTERS:
             return shown_page(request, 422, problem="?")
@@ -158,7 +158,7 @@ def _add_account(app: FastAPI, state: State, pages: Pages, desk: Desk) -> None:
 
     @app.post("/accounts/{account_id}/actions", include_in_schema=False)
     async def act(request: Request, account_id: str) -> Response:
-        fields = await _form(request)
+        fields = await form_of(request)
         reason = fields.get("reason", "").strip()
         if fields.get("action") not in set(Action) or not 0 < len(reason) <= MAX_REASON_CHARACTERS:
             return await shown_page(request, account_id, 422, problem="?")
@@ -181,7 +181,7 @@ def _add_signing_in(app: FastAPI, state: State, pages: Pages) -> None:
 
     @app.post("/sign-in", include_in_schema=False)
     async def sign_in(request: Request) -> Response:
-        fields = await _form(request)
+        fields = await form_of(request)
         name = fields.get("name", "").strip()[:100]
         if security.is_on:
             grant = security.grant_of(fields.get("key", "").strip())

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from api.customer_words import CUSTOMER_WORDS
+
 Language = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
 
@@ -215,6 +217,8 @@ _WORDS: dict[str, tuple[str, str]] = {
     "step_restore-command": ("restore, as soon as enough is paid", "缴费足额后立即复电"),
     "step_restore-report": ("the field reports, or it is repeated", "等待复电回报"),
 }
+
+_WORDS |= CUSTOMER_WORDS
 
 WORDS: dict[Language, dict[str, str]] = {
     "en": {name: both[0] for name, both in _WORDS.items()},

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Protocol
 from api.actions import Actions
 from api.changes import Changes
 from api.fleet import Fleet
+from api.letter_words import Sender, sender
+from api.papers import USUAL_FONTS
+from api.register import Register
 from api.security import Security
 
 if TYPE_CHECKING:
@@ -51,6 +54,9 @@ class State:
     changes: Changes = field(default_factory=Changes)
     writer: Writer | None = None
     interlock: Fleet = field(default_factory=Fleet)
+    register: Register = field(default_factory=Register)
+    sender: Sender = field(default_factory=sender)
+    fonts: str = USUAL_FONTS
     is_simulated: bool = False
     """Whether time is that of the records, years away from the wall's perhaps."""
 
@@ -61,6 +67,13 @@ class State:
     def now(self) -> int:
         """The instant at which somebody acts, in UTC seconds."""
         return self.view.newest_received_at if self.is_simulated else int(time.time())
+
+    def now_of(self, account_id: str) -> int:
+        """The same for one account: simulated time is its own."""
+        row = self.view.book.row(account_id)
+        if not self.is_simulated or row is None:
+            return self.now()
+        return int(self.view.book.ledger["received_at"][row])
 
     def collector_of(self, account_id: str) -> str | None:
         """The staff number of an account's collector; None of an account that is not known."""

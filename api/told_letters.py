@@ -30,7 +30,7 @@ from scoring.letters import (
 )
 
 if TYPE_CHECKING:
-    from zoneinfo import ZoneInfo
+    from datetime import tzinfo
 
     from api.register import Register
     from scoring.effects import DisconnectionNotice
@@ -51,7 +51,7 @@ GATEWAY = "gateway"
 
 
 def letter_of(
-    notice: DisconnectionNotice, register: Register, zone: ZoneInfo, fonts: str
+    notice: DisconnectionNotice, register: Register, zone: tzinfo, fonts: str
 ) -> Served | None:
     """The letter of a notice; None of a customer without papers, or if it is there already.
 
@@ -83,9 +83,7 @@ def letter_of(
     return replace(one, pdf_sha256=hashlib.sha256(pdf).hexdigest())
 
 
-def paper_of(
-    served: Served, reader: str, zone: ZoneInfo, fonts: str, language: str = "zh"
-) -> bytes:
+def paper_of(served: Served, reader: str, zone: tzinfo, fonts: str, language: str = "zh") -> bytes:
     """The PDF of a letter: the same bytes each time, by which its hash proves it."""
     body = letter_body(served, reader, sender(), zone, language)
     return printed("letter.typ", body, served.drafted_at, fonts)

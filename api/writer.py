@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from aiokafka import AIOKafkaProducer
 
 from streams.connection import connection_terms
-from streams.topics import partition_of
+from streams.topics import TOPICS, partition_of, partitions_of
 
 if TYPE_CHECKING:
     from streams.settings import Settings
@@ -25,6 +25,7 @@ class KafkaWriter:
     """Writes to an account's partition."""
 
     def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self._partitions = settings.partitions
         self._producer = AIOKafkaProducer(
             bootstrap_servers=settings.bootstrap,
@@ -44,11 +45,12 @@ class KafkaWriter:
     async def write(self, encoded: Encoded, at: int) -> tuple[int, int]:
         """Its partition and offset once acknowledged; `at` stamps it where producers stamp."""
         assert encoded.key is not None, "an action without an account"
+        shared = partitions_of(TOPICS[encoded.topic], self._settings)
         told = await self._producer.send_and_wait(
             encoded.topic,
             encoded.value,
             key=encoded.key,
-            partition=partition_of(encoded.key, self._partitions),
+            partition=partition_of(encoded.key, shared),
             timestamp_ms=at * 1000,
         )
         return told.partition, told.offset

@@ -96,6 +96,12 @@ def decode_fact(record: Record) -> Fact | Refusal:
         return refusal_of(record, refused.reason, refused.detail)
 
 
+def plain_fact(fact: Any) -> dict[str, Any]:
+    """A fact as its record tells it, for whoever answers with it."""
+    body: dict[str, Any] = _plain(fact)
+    return body
+
+
 def fact_from(kind: type[F], body: dict[str, Any]) -> F:
     """A fact from a plain body as written, e.g. of a file.  Raises ValueError naming the field."""
     try:
