@@ -19,6 +19,7 @@ from tests.office import DAY, HOUR, MONDAY, RULES, Office
 from tests.running import served
 from tests.test_actions import Kept
 from tests.test_api import Fed
+from tests.test_customer_routes import furnish
 from tests.test_security import Asking
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 SHOTS = Path("kilowatch-run") / "console"
-PATHS = ["/", "/accounts/home-03", "/accounts/works-1", "/approvals", "/system", "/sign-in"]
+PATHS = ["/", "/accounts/home-03", "/accounts/works-1", "/accounts/works-1/policy", "/collection",
+         "/approvals", "/system", "/sign-in"]
 
 
 def town() -> Office:
@@ -61,6 +63,7 @@ def asking(tmp_path_factory, office) -> Asking:
     asking.state = State(
         view, Fed(), RULES, history, no_links, security=asking.security, writer=Kept()
     )
+    furnish(asking.state.register, "works-1")
     asking.app = application(asking.state)
     return asking
 
