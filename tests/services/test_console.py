@@ -28,8 +28,16 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 SHOTS = Path("kilowatch-run") / "console"
-PATHS = ["/", "/accounts/home-03", "/accounts/works-1", "/accounts/works-1/policy", "/collection",
-         "/approvals", "/system", "/sign-in"]
+PATHS = [
+    "/",
+    "/accounts/home-03",
+    "/accounts/works-1",
+    "/accounts/works-1/policy",
+    "/collection",
+    "/approvals",
+    "/system",
+    "/sign-in",
+]
 
 
 def town() -> Office:
