@@ -12,6 +12,7 @@ import logging
 from collections import defaultdict, deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from api.answer import time_in
 from scoring.events import Action, OperatorActed, Source
 from streams import wire
 
@@ -138,14 +139,16 @@ def is_taken_up(view: View, acted: Acted) -> bool:
 
 
 def shown(view: View, acted: Acted) -> dict[str, Any]:
-    """An action as it is answered."""
+    """An action as it is answered, its time in the account's zone."""
+    row = view.book.row(acted.account_id)
+    zone = None if row is None else view.places[view.book.tariff_index[row]].zone
     return {
         "actionId": acted.action_id,
         "accountId": acted.account_id,
         "action": acted.action.value,
         "person": acted.operator,
         "reason": acted.reason,
-        "actedAt": wire.time_text(acted.acted_at),
+        "actedAt": time_in(acted.acted_at, zone),
         "state": "taken-up" if is_taken_up(view, acted) else "written",
         "source": {"partition": acted.partition, "offset": acted.offset},
     }

@@ -118,8 +118,8 @@ def answer(view: View, row: int, rules: SupplyRules) -> bytes:
     return msgspec.json.encode(
         {
             "accountId": view.book.account_ids[row],
-            "asOf": _time(shown.read_at, zone),
-            "receivedAt": _time(shown.received_at, zone),
+            "asOf": time_in(shown.read_at, zone),
+            "receivedAt": time_in(shown.received_at, zone),
             "tariffId": shown.tariff_id.decode() or None,
             "currency": place.currency,
             "zone": place.zone_name,
@@ -141,10 +141,10 @@ def answer(view: View, row: int, rules: SupplyRules) -> bytes:
             **_no_trip_before(shown, look, place.zone, rules, is_known=is_known),
             "tier": TIER_NAMES[shown.tier],
             "stage": STAGE_NAMES[shown.stage],
-            "stageSince": _time(shown.stage_since, zone),
+            "stageSince": time_in(shown.stage_since, zone),
             "switch": SWITCH_NAMES[shown.switch],
             "reasons": reasons(shown.holds),
-            "nextStep": {"step": step.step, "at": _time(step.at, zone), "text": step.text},
+            "nextStep": {"step": step.step, "at": time_in(step.at, zone), "text": step.text},
             "arrears": _arrears(view, row, shown, zone),
             "plan": _plan(view, row, shown, look),
             "settingsVersion": shown.settings_version,
@@ -233,7 +233,7 @@ def _about(view: View, row: int) -> tuple[Shown, Looked, Place]:
 def as_of(view: View, row: int) -> str | None:
     """The newest counted reading of an account, in its zone: what an answer about it rests on."""
     shown, _look, place = _about(view, row)
-    return _time(shown.read_at, place.zone)
+    return time_in(shown.read_at, place.zone)
 
 
 def summary(view: View, row: int) -> dict[str, Any]:
@@ -241,7 +241,7 @@ def summary(view: View, row: int) -> dict[str, Any]:
     shown, look, place = _about(view, row)
     return {
         "accountId": view.book.account_ids[row],
-        "asOf": _time(shown.read_at, place.zone),
+        "asOf": time_in(shown.read_at, place.zone),
         "balance": decimal_text(look.balance_nanos),
         "available": decimal_text(look.available_nanos),
         "currency": place.currency,
@@ -270,7 +270,7 @@ def _no_trip_before(
     if at is None:
         return {"noTripBefore": None, "payBy": None}
     pay_by = max(shown.received_at, at - rules.payment_lead_seconds)
-    return {"noTripBefore": _time(at, zone), "payBy": _time(pay_by, zone)}
+    return {"noTripBefore": time_in(at, zone), "payBy": time_in(pay_by, zone)}
 
 
 def next_step(shown: Shown, look: Looked, zone: tzinfo | None, rules: SupplyRules) -> NextStep:
@@ -347,10 +347,10 @@ def _hours(hours: float) -> float | None:
 
 
 def _ends_at(read_at: int, hours: float, zone: tzinfo | None) -> str | None:
-    return _time(read_at + int(hours * SECONDS_PER_HOUR), zone) if math.isfinite(hours) else None
+    return time_in(read_at + int(hours * SECONDS_PER_HOUR), zone) if math.isfinite(hours) else None
 
 
-def _time(at: int | None, zone: tzinfo | None) -> str | None:
+def time_in(at: int | None, zone: tzinfo | None) -> str | None:
     """An instant in the account's zone (UTC if it has none), None for never."""
     if at is None or at == NO_TIME:
         return None

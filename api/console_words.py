@@ -65,6 +65,10 @@ _WORDS: dict[str, tuple[str, str]] = {
         "Lasts {p50}; one chance in ten for less than {p10}, one in ten for more than {p90}.",
         "预计还可用{p50}；有一成可能不足{p10}，有一成可能超过{p90}。",
     ),
+    "forecast_over": (
+        "The money is used up; what is used now is owed.",
+        "余额已用尽，继续用电将形成欠费。",
+    ),
     "band": ("80 % band", "80% 区间"),
     "median": ("most likely", "最可能"),
     "no_forecast": (

@@ -166,7 +166,9 @@ class Pages:
         return {
             "a": told, "holds": [hold_words[each] for each in Hold(int(ledger["holds"]))],
             "picture": self._picture(row, told), "bars": self._bars(told["accountId"]),
-            "periods": self._periods(row), "told": words["forecast_text"].format(**hours),
+            "periods": self._periods(row),
+            "told": words["forecast_text" if told["runwayHours"]["p50"] != 0 else "forecast_over"]
+            .format(**hours),
             "size": SIZES[int(ledger["customer_class"])],
             "collector": bytes(ledger["collector"]).decode(),
             "area": bytes(ledger["area"]).decode(),

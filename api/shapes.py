@@ -245,7 +245,7 @@ ACTION_EXAMPLE: dict[str, Any] = {
     "action": "hold-supply",
     "person": "li.lei",
     "reason": "newborn at home",
-    "actedAt": "2026-07-14T10:15:00+00:00",
+    "actedAt": "2026-07-14T18:15:00+08:00",
     "state": "taken-up",
     "source": {"partition": 3, "offset": 12},
 }

@@ -18,8 +18,11 @@ from streams.chain import Proof
 from streams.topics import (
     DISCONNECTION_NOTICES,
     LOW_BALANCE_WARNINGS,
+    PLAN_NOTICES,
     RESTORE_COMMANDS,
+    STATUS_READS,
     TRIP_COMMANDS,
+    WORK_ITEMS,
 )
 
 if TYPE_CHECKING:
@@ -38,6 +41,9 @@ SENTENCES: dict[Language, dict[str, str]] = {
             "held it back."
         ),
         RESTORE_COMMANDS: "The supply was ordered back on: {available} was available.",
+        WORK_ITEMS: "A person was asked to act: {effect_id}.",
+        STATUS_READS: "The switch was asked where it stands.",
+        PLAN_NOTICES: "A message about the settlement plan was sent.",
         "held": "The supply was left on: {holds}.",
         "hold-ended": "Nothing calls for a disconnection any more.",
         "notice-withdrawn": "The notice was withdrawn: {available} was available.",
@@ -58,6 +64,9 @@ SENTENCES: dict[Language, dict[str, str]] = {
             "{delivered_at} 证实送达；{missed} 项保护条件逐项核对，均不成立。"
         ),
         RESTORE_COMMANDS: "已下达复电命令：当时可用余额 {available}。",
+        WORK_ITEMS: "已派发人工任务：{effect_id}。",
+        STATUS_READS: "已召测开关状态。",
+        PLAN_NOTICES: "已发送分期结算通知。",
         "held": "保持供电，原因：{holds}。",
         "hold-ended": "已无停电理由。",
         "notice-withdrawn": "停电通知已撤回：当时可用余额 {available}。",
@@ -140,6 +149,7 @@ def _step(body: Mapping[str, Any], language: Language, zone: tzinfo) -> Step:
     template = SENTENCES[language].get(kind, "{kind}: {detail}.")
     sentence = template.format(
         kind=kind,
+        effect_id=effect_id,
         detail=body["detail"],
         available=evidence["available"],
         read_at=_local(evidence["readAt"], zone),

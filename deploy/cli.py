@@ -219,6 +219,7 @@ def _sentence(error: Exception) -> str | None:
     from deploy.broker import BrokerMissing
     from deploy.processes import ProcessFailed
     from simulator.link import LinkBroken
+    from streams.connection import why_no_kafka
     from streams.settings import SettingsWrong, settings_from
     from streams.signing import KeysWrong
     from streams.topics import TopicsWrong
@@ -241,8 +242,7 @@ def _sentence(error: Exception) -> str | None:
     from kafka.errors import KafkaConnectionError as ToolsConnectionError
 
     if isinstance(error, (KafkaConnectionError, ToolsConnectionError)):
-        where = settings_from().bootstrap
-        return f"no Kafka answers at {where} ({error}); set KILOWATCH_BOOTSTRAP=host:port"
+        return why_no_kafka(settings_from())
     return None
 
 

@@ -6,6 +6,7 @@ The password is read from its file when a client is made, and is in no setting, 
 
 from __future__ import annotations
 
+import socket
 import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,6 +46,45 @@ def connection_terms(settings: Settings | None = None) -> dict[str, Any]:
             settings.kafka_password_file, "kafka_password_file"
         )
     return terms
+
+
+ASK_SECONDS = 5.0
+"""For a broker's greeting: a network's round trips, not a broker's work."""
+
+
+def why_no_kafka(settings: Settings) -> str:
+    """Which setting to look at when no broker lets us in: by the first step that fails.
+
+    Clients say only that none could be reached, so the steps are gone through once more.
+    """
+    address = settings.bootstrap.split(",")[0].strip()
+    host, _colon, port = address.rpartition(":")
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), ASK_SECONDS) as line:
+            if settings.kafka_security in {"tls", "sasl-tls"}:
+                _tls(settings).wrap_socket(line, server_hostname=host.strip("[]")).close()
+    except ssl.SSLCertVerificationError as error:
+        return (
+            f"the broker at {address} is not one that {variable('kafka_ca_file')} vouches for: "
+            f"{error.verify_message}"
+        )
+    except ssl.SSLError as error:
+        return (
+            f"the broker at {address} does not speak TLS as {variable('kafka_security')} says: "
+            f"{error.reason}"
+        )
+    except (OSError, ValueError) as error:
+        return f"no Kafka answers at {address} ({error}); set {variable('bootstrap')}=host:port"
+    if settings.kafka_security in {"sasl", "sasl-tls"}:
+        return (
+            f"the broker at {address} does not let in who we say we are: look at "
+            f"{variable('kafka_user')}, {variable('kafka_password_file')} and "
+            f"{variable('kafka_sasl')}"
+        )
+    return (
+        f"something answers at {address}, but not as {variable('kafka_security')}="
+        f"{settings.kafka_security} says"
+    )
 
 
 def read_secret(path: str, setting: str) -> str:

@@ -11,11 +11,13 @@ import pytest
 import yaml
 from prometheus_client import Metric
 
+from api.customers_app import CustomerMeters
 from api.history_keeper import HistoryMeters
 from api.meters import Meters as ApiMeters
 from api.state import State
 from api.view import View
 from deploy import dashboards
+from streams.credit_app import CreditMeters
 from streams.metrics import Meters as WorkerMeters
 from tests.test_api import RULES, Fed
 
@@ -33,13 +35,18 @@ BY = re.compile(r"\b(?:by|on)\s*\(([a-z_, ]*)\)")
 GIVEN_BY_PROMETHEUS = {"instance", "job", "le"}
 
 
+BESIDE = (WorkerMeters, HistoryMeters, CreditMeters, CustomerMeters)
+"""Processes besides the API, by what they show."""
+
+
 def families() -> Iterator[Any]:
     """Every metric that a worker, an API process or the history can show."""
     api = ApiMeters(State(View(), Fed(), RULES))
-    for registry in (WorkerMeters().registry, api.registry, HistoryMeters().registry):
+    registries = [api.registry, *(each().registry for each in BESIDE)]
+    for registry in registries:
         yield from registry.collect()
     # labels of metrics without a sample yet are known to the instrument alone
-    for registry in (WorkerMeters().registry, api.registry, HistoryMeters().registry):
+    for registry in registries:
         for collector in registry._collector_to_names:
             if hasattr(collector, "_labelnames"):
                 yield collector
@@ -97,7 +104,7 @@ def test_metric_names_are_full_words_and_no_label_names_an_account() -> None:
 
 def test_what_every_metric_is_for_is_on_a_dashboard() -> None:
     shown = {name for _where, query in queries() for name in METRIC.findall(query)}
-    for family in (*WorkerMeters().registry.collect(), *HistoryMeters().registry.collect()):
+    for family in (each for one in BESIDE for each in one().registry.collect()):
         names = set(_series(family.name, family.type))
         assert names & shown, f"{family.name} is on no dashboard: show it or delete it"
 

@@ -9,14 +9,13 @@ from aiokafka.errors import KafkaTimeoutError
 
 from api.app import application
 from api.interlock_route import InterlockDeed, InterlockShown
-from api.keys import KeyFile, make_key, read_keys, write_keys
 from api.people import Role
 from api.state import State
 from scoring.interlock import InterlockRules
 from streams.topics import INTERLOCK, OPERATOR_ACTIONS
 from tests.office import MONDAY, RULES, Office, Record
 from tests.test_api import Fed
-from tests.test_security import HOUR, Asking
+from tests.test_security import Asking
 
 PATH = "/v1/interlock/actions"
 FREEZE = {"action": "freeze-interlock", "reason": "heat warning, orange"}
@@ -46,10 +45,7 @@ class Fleetwide(Asking):
 
     def __init__(self, directory) -> None:
         super().__init__(directory)
-        key, kept = make_key("second", (Role.APPROVER,), "", self.state.now(), HOUR)
-        self.keys["second"] = key
-        write_keys(self.path, KeyFile(keys=(*read_keys(self.path).keys, kept)))
-        self.security.keys.look_again()
+        self.enrol("second", Role.APPROVER)
         self.fleet = Office(interlock=InterlockRules())
         self.writer = Wired(self.fleet)
         self.state = State(

@@ -66,6 +66,12 @@ class Asking(Client):
         headers = {"authorization": f"Bearer {self.keys.get(who, who)}", **query.pop("headers", {})}
         return self.request(method, path, headers=headers, **query)
 
+    def enrol(self, name: str, *roles: Role) -> None:
+        """One more person with a key."""
+        self.keys[name], kept = make_key(name, roles, "", int(time.time()), HOUR)
+        write_keys(self.path, KeyFile(keys=(*read_keys(self.path).keys, kept)))
+        self.security.keys.look_again()
+
     def routes(self) -> list[tuple[str, str]]:
         """Every method and path of the application, whatever added it."""
         app = self.app._rest._app

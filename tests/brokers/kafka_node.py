@@ -82,7 +82,12 @@ def jars() -> Path:
 class KafkaNode:
     """One Kafka broker and controller whose data live in `directory`."""
 
-    def __init__(self, directory: Path, heap_mb: int = 1024) -> None:
+    def __init__(
+        self, directory: Path, heap_mb: int = 1024, properties: str = "", scram: str = ""
+    ) -> None:
+        """`properties` are further lines of its configuration; `scram` a user, as `StorageTool`
+        takes them: name=...,password=...
+        """
         self.directory = directory
         self.heap_mb = heap_mb
         self.port, self.controller_port = free_port(), free_port()
@@ -91,13 +96,14 @@ class KafkaNode:
         directory.mkdir(parents=True, exist_ok=True)
         self._properties = directory / "server.properties"
         self._properties.write_text(
-            PROPERTIES.format(
+            (PROPERTIES + properties).format(
                 port=self.port, controller_port=self.controller_port, directory=directory
             )
         )
         storage = ["kafka.tools.StorageTool", "format", "--cluster-id", CLUSTER_ID]
+        users = ["--add-scram", f"SCRAM-SHA-512=[{scram}]"] if scram else []
         done = subprocess.run(
-            [*self._java(heap_mb=256), *storage, "--config", str(self._properties)],
+            [*self._java(heap_mb=256), *storage, "--config", str(self._properties), *users],
             capture_output=True, text=True, timeout=START_SECONDS, check=False,
         )  # fmt: skip
         assert done.returncode == 0, (

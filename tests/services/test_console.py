@@ -12,9 +12,11 @@ from playwright.sync_api import sync_playwright
 from api.app import application
 from api.history import History
 from api.history_tables import engine_of
+from api.people import Role
 from api.state import State
 from api.view import View
 from scoring.events import CustomerClass, Groups
+from streams.topics import partition_of
 from tests.office import DAY, HOUR, MONDAY, RULES, Office
 from tests.running import served
 from tests.test_actions import Kept
@@ -27,7 +29,8 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Page
 
-SHOTS = Path("kilowatch-run") / "console"
+SHOTS = Path(__file__).parents[2] / "kilowatch-run" / "console"
+"""Pictures of every page for people to look at; written anew by each run, never kept in git."""
 PATHS = [
     "/",
     "/accounts/home-03",
@@ -175,6 +178,79 @@ def test_two_people_are_needed_and_each_signs_for_themselves(browser, address, a
     assert [b'"operator":"approver"' in people[0], b'"operator":"operator"' in people[1]] == [1, 1]
     first.context.close()
     second.context.close()
+
+
+class AtWork:
+    """Writes as Kafka would: a worker's clerk enters it at once, and the view hears of it."""
+
+    def __init__(self, office: Office, view: View) -> None:
+        self.office, self.view = office, view
+
+    async def write(self, encoded, at: int) -> tuple[int, int]:
+        partition = partition_of(encoded.key, self.office.partitions)
+        offset = self.office.offsets[encoded.topic, partition]
+        before = len(self.office.kept["ledger-rows", partition])
+        self.office.enter(encoded.topic, partition, (encoded.key.decode(), encoded.value, at))
+        new = self.office.kept["ledger-rows", partition][before:]
+        self.view.take_ledger_rows(partition, new)
+        return partition, offset
+
+
+@pytest.fixture
+def noticed(tmp_path) -> Asking:
+    """A works that is out of money, whose notice was delivered an hour ago."""
+    asking, office = Asking(tmp_path), Office(partitions=1)
+    asking.enrol("second", Role.APPROVER)
+    office.open("works-1", direct_close_agreed=True, customer_class=CustomerClass.LARGE)
+    office.pay("works-1", "10")
+    office.live("works-1", 2, watts=2_000)
+    for hour in (9, 10):
+        at = MONDAY + 2 * DAY + hour * HOUR
+        office.read("works-1", (at, (48 + hour) * 2_000))
+        office.beat(at + 60)
+        office.tick(at + 120)
+        if hour == 9:
+            office.receive("works-1", at + 180)
+
+    async def links(account_id: str) -> list[bytes]:
+        return office.links(account_id)
+
+    view = office.feed(View())
+    asking.state = State(
+        view, Fed(), RULES, None, links, asking.security, writer=AtWork(office, view),
+        is_simulated=True,
+    )  # fmt: skip
+    asking.app, asking.told = application(asking.state), office.told
+    return asking
+
+
+def test_two_approvers_complete_a_trip_while_a_third_person_watches(browser, noticed):
+    with served(noticed.app) as address:
+        watcher = signed_in(browser, address, noticed.keys["viewer"])
+        watcher.goto(f"{address}/accounts/works-1")
+        watcher.wait_for_selector(".pulse.on")
+        assert watcher.locator(".badge.stage-noticed").count() == 1
+        for who, trips in (("approver", 0), ("second", 1)):
+            page = signed_in(browser, address, noticed.keys[who])
+            page.goto(f"{address}/approvals")
+            line = page.locator("tr[data-row=works-1]").first
+            assert ("approver" in line.inner_text()) == (who == "second")
+            page.screenshot(path=SHOTS / f"trip-1-seen-by-{who}.png", full_page=True)
+            line.locator("a").click()
+            page.select_option("select[name=action]", "approve-trip")
+            page.fill("input[name=reason]", "all steps are proven")
+            page.click("form.act button")
+            page.wait_for_selector(".done")
+            assert len(noticed.told["trip-commands"]) == trips
+            assert page.faults == []
+            page.context.close()
+        watcher.wait_for_selector(".badge.stage-trip_commanded")  # nobody reloads it
+        watcher.reload()
+        assert "The supply was ordered off" in watcher.inner_text(".answer")
+        watcher.screenshot(path=SHOTS / "trip-2-sent.png", full_page=True)
+        watcher.context.close()
+    (trip,) = noticed.told["trip-commands"]
+    assert set(trip["approvers"]) == {"approver", "second"}
 
 
 def test_a_change_is_seen_without_a_hand(browser, address, asking, office):
