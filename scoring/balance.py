@@ -88,8 +88,7 @@ def balance(
     more = _more(tariffs, version, annexes, CURRENT)
     version = billable_version(tariffs, version, used_wh[:, 0], more)
     before = _used_before_current(ledger, month)
-    days, days_left = _days_of_month(ledger["read_at"], month, tariffs, index)
-    length = tariffs.days_in_month(index, month)
+    days, days_left, length = _days_of_month(ledger["read_at"], month, tariffs, index)
     current = bill(tariffs, version, used_wh[:, 0], days, before, length, more)
     if annexes is not None and len(annexes):
         known = large.facts(annexes, CURRENT)
@@ -158,7 +157,7 @@ def _bill_in_parts(
     in_parts = bill(tariffs, of_part, split.used_wh, split.days, split.before_wh, length[row], more)
     starts = np.flatnonzero(~split.continues)
     found.total_nanos[row[starts]] = np.add.reduceat(in_parts.total_nanos, starts)
-    newest = np.r_[starts[1:], len(row)] - 1
+    newest = np.append(starts[1:], len(row)) - 1
     priced = np.minimum.reduceat(of_part, starts) >= 0
     version = version.copy()
     version[row[starts]] = np.where(priced, of_part[newest], -1)
@@ -179,13 +178,15 @@ def _days_of_month(
     month: NDArray[np.int64],
     tariffs: Tariffs,
     index: NDArray[np.int64],
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Days of the current month charged as of read_at, and days from read_at's on to its end."""
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Days of the current month charged as of read_at, from read_at's on to its end, and in all."""
     first = tariffs.month_first_day(month)
     length = tariffs.month_first_day(month + 1) - first
     ended = tariffs.day_of(index, read_at - 1) - first + 1
     begun = tariffs.day_of(index, read_at) - first
-    return np.clip(ended, 0, length), np.clip(length - begun, 0, length)
+    charged = np.minimum(np.maximum(ended, 0), length)
+    left = np.minimum(np.maximum(length - begun, 0), length)
+    return charged, left, length
 
 
 def _used_before_current(ledger: NDArray[Any], month: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -256,10 +257,11 @@ def close_months(
     reached = tariffs.day_of(index, at - 1)
     if annexes is not None:
         parts.new_versions(ledger, annexes, tariffs, index, reached)
-    in_month = goal == month
-    late = tariffs.month_start(index, month) + LATE_DATA_HORIZON_SECONDS
     ready = np.ones(len(ledger), np.bool_)
-    rows = np.flatnonzero(in_month & (ledger["previous_month_open"] == 1) & (at > late))
+    rows = np.flatnonzero((goal == month) & (ledger["previous_month_open"] == 1))
+    if len(rows):
+        late = tariffs.month_start(index[rows], month[rows]) + LATE_DATA_HORIZON_SECONDS
+        rows = rows[at[rows] > late]
     if len(rows):
         ready[rows] = _on_copies(ledger, tariffs, index, rows, _close_previous, closed, annexes)
     rows = np.flatnonzero(goal > month)

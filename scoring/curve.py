@@ -86,7 +86,8 @@ class _Start:
 
     def today_is_charged(self) -> Ints:
         """1 where the standing charge of the day in column 0 is in the bill already, else 0."""
-        return np.clip(self.columns - (_month_length(self.month) - self.days), 0, 1)
+        begun = self.columns - (_month_length(self.month) - self.days)
+        return np.minimum(np.maximum(begun, 0), 1)
 
 
 @dataclass(slots=True)

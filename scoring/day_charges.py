@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scoring.balance import balance
+from scoring.slots import starts_run
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,7 +39,7 @@ def charge_days(
     split by energy, and the open day's part of it is told with that day.  Where no sheet is in
     force nothing is.
     """
-    first = np.r_[True, days.position[1:] != days.position[:-1]]
+    first = starts_run(days.position)
     start = np.flatnonzero(first)
     mine, owner = days.position[start], np.cumsum(first) - 1
     (old, annexes), new = book.take_ledger(rows[mine]), after.ledger
@@ -53,7 +54,7 @@ def charge_days(
     np.maximum(energy, 0, out=energy)
     up_to = np.cumsum(energy)
     up_to -= (up_to[start] - energy[start])[owner]
-    last = np.r_[start[1:], len(days)] - 1
+    last = np.append(start[1:], len(days)) - 1
     whole = up_to[last] + new["day_wh"][mine]
     share = np.where(whole > 0, (in_all - grown) / np.maximum(whole, 1), 0)
     told = grown[owner] + np.rint(share[owner] * up_to).astype(np.int64)

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from scoring.slots import starts_run
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -69,15 +71,16 @@ def settle_days(ledger: NDArray[Any], reached: NDArray[np.int64], energy: DaysCl
     open_day = day.astype(np.int64)
     known = np.flatnonzero(open_day)
     late = energy.day < open_day[energy.position]
-    position = np.r_[known, energy.position]
-    days = np.r_[open_day[known], np.maximum(energy.day, open_day[energy.position])]
-    used = np.r_[day_wh[known], energy.used_wh]
-    estimated = np.r_[day_estimated[known], np.where(late, energy.used_wh, energy.estimated_wh)]
+    guessed = np.where(late, energy.used_wh, energy.estimated_wh)
+    in_order = np.maximum(energy.day, open_day[energy.position])
+    position = np.concatenate((known, energy.position))
+    days = np.concatenate((open_day[known], in_order))
+    used = np.concatenate((day_wh[known], energy.used_wh))
+    estimated = np.concatenate((day_estimated[known], guessed))
 
     order = np.lexsort((days, position))
     position, days = position[order], days[order]
-    new = np.r_[True, (position[1:] != position[:-1]) | (days[1:] != days[:-1])]
-    starts = np.flatnonzero(new) if len(position) else np.zeros(0, np.int64)
+    starts = np.flatnonzero(starts_run(position) | starts_run(days))
     position, days = position[starts], days[starts]
     if len(starts):
         used = np.add.reduceat(used[order], starts)

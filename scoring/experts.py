@@ -72,6 +72,9 @@ real sets at once; it cuts the error of 28-day sums by a twelfth to a sixth."""
 
 LEAST_WH = np.float32(1)
 
+FEW_ROWS = 64
+"""Up to so many accounts numpy's own running sum is quicker than one call per day (measured)."""
+
 SLOWNESS = (MOST_SLOW * np.minimum(np.arange(HORIZON_DAYS) / SLOW_DAYS, 1)).astype(np.float32)
 
 
@@ -125,6 +128,10 @@ def mean_history_wh(rows: NDArray[Any]) -> Floats:
 
 def _sum_of(history: Floats, days: range) -> Floats:
     """Sum of these columns, one after the other: the same to the last bit in any block."""
+    if len(history) <= FEW_ROWS:
+        columns = history[:, days.start : days.stop : days.step]
+        summed: Floats = np.add.accumulate(columns, axis=1)[:, -1]
+        return summed
     total = history[:, days[0]].copy()
     for day in days[1:]:
         total += history[:, day]
@@ -171,7 +178,7 @@ def teach(rows: NDArray[Any], code: NDArray[np.uint8], used_wh: Floats) -> None:
     pull = _pull(rows["weekday_share"], share)
     level_wh = np.ascontiguousarray(rows["level_wh"].T)
     for number, rate in enumerate(LEVEL_RATES):
-        error = np.clip(used_wh - said[number], -limit, limit)
+        error = np.minimum(np.maximum(used_wh - said[number], -limit), limit)
         level_wh[number] += np.maximum(rate, 1 / (days + 1)) * pull * error
     np.maximum(level_wh, 0, out=level_wh)
     error_wh = np.abs(used_wh - said[BASE_LEVEL])

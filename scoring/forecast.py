@@ -20,6 +20,7 @@ from scoring.day_kinds import DayKinds, weekdays_only
 from scoring.effects import Stage
 from scoring.events import Switch
 from scoring.experts import HORIZON_DAYS, WEEK
+from scoring.slots import first_of_each
 from scoring.units import SECONDS_PER_DAY, SECONDS_PER_HOUR
 
 if TYPE_CHECKING:
@@ -183,18 +184,19 @@ def _turn_of(position: NDArray[np.int64]) -> NDArray[np.int64]:
     """For each entry, how many entries of the same position stand before it."""
     order = np.argsort(position, kind="stable")
     ordered = position[order]
-    first = np.r_[True, ordered[1:] != ordered[:-1]]
-    start = np.flatnonzero(first)
+    start = first_of_each(ordered)
     turn = np.empty(len(position), np.int64)
-    turn[order] = np.arange(len(position)) - np.repeat(start, np.diff(np.r_[start, len(position)]))
+    turn[order] = np.arange(len(position)) - np.repeat(start, np.diff(start, append=len(position)))
     return turn
 
 
 def _had_supply(ledger: NDArray[Any]) -> NDArray[np.bool_]:
-    off = (ledger["switch"] == Switch.DISCONNECTED) | (
-        ledger["switch"] == Switch.READY_FOR_RECONNECTION
+    off = (ledger["switch"] == Switch.DISCONNECTED.value) | (
+        ledger["switch"] == Switch.READY_FOR_RECONNECTION.value
     )
-    off |= (ledger["stage"] == Stage.TRIPPED) | (ledger["stage"] == Stage.RESTORE_COMMANDED)
+    off |= (ledger["stage"] == Stage.TRIPPED.value) | (
+        ledger["stage"] == Stage.RESTORE_COMMANDED.value
+    )
     lately = ledger["read_at"] - ledger["stage_since"] < RESTORED_LATELY_SECONDS
     return np.asarray(~(off | (lately & (ledger["stage_since"] > 0))))
 
@@ -292,7 +294,7 @@ def _teach_pools(
     base = rows["level_wh"][:, experts.BASE_LEVEL]
     base = base * experts.share_of(rows, knowledge.kinds.of(day)[:, None])[:, 0]
     most = np.float32(pools.MOST_CORRECTION)
-    wanted = np.clip((used_wh - base) * unit, -most, most)
+    wanted = np.minimum(np.maximum((used_wh - base) * unit, -most), most)
     noise: NDArray[np.float32] = rows["typical_error_wh"] * unit
     knowledge.pools.wait(columns, group, account, day, wanted, noise)
     told_wh = rows["ahead_wh"][:, 0]

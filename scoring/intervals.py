@@ -157,7 +157,8 @@ def _teach_span(
         below = used_wh < bound_wh - HALF_WH if side == 0 else used_wh <= bound_wh + HALF_WH
         quantile = rows["error_quantile"][:, side, number]
         quantile = quantile + step * (wanted - below)
-        rows["error_quantile"][:, side, number] = np.clip(quantile, *MOST_QUANTILE[side])
+        least, most = MOST_QUANTILE[side]
+        rows["error_quantile"][:, side, number] = np.minimum(np.maximum(quantile, least), most)
     error_wh = np.abs(used_wh - told_wh)
     rate = np.where(compared, np.maximum(1 / (count + 4), SCALE_RATE), 0)
     rows["sum_error_wh"][:, number] += rate * (error_wh - rows["sum_error_wh"][:, number])
@@ -207,7 +208,7 @@ def _shifted(told: NDArray[Any], newest: list[Floats]) -> NDArray[Any]:
 def _reach(reach: Floats, place: NDArray[np.int64], side: int) -> Floats:
     """Relative reach of the sums of the rest of today .. day h, (n, H), by rows of GROWTH."""
     if side == 0:
-        reach = np.clip(reach, -MOST_BELOW / MOST_GROWTH.take(place), 0)
+        reach = np.minimum(np.maximum(reach, -MOST_BELOW / MOST_GROWTH.take(place)), 0)
     growth: Floats = GROWTH.take(place, axis=0)
     growth *= reach[:, None]
     return growth
@@ -217,7 +218,8 @@ def factors(
     rows: NDArray[Any], known: NDArray[np.bool_], left_seconds: NDArray[np.int64]
 ) -> tuple[Floats, Floats]:
     """P10 and P90 of the sum of the rest of today .. day h, over its median, (n, H) each."""
-    today = np.clip((left_seconds - 1) // (86_400 // TODAY_STEPS), 0, TODAY_STEPS - 1)
+    today = (left_seconds - 1) // (86_400 // TODAY_STEPS)
+    today = np.minimum(np.maximum(today, 0), TODAY_STEPS - 1)
     both = []
     for side in range(2):
         reach = np.where(known, rows["reach"][:, side], COLD_REACH[side])

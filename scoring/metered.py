@@ -33,11 +33,13 @@ def note_load(accounts: Accounts, checked: Checked) -> None:
     at = accounts.annexes.position
     ledger, readings, rows = accounts.ledger[at], checked.readings, accounts.annexes.rows
     read_at, kind = readings.read_at[at], checked.kind[at]
-    is_gap = (kind == Kind.REGISTER) & (ledger["interval_since_register_wh"] == 0)
+    is_gap = (kind == Kind.REGISTER.value) & (ledger["interval_since_register_wh"] == 0)
     starts = np.where(
-        kind == Kind.INTERVAL, read_at - readings.interval_seconds[at], ledger["register_read_at"]
+        kind == Kind.INTERVAL.value,
+        read_at - readings.interval_seconds[at],
+        ledger["register_read_at"],
     )
-    shown = (is_gap | (kind == Kind.INTERVAL)) & (readings.quality[at] == Quality.VALID)
+    shown = (is_gap | (kind == Kind.INTERVAL.value)) & (readings.quality[at] == Quality.VALID.value)
     shown &= (starts > NO_TIME) & (starts < read_at) & (read_at > rows["load_until"])
     shown &= (ledger["unproven_wh"] == 0) & (checked.energy_wh[at] >= 0)
     rows["load_wh"][shown] = checked.energy_wh[at][shown]

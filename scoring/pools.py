@@ -88,7 +88,8 @@ def features(rows: NDArray[Any], day: NDArray[np.int64], kinds: DayKinds) -> Flo
     for rest in (rests[0], rests[1], rests[3]):
         columns[place] = KIND_UNIT * rest * size
         place += 1
-    np.clip(columns, -MOST_FEATURE, MOST_FEATURE, out=columns)
+    np.maximum(columns, -MOST_FEATURE, out=columns)
+    np.minimum(columns, MOST_FEATURE, out=columns)
     return columns
 
 
@@ -128,7 +129,8 @@ class Pools:
             own = self._own.get(int(account[place]))
             if own is not None:
                 answer[1, place] = own.predict_one(_named(columns[:, place]))
-        return np.clip(answer, -MOST_CORRECTION, MOST_CORRECTION, out=answer)
+        np.maximum(answer, -MOST_CORRECTION, out=answer)
+        return np.minimum(answer, MOST_CORRECTION, out=answer)
 
     def wait(
         self,

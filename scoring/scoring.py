@@ -26,6 +26,7 @@ from scoring.events import (
 )
 from scoring.plans import ON_PLAN, tell_plans
 from scoring.situation import decision
+from scoring.slots import starts_run
 from scoring.terms import basis, enter, unsettle
 from scoring.turn import Scored, Turn, World, broken_beliefs
 from scoring.units import SECONDS_PER_DAY, money_text
@@ -65,8 +66,9 @@ def score_readings(book: Book, readings: Readings, world: World) -> Scored:
     fresh = readings.source_offset > book.ledger["source_offset"][rows, Source.READINGS]
     scored.count("already_counted", int(len(rows) - fresh.sum()))
     shut = fresh & (book.ledger["quarantined"][rows] != 0)
-    _refuse(scored, readings.take(shut), Reason.ACCOUNT_QUARANTINED)
-    fresh &= ~shut
+    if shut.any():
+        _refuse(scored, readings.take(shut), Reason.ACCOUNT_QUARANTINED)
+        fresh &= ~shut
     if not fresh.all():
         readings = readings.take(fresh)
     for turn in _turns(readings.account_row):
@@ -163,7 +165,7 @@ def _turns(rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
         return
     order = np.argsort(rows, kind="stable")
     in_order = rows[order]
-    first = np.r_[True, in_order[1:] != in_order[:-1]]
+    first = starts_run(in_order)
     if first.all():
         yield np.arange(len(rows))
         return
@@ -178,7 +180,7 @@ def _score_turn(book: Book, readings: Readings, world: World, scored: Scored) ->
     accounts = book.take(readings.account_row)
     index = parts.tariff_of_energy(accounts, readings, world.tariffs)
     checked = check(accounts.ledger, readings, world.tariffs, index)
-    accepted = checked.outcome == Outcome.ACCEPTED
+    accepted = checked.outcome == Outcome.ACCEPTED.value
     if not accepted.all():
         _tell_refused(scored, readings, checked)
         accounts, checked = accounts.take(accepted), checked.take(accepted)
@@ -304,7 +306,7 @@ def _tell_if_kept(turn: Turn, position: int, paid: PaymentReceived) -> None:
 def _tell_refused(scored: Scored, readings: Readings, checked: Checked) -> None:
     for outcome in (Outcome.REPEATED, Outcome.SUPERSEDED, Outcome.REFUSED):
         scored.count(outcome.name.lower(), int((checked.outcome == outcome).sum()))
-    for position in np.flatnonzero(checked.outcome == Outcome.REFUSED).tolist():
+    for position in np.flatnonzero(checked.outcome == Outcome.REFUSED.value).tolist():
         reason = REASONS[int(checked.reason[position])]
         scored.refusals.append(refused_reading(readings, position, reason))
 

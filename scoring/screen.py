@@ -38,7 +38,7 @@ def needs_judgement(
     ledger = accounts.ledger
     is_exhausted = look["available_nanos"] < 0
     chosen = _tier_moves(ledger, look, now, rules)
-    on_road = is_exhausted | (ledger["stage"] != Stage.NORMAL) | (ledger["holds"] != 0)
+    on_road = is_exhausted | (ledger["stage"] != Stage.NORMAL.value) | (ledger["holds"] != 0)
     on_road |= ledger["step_at"] != NO_TIME
     few = np.flatnonzero(on_road)
     if len(few):
@@ -54,7 +54,7 @@ def due(ledger: NDArray[Any], now: int, rules: SupplyRules) -> NDArray[np.bool_]
     noted (`note_deadlines`) with that event's outlook.
     """
     chosen = (ledger["warn_at"] != NO_TIME) & (ledger["warn_at"] <= now)
-    on_road = (ledger["stage"] != Stage.NORMAL) | (ledger["holds"] != 0)
+    on_road = (ledger["stage"] != Stage.NORMAL.value) | (ledger["holds"] != 0)
     few = np.flatnonzero(on_road | (ledger["step_at"] != NO_TIME))
     if len(few):
         chosen[few] |= _road_is_due(ledger, few, now, rules)
@@ -76,11 +76,11 @@ def note_steps(accounts: Accounts, rules: SupplyRules) -> None:
     begins_at = day * SECONDS_PER_DAY - EARLIEST_ZONE_SECONDS
     may_begin = (due_day != NEVER_DUE) & (ledger["payment_mode"] != PREPAID)
     step_at = np.where(may_begin, np.maximum(begins_at, 1), FAR)
-    to_prove = (ledger["command"] == CommandState.EXECUTED) & (annex["proof_from"] != NO_TIME)
+    to_prove = (ledger["command"] == CommandState.EXECUTED.value) & (annex["proof_from"] != NO_TIME)
     proof_at = ledger["stage_since"] + rules.metering_proof_seconds
     step_at = np.minimum(step_at, np.where(to_prove, proof_at, FAR))
     step_at = np.where(step_at == FAR, NO_TIME, step_at)
-    rests = ledger["stage"] == Stage.NORMAL
+    rests = ledger["stage"] == Stage.NORMAL.value
     accounts.ledger["step_at"][at[rests]] = step_at[rests]
 
 
@@ -103,7 +103,7 @@ def note_deadlines(ledger: NDArray[Any], look: NDArray[Any]) -> None:
     end50_at, end10_at = _money_ends_at(ledger, look)
     limits = _limits_seconds(ledger)
     tier = ledger["tier"]
-    reached_at = np.where(tier < Tier.LOWEST, end10_at - limits[:, 2], np.inf)
+    reached_at = np.where(tier < Tier.LOWEST.value, end10_at - limits[:, 2], np.inf)
     for one, lower in ((1, Tier.LOWER), (0, Tier.LOW)):
         at = np.where(tier < lower, end50_at - limits[:, one], np.inf)
         np.minimum(reached_at, at, out=reached_at)
@@ -143,11 +143,11 @@ def _tier_moves(
     is_lower = available < fifth * rules.lower_amount_fifths
     is_lowest = available < fifth * rules.lowest_amount_fifths
     moves = (
-        ((tier < Tier.LOW) & ((left50 <= limits[:, 0]) | (available < amount)))
-        | ((tier < Tier.LOWER) & ((left50 <= limits[:, 1]) | is_lower))
-        | ((tier < Tier.LOWEST) & ((left10 <= limits[:, 2]) | is_lowest))
+        ((tier < Tier.LOW.value) & ((left50 <= limits[:, 0]) | (available < amount)))
+        | ((tier < Tier.LOWER.value) & ((left50 <= limits[:, 1]) | is_lower))
+        | ((tier < Tier.LOWEST.value) & ((left10 <= limits[:, 2]) | is_lowest))
     )
-    few = np.flatnonzero((ledger["ledger_changed"] != 0) & (tier != Tier.NORMAL))
+    few = np.flatnonzero((ledger["ledger_changed"] != 0) & (tier != Tier.NORMAL.value))
     if len(few):
         wider = limits[few] + limits[few] // rules.dead_band_divisor
         more = amount[few] + amount[few] // rules.dead_band_divisor
@@ -172,10 +172,12 @@ def _road_moves(
     may_not_be_off |= ledger["quarantined"][few] != 0
     is_to_prove = np.isin(ledger["command"][few], TO_PROVE)
     step_is_due = (ledger["step_at"][few] != NO_TIME) & (ledger["step_at"][few] <= now)
-    moves = (stage != Stage.NORMAL) | (is_exhausted & is_prepaid) | (ledger["holds"][few] != 0)
+    moves = (
+        (stage != Stage.NORMAL.value) | (is_exhausted & is_prepaid) | (ledger["holds"][few] != 0)
+    )
     moves |= is_to_prove | step_is_due
     # who is off by law is looked at whenever something comes: what is owed stands in the annex
-    moves &= (stage != Stage.TRIPPED) | may_not_be_off | is_to_prove | ~is_prepaid
+    moves &= (stage != Stage.TRIPPED.value) | may_not_be_off | is_to_prove | ~is_prepaid
     return np.asarray(moves)
 
 
@@ -188,20 +190,20 @@ def _road_is_due(
     is_overdue = ledger["stage_since"][few] + rules.notice_overdue_seconds <= now
     step_at = ledger["step_at"][few]
     step_is_due = (step_at != NO_TIME) & (step_at <= now)
-    is_to_prove = ledger["command"][few] == CommandState.EXECUTED
+    is_to_prove = ledger["command"][few] == CommandState.EXECUTED.value
     # its notices age: what waits for a person's approval may have to be given anew
-    is_by_law = ledger["procedure"][few] == Procedure.ARREARS_STOP
+    is_by_law = ledger["procedure"][few] == Procedure.ARREARS_STOP.value
     command_is_over = ledger["command_expires_at"][few] <= now
     # quarantine comes without a judgement: it must still give tripped accounts their supply back
     is_newly_quarantined = (ledger["quarantined"][few] != 0) & ((holds & Hold.QUARANTINED) == 0)
     return np.asarray(
         ((holds & Hold.TARIFF_UNKNOWN) != 0)  # a sheet may have come, which is no account's event
-        | ((stage == Stage.NORMAL) & ((holds & PASSING) != 0))
-        | ((stage == Stage.NORMAL) & step_is_due & ((holds & BY_TERMS) == 0))
-        | ((stage == Stage.NORMAL) & step_is_due & is_to_prove)
-        | ((stage == Stage.NOTICE_SENT) & is_overdue & ((holds & Hold.NOTICE_OVERDUE) == 0))
-        | ((stage == Stage.NOTICED) & (step_at <= now) & (~waits_for_event | is_by_law))
-        | ((stage == Stage.TRIP_COMMANDED) & command_is_over & ~waits_for_event)
-        | ((stage == Stage.RESTORE_COMMANDED) & command_is_over)
-        | ((stage != Stage.RESTORE_COMMANDED) & is_newly_quarantined)
+        | ((stage == Stage.NORMAL.value) & ((holds & PASSING) != 0))
+        | ((stage == Stage.NORMAL.value) & step_is_due & ((holds & BY_TERMS) == 0))
+        | ((stage == Stage.NORMAL.value) & step_is_due & is_to_prove)
+        | ((stage == Stage.NOTICE_SENT.value) & is_overdue & ((holds & Hold.NOTICE_OVERDUE) == 0))
+        | ((stage == Stage.NOTICED.value) & (step_at <= now) & (~waits_for_event | is_by_law))
+        | ((stage == Stage.TRIP_COMMANDED.value) & command_is_over & ~waits_for_event)
+        | ((stage == Stage.RESTORE_COMMANDED.value) & command_is_over)
+        | ((stage != Stage.RESTORE_COMMANDED.value) & is_newly_quarantined)
     )

@@ -107,8 +107,9 @@ def _range_mask(first: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.
     """The ring's bits of the slots first <= slot < end, at most a whole ring; (n, 9)."""
     start = (first % COUNTED_SLOTS)[:, None] - _WORD_START
     stop = start + np.minimum(np.maximum(end - first, 0), COUNTED_SLOTS)[:, None]
-    low, high = np.clip(start, 0, 64), np.clip(stop, 0, 64)
-    wrapped = np.clip(stop - COUNTED_SLOTS, 0, 64)
+    low, high, wrapped = (
+        np.minimum(np.maximum(bit, 0), 64) for bit in (start, stop, stop - COUNTED_SLOTS)
+    )
     mask: NDArray[np.uint64] = (_LOW_BITS[high] & ~_LOW_BITS[low]) | _LOW_BITS[wrapped]
     return mask
 
@@ -145,6 +146,17 @@ def expand(start: NDArray[np.int64], end: NDArray[np.int64]) -> Slots:
     return Slots(piece, slot, seconds)
 
 
+def starts_run(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Whether each value (n,) of a grouped array differs from the one before it.
+
+    >>> starts_run(np.array([0, 0, 2]))
+    array([ True, False,  True])
+    """
+    starts = np.ones(len(values), np.bool_)
+    np.not_equal(values[1:], values[:-1], out=starts[1:])
+    return starts
+
+
 def first_of_each(piece: NDArray[np.int64]) -> NDArray[np.int64]:
     """Positions at which a new value starts in a grouped array; empty for an empty one.
 
@@ -153,7 +165,7 @@ def first_of_each(piece: NDArray[np.int64]) -> NDArray[np.int64]:
     """
     if not len(piece):
         return np.zeros(0, np.int64)
-    return np.flatnonzero(np.r_[True, piece[1:] != piece[:-1]])
+    return np.flatnonzero(starts_run(piece))
 
 
 def share_out(

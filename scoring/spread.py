@@ -49,16 +49,16 @@ def pieces_of(ledger: NDArray[Any], checked: Checked, residual_wh: NDArray[np.in
     own_seconds = np.where(checked.with_interval, readings.interval_seconds, 0)
     end = readings.read_at - own_seconds
     start = np.maximum(ledger["register_read_at"], end - slots.LONGEST_SPLIT_SECONDS)
-    is_total = (kind == Kind.REGISTER) | (kind == Kind.CORRECTION)
+    is_total = (kind == Kind.REGISTER.value) | (kind == Kind.CORRECTION.value)
     totals = np.flatnonzero(is_total & (start < end))
-    intervals = np.flatnonzero((kind == Kind.INTERVAL) | checked.with_interval)
+    intervals = np.flatnonzero((kind == Kind.INTERVAL.value) | checked.with_interval)
     gap_wh = residual_wh - np.where(checked.with_interval, readings.interval_wh, 0)
     interval_start = readings.read_at - readings.interval_seconds
 
     def joined(of_totals: NDArray[Any], of_intervals: NDArray[Any]) -> NDArray[Any]:
         return np.concatenate([of_totals[totals], of_intervals[intervals]])
 
-    guess = readings.quality == Quality.ESTIMATED
+    guess = readings.quality == Quality.ESTIMATED.value
     rows = np.arange(len(ledger))
     row = joined(rows, rows)
     order = np.argsort(row, kind="stable")

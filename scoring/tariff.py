@@ -386,7 +386,8 @@ def _place(
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_] | None]:
     """The place of each slot, day or month in a table from `first` on, and where it is "never"."""
     place: NDArray[np.int64] = np.asarray(value, np.int64) - first
-    if place.size == 0 or (place.min() >= 0 and place.max() < count):
+    # as a number without sign, what lies before the table lies far behind it
+    if place.size == 0 or place.view(np.uint64).max() < count:
         return place, None
     if place.max() >= count:
         raise OutsideCalendar(f"local time is known only until {calendar.END_YEAR - 1}")

@@ -51,12 +51,12 @@ def rest_share(
     On the first day the hours to come have not been seen: they must not look empty.  Exact to a
     quarter of an hour; on the two days a year when clocks change, to an hour.
     """
-    quarter = np.clip(elapsed_seconds // SLOT_SECONDS, 0, 96)
+    quarter = np.minimum(np.maximum(elapsed_seconds // SLOT_SECONDS, 0), 96)
     whole = np.einsum("nh->n", hour_load)
     to_come = np.einsum("nh,nh->n", hour_load, _QUARTERS_TO_COME.take(quarter, axis=0))
-    by_time = (left_seconds / SECONDS_PER_DAY).astype(np.float32)
+    by_time = np.minimum(np.maximum(left_seconds / SECONDS_PER_DAY, 0), 1).astype(np.float32)
     share: NDArray[np.float32] = np.where(
-        known & (whole > 0), to_come / np.maximum(whole, 1), np.clip(by_time, 0, 1)
+        known & (whole > 0), to_come / np.maximum(whole, 1), by_time
     )
     return share
 

@@ -82,7 +82,7 @@ def count(
     before (`balance.close_months`).  Readings that were not accepted change nothing.  Where a month
     has parts, `annexes` are told what each of them has used.
     """
-    accepted = checked.outcome == Outcome.ACCEPTED
+    accepted = checked.outcome == Outcome.ACCEPTED.value
     if not accepted.any():
         return DaysClosed.none()
     if not accepted.all():
@@ -101,7 +101,7 @@ def count(
 
 def _start(ledger: NDArray[Any], checked: Checked) -> NDArray[np.int64]:
     """When each reading's energy begins."""
-    of_interval = (checked.kind == Kind.INTERVAL) | (checked.kind == Kind.TRUE_UP)
+    of_interval = (checked.kind == Kind.INTERVAL.value) | (checked.kind == Kind.TRUE_UP.value)
     readings = checked.readings
     start: NDArray[np.int64] = np.where(
         of_interval, readings.read_at - readings.interval_seconds, ledger["register_read_at"]
@@ -153,7 +153,7 @@ def _drop_old_start(ledger: NDArray[Any], checked: Checked) -> None:
     if ledger["read_at"].all():
         return
     start = checked.readings.read_at - checked.readings.interval_seconds
-    old = validation.has_old_start(ledger, start) & (checked.kind == Kind.INTERVAL)
+    old = validation.has_old_start(ledger, start) & (checked.kind == Kind.INTERVAL.value)
     ledger["register_wh"][old] = -1
 
 
@@ -167,17 +167,20 @@ def _simple(
     """
     readings, newest = checked.readings, ledger["read_at"]
     last_at = ledger["register_read_at"]
-    if (checked.kind == Kind.REGISTER).all():
+    if (checked.kind == Kind.REGISTER.value).all():
         start = last_at.copy()
         simple = newest == last_at
         simple &= ledger["interval_since_register_wh"] == 0
     else:
-        is_total, is_interval = checked.kind == Kind.REGISTER, checked.kind == Kind.INTERVAL
+        is_total, is_interval = (
+            checked.kind == Kind.REGISTER.value,
+            checked.kind == Kind.INTERVAL.value,
+        )
         start = np.where(is_total, last_at, readings.read_at - readings.interval_seconds)
         simple = (is_interval & (start >= newest)) | (
             is_total & (newest == last_at) & (ledger["interval_since_register_wh"] == 0)
         )
-    simple &= (readings.quality == Quality.VALID) & ~checked.with_interval
+    simple &= (readings.quality == Quality.VALID.value) & ~checked.with_interval
     simple &= tariffs.constant_until(index, start) >= readings.read_at
     return start, simple
 
@@ -249,7 +252,7 @@ def learn_load(
         energy_wh, hour, seconds = energy_wh[short], hour[short], seconds[short]
     full_wh_seconds = seconds * np.maximum(ledger["max_power_w"][short], 1)
     load = energy_wh * (SECONDS_PER_HOUR * FULL_LOAD) // full_wh_seconds
-    load = np.clip(load, 1, FULL_LOAD)
+    load = np.minimum(np.maximum(load, 1), FULL_LOAD)
     before = ledger["hour_load"][short, hour].astype(np.int64)
     moved = before + ((load - before) >> LOAD_SHIFT)
     ledger["hour_load"][short, hour] = np.where(before == 0, load, moved)
@@ -276,10 +279,10 @@ def _count_other(
 ) -> DaysClosed:
     """Count everything that is not simple: first lessons, splits, true-ups and corrections."""
     readings, kind = checked.readings, checked.kind
-    is_total = (kind == Kind.REGISTER) | (kind == Kind.CORRECTION)
+    is_total = (kind == Kind.REGISTER.value) | (kind == Kind.CORRECTION.value)
     residual = np.where(is_total, checked.energy_wh - ledger["interval_since_register_wh"], 0)
     lead_wh = np.maximum(-residual, 0)
-    corrects = np.flatnonzero((kind == Kind.CORRECTION) & (lead_wh > 0))
+    corrects = np.flatnonzero((kind == Kind.CORRECTION.value) & (lead_wh > 0))
     if len(corrects):
         block = copied(ledger, corrects)
         block["ledger_changed"] = 1  # money comes back: a warning that rested on it may end
@@ -292,7 +295,7 @@ def _count_other(
     gap_wh = laid.used_wh.sum(axis=1)
     ledger["since_rate_wh"] += gap_wh
     _mark_counted(ledger, checked, pieces, laid.exact)
-    late = np.flatnonzero(kind == Kind.TRUE_UP)
+    late = np.flatnonzero(kind == Kind.TRUE_UP.value)
     if len(late):
         trueup.true_up_late(ledger, checked, late, tariffs, index)
     if checked.has_rates.any():
@@ -320,7 +323,11 @@ def _mark_counted(
             first, end = pieces.start[which], pieces.end[which]
             slots.mark(block, first // SLOT_SECONDS, -(-end // SLOT_SECONDS))
             put_back(ledger, pieces.row[which], block)
-    moves = (kind == Kind.REGISTER) | (kind == Kind.CORRECTION) | (kind == Kind.BASELINE)
+    moves = (
+        (kind == Kind.REGISTER.value)
+        | (kind == Kind.CORRECTION.value)
+        | (kind == Kind.BASELINE.value)
+    )
     rows = np.flatnonzero(moves)
     if len(rows):
         block, at = copied(ledger, rows), read_at[rows]
@@ -333,9 +340,11 @@ def _mark_counted(
 def _remember(ledger: NDArray[Any], checked: Checked, lead_wh: NDArray[np.int64]) -> None:
     """Keep the readings' own figures as the last ones; `lead_wh` is how far intervals ran ahead."""
     readings, kind = checked.readings, checked.kind
-    total = (kind != Kind.RATES) & (kind != Kind.INTERVAL) & (kind != Kind.TRUE_UP)
+    total = (
+        (kind != Kind.RATES.value) & (kind != Kind.INTERVAL.value) & (kind != Kind.TRUE_UP.value)
+    )
     rows: slice | NDArray[np.int64] = slice(None) if total.all() else np.flatnonzero(total)
-    estimated = readings.quality == Quality.ESTIMATED
+    estimated = readings.quality == Quality.ESTIMATED.value
     if estimated.any():
         residual = checked.energy_wh - ledger["interval_since_register_wh"]
         unproven = ledger["unproven_wh"] + np.maximum(residual, 0)
@@ -345,6 +354,6 @@ def _remember(ledger: NDArray[Any], checked: Checked, lead_wh: NDArray[np.int64]
     ledger["register_wh"][rows] = readings.register_wh[rows]
     ledger["register_read_at"][rows] = readings.read_at[rows]
     ledger["interval_since_register_wh"][rows] = lead_wh[rows]
-    rows = np.flatnonzero(kind == Kind.INTERVAL)
+    rows = np.flatnonzero(kind == Kind.INTERVAL.value)
     ledger["interval_since_register_wh"][rows] += checked.energy_wh[rows]
     np.maximum(ledger["read_at"], readings.read_at, out=ledger["read_at"])

@@ -112,7 +112,7 @@ def _plain_sender(
     plain &= read_at <= received_at + CLOCK_AHEAD_SECONDS
     plain &= read_at > received_at - OLDEST_READING_SECONDS
     plain &= (read_at >= FIRST_READ_AT) & (read_at < END_READ_AT)
-    plain &= readings.quality == Quality.VALID
+    plain &= readings.quality == Quality.VALID.value
     return plain
 
 
@@ -174,8 +174,8 @@ def _judge(
     verdicts.open &= has_register
     if verdicts.open.any():
         _judge_register(ledger, readings, verdicts)
-        both = has_register & (interval.outcome == Outcome.ACCEPTED) & (interval.kind > 0)
-        takes_interval |= both & (verdicts.outcome == Outcome.SUPERSEDED)
+        both = has_register & (interval.outcome == Outcome.ACCEPTED.value) & (interval.kind > 0)
+        takes_interval |= both & (verdicts.outcome == Outcome.SUPERSEDED.value)
         verdicts.with_interval = both & _tells_the_end(ledger, readings, verdicts, interval)
     for name in ("outcome", "reason", "kind", "energy_wh"):
         merged = np.where(takes_interval, getattr(interval, name), getattr(verdicts, name))
@@ -198,7 +198,7 @@ def _judge_sender(
     verdicts.refuse(future, Reason.READ_IN_FUTURE)
     old = (read_at <= received_at - OLDEST_READING_SECONDS) | (read_at < FIRST_READ_AT)
     verdicts.refuse(old, Reason.READ_TOO_OLD)
-    verdicts.refuse(readings.quality >= Quality.SUSPECT, Reason.QUALITY_SUSPECT)
+    verdicts.refuse(readings.quality >= Quality.SUSPECT.value, Reason.QUALITY_SUSPECT)
 
 
 def _judge_register(ledger: NDArray[Any], readings: Readings, verdicts: Verdicts) -> None:
@@ -211,7 +211,7 @@ def _judge_register(ledger: NDArray[Any], readings: Readings, verdicts: Verdicts
     read_at, last_at = readings.read_at, ledger["register_read_at"]
     multiplier = ledger["multiplier"].astype(np.int64)
     modulus = ledger["register_modulus_wh"]
-    estimated = readings.quality == Quality.ESTIMATED
+    estimated = readings.quality == Quality.ESTIMATED.value
     proves = ~estimated & (ledger["unproven_wh"] > 0)
     slack_wh = TOLERANCE_UNITS * REGISTER_UNIT_WH * multiplier
     same_time, back = read_at == last_at, register < last
@@ -329,7 +329,7 @@ def _judge_interval(
 
     has_register = (ledger["register_wh"] >= 0) & ~has_old_start(ledger, end)
     verdicts.refuse(has_register & (start < last_at) & (end > last_at), Reason.INTERVAL_OVERLAPS)
-    estimated = readings.quality == Quality.ESTIMATED
+    estimated = readings.quality == Quality.ESTIMATED.value
     verdicts.settle(estimated & has_register, Outcome.SUPERSEDED)
     verdicts.accept(~has_register | (start >= last_at), Kind.INTERVAL, energy_wh)
     if verdicts.open.any():
@@ -349,9 +349,9 @@ def _tells_the_end(
     start = readings.read_at - readings.interval_seconds
     residual = verdicts.energy_wh - ledger["interval_since_register_wh"]
     tells: NDArray[np.bool_] = (
-        (verdicts.outcome == Outcome.ACCEPTED)
-        & (verdicts.kind == Kind.REGISTER)
-        & (interval.kind == Kind.INTERVAL)
+        (verdicts.outcome == Outcome.ACCEPTED.value)
+        & (verdicts.kind == Kind.REGISTER.value)
+        & (interval.kind == Kind.INTERVAL.value)
         & (start > ledger["register_read_at"])
         & (readings.interval_wh <= residual)
     )

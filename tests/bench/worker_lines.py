@@ -116,11 +116,19 @@ LATENCY_WARNING = "997"  # of a payment of 1000: one jump of 12 kWh costs more t
 
 
 async def latency(
-    bootstrap: str, names: list[list[str]], per_second: int, seconds: float
+    bootstrap: str,
+    names: list[list[str]],
+    per_second: int,
+    seconds: float,
+    warm_up_seconds: float = 0.0,
 ) -> dict[str, Any]:
-    """Seconds from handing a reading to Kafka to having its warning from Kafka."""
+    """Seconds from handing a reading to Kafka to having its warning from Kafka.
+
+    Readings go on at the same rate for `warm_up_seconds` and then `seconds`; the warnings of the
+    first are told apart.
+    """
     sent_at: dict[str, float] = {}
-    found: list[float] = []
+    found: list[tuple[float, float]] = []
     consumer = AIOKafkaConsumer(
         topics.LOW_BALANCE_WARNINGS,
         bootstrap_servers=bootstrap,
@@ -130,29 +138,41 @@ async def latency(
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, max_batch_size=load.BATCH_BYTES)
     async with consumer, producer:
         listening = asyncio.create_task(_listen(consumer, sent_at, found))
-        written = await _write_steadily(producer, names, per_second, seconds, sent_at)
+        began = time.perf_counter()
+        whole = warm_up_seconds + seconds
+        written = await _write_steadily(producer, names, per_second, whole, sent_at)
         await asyncio.sleep(SETTLE_SECONDS)
         listening.cancel()
-    found.sort()
-    assert found, "no warning came"
+    steady = began + warm_up_seconds
+    settled = sorted(took for sent, took in found if sent >= steady)
+    warming = sorted(took for sent, took in found if sent < steady)
+    assert settled, "no warning came"
     return {
-        "readings_per_second": round(written / seconds),
+        "readings_per_second": round(written / whole),
         "wanted_per_second": per_second,
+        "warm_up_seconds": warm_up_seconds,
         "warnings_caused": len(sent_at),
         "warnings_seen": len(found),
-        "p50_seconds": round(found[len(found) // 2], 4),
-        "p99_seconds": round(found[int(len(found) * 0.99)], 4),
-        "most_seconds": round(found[-1], 4),
+        "p50_seconds": _at(settled, 0.5),
+        "p99_seconds": _at(settled, 0.99),
+        "most_seconds": round(settled[-1], 4),
+        "warm_up_p50_seconds": _at(warming, 0.5),
+        "warm_up_p99_seconds": _at(warming, 0.99),
     }
 
 
+def _at(in_order: list[float], share: float) -> float | None:
+    return round(in_order[int(len(in_order) * share)], 4) if in_order else None
+
+
 async def _listen(
-    consumer: AIOKafkaConsumer, sent_at: dict[str, float], found: list[float]
+    consumer: AIOKafkaConsumer, sent_at: dict[str, float], found: list[tuple[float, float]]
 ) -> None:
+    """Note of each warning when its reading was sent, and how long it took."""
     async for record in consumer:
         began = sent_at.get((record.key or b"").decode())
         if began is not None:
-            found.append(time.perf_counter() - began)
+            found.append((began, time.perf_counter() - began))
 
 
 async def _write_steadily(
