@@ -40,8 +40,9 @@ install: $(READY) ## make .venv with everything pinned and hashed, and Kilowatch
 demo: $(READY) ## broker, worker, API and a simulated utility on this machine; Ctrl-C ends it
 	@exec $(BIN)/kilowatch demo
 
+# Files are shared out among the processor cores, each file whole: its fixtures are made once.
 test: $(READY) ## all tests that need no other machine
-	@$(BIN)/pytest -m "not kafka and not services and not long"
+	@$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile -m "not kafka and not services and not long"
 
 test-services: $(READY) ## tests with Debian's PostgreSQL, Prometheus, Alertmanager and Chromium
 	@$(BIN)/pytest -m "services and not long" tests

@@ -12,6 +12,7 @@ durable; the rules that change a row live in usage, balance, forecast and decide
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -271,8 +272,7 @@ class Book:
 
     def rows_of(self, account_ids: Iterable[str]) -> NDArray[np.int64]:
         """The rows of these accounts, -1 where unknown."""
-        find = self._row_of.get
-        return np.array([find(account_id, -1) for account_id in account_ids], np.int64)
+        return np.array(list(map(self._row_of.get, account_ids, repeat(-1))), np.int64)
 
     def add(self, account_id: str) -> int:
         """The account's row, made empty if it is new."""
@@ -282,16 +282,12 @@ class Book:
     def add_all(self, account_ids: Sequence[str]) -> NDArray[np.int64]:
         """The accounts' rows (n,), made empty where they are new."""
         first, row_of, known = len(self), self._row_of, self.account_ids
-        rows = []
-        for account_id in account_ids:
-            row = row_of.get(account_id)
-            if row is None:
-                row = row_of[account_id] = len(known)
-                known.append(account_id)
-            rows.append(row)
-        if len(known) > first:
+        new = [each for each in dict.fromkeys(account_ids) if each not in row_of]
+        if new:
+            known.extend(new)
+            row_of.update(zip(new, range(first, len(known)), strict=True))
             self._make_room(first, len(known))
-        return np.array(rows, np.int64)
+        return np.array(list(map(row_of.__getitem__, account_ids)), np.int64)
 
     def annex(self, row: int) -> NDArray[Any] | None:
         """A copy (1,) of the annex of the account in this row, None if it has none."""

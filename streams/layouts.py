@@ -10,6 +10,7 @@ thousands of rows at once.  What stands around a row, head and effects, is told 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +29,11 @@ MASK_WORD_BITS = 64
 def as_it_is(rows: NDArray[Any]) -> NDArray[Any]:
     """The newest version's rows need no change."""
     return rows
+
+
+def lengths_of(values: list[bytes]) -> NDArray[np.int64]:
+    """How many bytes each of these (n,) has."""
+    return np.fromiter(map(len, values), np.int64, len(values))
 
 
 @dataclass(frozen=True)
@@ -86,8 +92,9 @@ class Layout:
         No row is what is too short, or has bits for words that this layout does not have.
         """
         size = self.mask_words * WORD_BYTES
-        masks = [value[first : first + size] for value in values]
-        is_whole = np.array([len(mask) == size for mask in masks], np.bool_)
+        masks = list(map(itemgetter(slice(first, first + size)), values))
+        in_all = lengths_of(values)
+        is_whole = in_all >= first + size
         if not is_whole.all():
             masks = [mask if len(mask) == size else b"\xff" * size for mask in masks]
         mask = np.frombuffer(b"".join(masks), "<u8").reshape(-1, self.mask_words)
@@ -96,13 +103,13 @@ class Layout:
         spare_bits = self.words % MASK_WORD_BITS
         if spare_bits:
             is_whole &= mask[:, -1] >> np.uint64(spare_bits) == 0
-        is_whole &= lengths <= np.array([len(value) for value in values], np.int64)
+        is_whole &= lengths <= in_all
         return np.where(is_whole, lengths, -1)
 
     def unpack(self, packed: list[bytes], first: int) -> NDArray[Any]:
         """The rows (n,) of values that end where `lengths` says, masks at `first`."""
         flat = np.frombuffer(b"".join(packed), np.uint64)
-        lengths = np.array([len(value) for value in packed], np.int64) // WORD_BYTES
+        lengths = lengths_of(packed) // WORD_BYTES
         head = first // WORD_BYTES
         start = np.cumsum(lengths) - lengths
         places = (start + head)[:, None] + np.arange(self.mask_words)

@@ -53,11 +53,12 @@ class Adopted:
     """What became of a chunk of rows.
 
     `rows` (n,) in the book; `places` (k,) in the chunk of those that were taken up, one for each
-    account at most.
+    account at most; `newest` (m,) those of each account's last record.
     """
 
     rows: NDArray[np.int64]
     places: NDArray[np.int64]
+    newest: NDArray[np.int64]
 
     @property
     def changed(self) -> NDArray[np.int64]:
@@ -66,11 +67,11 @@ class Adopted:
 
     def overtaken(self) -> tuple[list[int], list[int]]:
         """Accounts whose newest record in this chunk is not the rightful one, and the others."""
-        newest = _last_of_each(self.rows)
         is_taken = np.zeros(len(self.rows), np.bool_)
         is_taken[self.places] = True
-        taken = is_taken[newest]
-        return self.rows[newest[~taken]].tolist(), self.rows[newest[taken]].tolist()
+        taken = is_taken[self.newest]
+        newest = self.rows[self.newest]
+        return newest[~taken].tolist(), newest[taken].tolist()
 
 
 def adopt_ledger_rows(book: Book, taken: Taken, decoded: DecodedRows) -> Adopted:
@@ -82,13 +83,15 @@ def adopt_ledger_rows(book: Book, taken: Taken, decoded: DecodedRows) -> Adopted
     """
     rows = book.add_all(decoded.account_ids)
     far = progress(decoded.rows)
-    best = _last_of_each(rows, decoded.epoch, far)
+    newest = best = _last_of_each(rows)
+    if len(newest) < len(rows):
+        best = _last_of_each(rows, decoded.epoch, far)
     theirs, ours = decoded.epoch[best], taken.of(rows[best])
     is_further = far[best] >= book.ledger["source_offset"][rows[best]].sum(axis=1)
     best = best[(theirs > ours) | ((theirs == ours) & is_further)]
     book.adopt(rows[best], decoded.rows, best, decoded.annexes)
     taken.note(rows[best], decoded.epoch[best])
-    return Adopted(rows, best)
+    return Adopted(rows, best, newest)
 
 
 def adopt_learned_rows(book: Book, decoded: DecodedRows) -> NDArray[np.int64]:

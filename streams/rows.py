@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import accumulate
+from operator import itemgetter
 from struct import Struct
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,7 +20,7 @@ import numpy as np
 from scoring.annex import ANNEX_VERSION, Annexes, empty_annexes
 from scoring.book import LEARNED, LEARNED_VERSION, LEDGER_VERSION, empty_ledger
 from scoring.events import Source
-from streams.layouts import Layout
+from streams.layouts import Layout, lengths_of
 from streams.versions import (
     LEARNED_OF_VERSION_1,
     LEDGER_OF_VERSION_1,
@@ -200,10 +201,8 @@ def _decode(
     removed: list[str] = []
     unreadable: list[tuple[int, str]] = []
     found = _with_head(records, removed, unreadable)
-    heads = np.frombuffer(
-        b"".join([record.value[: HEAD.itemsize] for record in found]),  # type: ignore[index]
-        HEAD,
-    )
+    values = [record.value or b"" for record in found]
+    heads = np.frombuffer(b"".join(map(itemgetter(slice(HEAD.itemsize)), values)), HEAD)
     is_ours = (heads["magic"] == MAGIC) & (heads["format"] == FORMAT)
     is_claim = is_ours & (heads["kind"] == CLAIM_KIND)
     is_look = is_ours & (heads["kind"] == LOOK_KIND)
@@ -226,9 +225,11 @@ def _decode(
             why = f"row version {version}; this program knows {sorted(layouts)}"
             unreadable.extend((found[position].offset, why) for position in here.tolist())
     whole = _in_order(parts, layouts[max(layouts)])
-    kept = [found[each] for each in whole.position.tolist()]
+    kept = found
+    if len(whole.position) < len(found):
+        kept = [found[each] for each in whole.position.tolist()]
     return DecodedRows(
-        account_ids=[_account_id(record.key) for record in kept],
+        account_ids=_account_ids([record.key or b"" for record in kept]),
         rows=whole.rows,
         annexes=whole.annexes,
         epoch=heads["epoch"][whole.position].astype(np.int64),
@@ -248,6 +249,10 @@ def _with_head(
     records: Sequence[Record], removed: list[str], unreadable: list[tuple[int, str]]
 ) -> list[Record]:
     """The records that can hold a row: with an id as key, and longer than a head."""
+    values = [record.value for record in records]
+    is_plain = all(record.key for record in records) and all(values)
+    if is_plain and min(map(len, values), default=0) >= HEAD.itemsize:  # type: ignore[arg-type]
+        return list(records)  # as nearly always
     found = []
     for record in records:
         key, value = record.key, record.value
@@ -286,7 +291,7 @@ def _part(
     why: dict[int, str] = {}
     end = layout.lengths(values, HEAD.itemsize)
     why.update(dict.fromkeys(np.flatnonzero(end < 0).tolist(), f"row is {CUT_SHORT}"))
-    row_end = end.tolist()
+    row_end = end.copy()
     annexes = _annexes(values, end, heads["annex_version"][here], why)
     effects: dict[int, list[KeptEffect]] = {}
     for place in np.flatnonzero(heads["effects"][here]).tolist():
@@ -296,11 +301,13 @@ def _part(
                 effects[place] = _effects_of(values[place], int(end[place]), count)
         except (ValueError, UnicodeDecodeError) as error:
             why[place] = f"effects: {error}"
-    packed = [
-        value if len(value) == last else value[:last]
-        for place, (value, last) in enumerate(zip(values, row_end, strict=True))
-        if place not in why
-    ]
+    packed = values
+    if why or (lengths_of(values) != row_end).any():
+        packed = [
+            value[:last]
+            for place, (value, last) in enumerate(zip(values, row_end.tolist(), strict=True))
+            if place not in why
+        ]
     rows = layout.upgrade(layout.unpack(packed, HEAD.itemsize))
     if not why:
         return _Part(here, rows, annexes, effects)
@@ -359,8 +366,11 @@ def _in_order(parts: list[_Part], newest: Layout) -> _Part:
     return _Part(position[order], rows[order], annexes, effects)
 
 
-def _account_id(key: bytes | None) -> str:
-    return (key or b"").decode(errors="replace")
+def _account_ids(keys: list[bytes]) -> list[str]:
+    try:
+        return list(map(bytes.decode, keys))
+    except UnicodeDecodeError:
+        return [key.decode(errors="replace") for key in keys]
 
 
 def _effects_of(value: bytes, first: int, count: int) -> list[KeptEffect]:

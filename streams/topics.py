@@ -80,6 +80,9 @@ CREDIT_GRADES = "credit-grades"
 LEDGER_ROWS = "ledger-rows"
 LEARNED_ROWS = "learned-rows"
 
+CHECKED_TERMS = ("cleanup.policy", "message.timestamp.type")
+"""What would lose data or falsify time if somebody had made a topic otherwise."""
+
 TO_ALL = frozenset({INTERLOCK})
 """Topics of one partition that every worker writes and reads."""
 
@@ -223,7 +226,8 @@ async def ensure_topics(settings: Settings, names: Iterable[str] = tuple(TOPICS)
         missing = [topic for topic in wanted if topic.name not in there]
         for topic in missing:
             await _create(admin, topic, settings)
-        there = await _wait_for(admin, [topic.name for topic in wanted])
+        if missing:
+            there = await _wait_for(admin, [topic.name for topic in wanted])
         wrong = _wrong_partitions(wanted, there, settings)
         wrong += await _wrong_terms(admin, [t for t in wanted if t not in missing], settings)
     finally:
@@ -302,27 +306,31 @@ async def _wrong_terms(
     admin: AIOKafkaAdminClient, topics: list[Topic], settings: Settings
 ) -> list[str]:
     """Terms of topics somebody else made that would lose data or falsify time."""
+    actual = await _configs(admin, [topic.name for topic in topics])
     wrong = []
     for topic in topics:
-        actual = await _configs(admin, topic.name)
         wanted = topic.configs(settings)
         wrong += [
-            f"{topic.name} has {term}={actual[term]} and needs {wanted[term]}: "
+            f"{topic.name} has {term}={found} and needs {wanted[term]}: "
             f"kafka-configs --alter --topic {topic.name} --add-config {term}={wanted[term]}"
-            for term in ("cleanup.policy", "message.timestamp.type")
-            if term in actual and actual[term] != wanted[term]
+            for term, found in actual.get(topic.name, {}).items()
+            if found != wanted[term]
         ]
     return wrong
 
 
-async def _configs(admin: AIOKafkaAdminClient, name: str) -> dict[str, str]:
+async def _configs(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, dict[str, str]]:
+    """Of each topic the `CHECKED_TERMS`; one question for all, since a restart waits for it."""
+    asked = dict.fromkeys(CHECKED_TERMS, "")
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name, asked) for name in names]
     try:
-        answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name)])
+        answers = await admin.describe_configs(resources)
     except KafkaError as error:
-        log.warning("broker does not tell the terms of %s: %s", name, error)
+        log.warning("broker does not tell the terms of its topics: %s", error)
         return {}
-    configs: dict[str, str] = {}
+    configs: dict[str, dict[str, str]] = {}
     for answer in answers:
-        for _code, _message, _type, _name, entries in answer.resources:
-            configs.update({entry[0]: entry[1] for entry in entries})
+        for _code, _message, _type, name, entries in answer.resources:
+            told = {entry[0]: entry[1] for entry in entries}
+            configs[name] = {term: told[term] for term in CHECKED_TERMS if term in told}
     return configs

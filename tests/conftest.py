@@ -1,8 +1,9 @@
 """What every test may ask for: a broker, and Hypothesis settings that fit the machine.
 
 KILOWATCH_TEST_BOOTSTRAP names a broker to use instead of starting one (its topics must not exist
-yet); KILOWATCH_TEST_CACHE moves the cache of Kafka's jars.  Both are for tests alone and are taken
-out of the environment of the processes that the tests start.
+yet, and one process of tests may have it: pytest without `-n`); KILOWATCH_TEST_CACHE moves the
+cache of Kafka's jars.  Both are for tests alone and are taken out of the environment of the
+processes that the tests start.
 """
 
 from __future__ import annotations

@@ -290,16 +290,18 @@ def test_a_record_above_the_fetch_size_is_refused_and_the_stream_goes_on(
 
 
 def test_a_worker_whose_port_is_taken_or_whose_topics_do_not_fit_says_so_and_ends(
-    site: Site,
+    site: Site, bootstrap: str
 ) -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         port = str(listener.getsockname()[1])
         assert "in use" in _end_of(site, "taken", {"KILOWATCH_METRICS_PORT": port})
+    asyncio.run(_terms(bootstrap, topics.PAYMENTS, {"cleanup.policy": "compact"}))
     said = _end_of(site, "misfit", {"KILOWATCH_PARTITIONS": "7", "KILOWATCH_METRICS_PORT": "0"})
     assert "meter-readings has 4 partitions and needs 7" in said
     assert "KILOWATCH_PARTITIONS" in said
+    assert "payments has cleanup.policy=compact and needs delete" in said
 
 
 def _end_of(site: Site, name: str, more: Mapping[str, str]) -> str:
