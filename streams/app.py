@@ -45,7 +45,7 @@ from streams.topics import (
 )
 from streams.weather_desk import WeatherDesk
 from streams.wire import encode_refusal
-from streams.worker import Worker
+from streams.worker import Worker, keep_out_of_collections
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -103,6 +103,7 @@ def give_up(error: BaseException) -> None:
 async def run(settings: Settings, ready: asyncio.Event | None = None) -> None:
     """Be a worker until SIGTERM or SIGINT; `ready` is set once the group has been joined."""
     asyncio.get_running_loop().set_exception_handler(_unforeseen)
+    keep_out_of_collections()  # or looking at what a recovery makes is a seventh of decoding it
     made = await ensure_topics(settings)
     if made:
         log.info("topics made: %s", ", ".join(made))

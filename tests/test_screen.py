@@ -16,6 +16,7 @@ from scoring.outlook import OUTLOOK
 from scoring.rules import SupplyRules
 from scoring.sheet import sheet_from_dict
 from scoring.tariff import Tariffs
+from scoring.weather import NO_WEATHER, Weather
 from tests.situations import CAUSE, DAY, HOUR, MINUTE, NOON, RULES, UNIT
 
 ROWS = 400
@@ -42,6 +43,7 @@ class World:
     feed: Feed
     rules: SupplyRules
     interlock: None = None
+    weather: Weather = NO_WEATHER
 
 
 def random_accounts(dice):
