@@ -8,7 +8,6 @@ the oracle in `tests`, where it is at hand (`--check`).
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import sys
@@ -19,8 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from scoring.units import instant
-from simulator.faults import FaultRates
+from simulator.choices import parser, plan_of, verifier_of
 from simulator.link import (
     LinkBroken,
     Progress,
@@ -40,40 +38,28 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from simulator.messages import Input
+    from streams.command_verifier import CommandVerifier
 
 EFFECT_TOPICS = (
     topics.LOW_BALANCE_WARNINGS,
     topics.DISCONNECTION_NOTICES,
     topics.TRIP_COMMANDS,
     topics.RESTORE_COMMANDS,
+    topics.STATUS_READS,
     topics.DECISIONS,
     topics.DAILY_USAGE,
-    topics.STATUS_READS,
     topics.WORK_ITEMS,
     topics.PLAN_NOTICES,
     topics.ACCOUNT_FORECASTS,
     topics.REFUSALS,
 )
-ANSWERED_TOPICS = EFFECT_TOPICS[:5]
+ANSWERED_TOPICS = EFFECT_TOPICS[:6]
 URGENT_TOPICS = EFFECT_TOPICS[:4]
 
 QUIET_SECONDS = 1.0
 """Nothing said for so long after everything was committed: the run is over."""
 
-BEAT_WALL_SECONDS = 0.2
-"""A heartbeat and a tick to each partition about so often, within 5 to 15 simulated minutes."""
-
 COMMITTED_TOPICS = frozenset(topics.SOURCE_OF_TOPIC)
-
-EXAMPLES = """examples:
-  kilowatch simulate                                300 accounts, an hour in a second, until Ctrl-C
-  kilowatch simulate --for 60 --json                one minute, then a JSON summary on stdout
-  kilowatch simulate --accounts 20000 --speed 0 --days 2      flat out, two days
-  kilowatch simulate --faults 10 --seed 8           ten times the faults, another world
-
-The worker must take the producer's time and leave ticks to the simulator:
-  KILOWATCH_TIMESTAMPS=producer KILOWATCH_TICKS=outside KILOWATCH_HOLIDAYS=none kilowatch worker
-"""
 
 
 @dataclass(slots=True)
@@ -94,13 +80,19 @@ class Drive:
     """One run of a world on Kafka.
 
     `kept` False forgets what was sent and said (a long run cannot be judged then); `group` is the
-    worker's consumer group.
+    worker's consumer group.  With a `verifier` the field carries out only what is signed.
     """
 
     def __init__(
-        self, plan: Plan, bootstrap: str, *, kept: bool = True, group: str = "kilowatch"
+        self,
+        plan: Plan,
+        bootstrap: str,
+        *,
+        kept: bool = True,
+        group: str = "kilowatch",
+        verifier: CommandVerifier | None = None,
     ) -> None:
-        self.world = World(plan)
+        self.world = World(plan, verifier)
         self.tally = Tally()
         self.sent: Counter[str] = Counter()
         self.inputs: list[tuple[int, Input]] = []
@@ -242,6 +234,8 @@ class Drive:
             "restores": effects[topics.RESTORE_COMMANDS],
             "tripsExecuted": self.world.counts["trips executed"],
             "restoresExecuted": self.world.counts["restores executed"],
+            "fieldIgnored": dict(sorted(self.world.field.ignored.items())),
+            "forgedCommands": self.world.field.forged,
             "decisions": dict(sorted(tally.decisions.items())),
             "dailyUsage": effects[topics.DAILY_USAGE],
             "repeatedEffects": tally.repeats,
@@ -270,72 +264,6 @@ def share(values: Sequence[float], part: float) -> float | None:
     return round(sorted(values)[min(len(values) - 1, int(part * len(values)))], 4)
 
 
-def parser() -> argparse.ArgumentParser:
-    """The options of `kilowatch simulate`."""
-    options = argparse.ArgumentParser(
-        prog="kilowatch simulate",
-        description=__doc__.split("\n\n")[1],
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add = options.add_argument
-    add("--accounts", type=int, default=300, help="customers (default 300)")
-    add("--seed", type=int, default=7, help="everything random follows from it (default 7)")
-    add(
-        "--speed",
-        type=float,
-        default=3_600.0,
-        help="simulated seconds per second; 0 flat out (default 3600: an hour in a second)",
-    )
-    add("--for", dest="seconds", type=float, help="stop after so many seconds of real time")
-    add("--days", type=float, default=0.0, help="stop after so many simulated days")
-    add("--start", default="2026-07-06T00:00:00Z", help="first simulated instant")
-    add(
-        "--grid",
-        type=int,
-        default=900,
-        choices=(900, 1_800, 3_600),
-        help="finest step of energy in seconds (default 900)",
-    )
-    add(
-        "--faults",
-        type=float,
-        default=1.0,
-        help="times the usual rate of repeats, swaps, gaps, broken bytes (default 1; 0 none)",
-    )
-    add(
-        "--opening-days",
-        type=float,
-        nargs=2,
-        default=(0.5, 8.0),
-        metavar=("LOW", "HIGH"),
-        help="how many days the first payments last",
-    )
-    add(
-        "--check",
-        action=argparse.BooleanOptionalAction,
-        default=None,
-        help="judge the run by the oracle (in a checkout; default: if it is at hand)",
-    )
-    add("--json", action="store_true", help="print the summary as one JSON object")
-    return options
-
-
-def plan_of(options: argparse.Namespace, partitions: int) -> Plan:
-    """The world these options ask for."""
-    faults = FaultRates().times(options.faults)
-    return Plan(
-        seed=options.seed,
-        accounts=options.accounts,
-        partitions=partitions,
-        starts_at=instant(options.start),
-        grid_seconds=options.grid,
-        faults=faults,
-        opening_days=tuple(options.opening_days),
-        beat_seconds=min(900, max(300, int(options.speed * BEAT_WALL_SECONDS))),
-    )
-
-
 def main(argv: list[str] | None = None) -> int:
     """`kilowatch simulate`: 0 when the run went through and nothing was judged wrong."""
     options = parser().parse_args(argv)
@@ -344,7 +272,8 @@ def main(argv: list[str] | None = None) -> int:
     asyncio.run(ensure_topics(settings))
     try:
         plan = plan_of(options, settings.partitions)
-        drive = Drive(plan, settings.bootstrap, group=settings.group)
+        verifier = verifier_of(options)
+        drive = Drive(plan, settings.bootstrap, group=settings.group, verifier=verifier)
         drive.open()
         wall_seconds = run(drive, options, console)
         drive.settle()

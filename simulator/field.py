@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 DIRECT_CLOSE = "3.31.0.18"
 """CIM code: the switch closes by itself; any other restore code arms it for the customer's hand."""
 
+NOT_GENUINE = (
+    "unreadable", "unsigned", "unknown_key", "wrong_signature", "key_not_valid", "unknown_control"
+)  # fmt: skip
+"""Why a command is refused whoever may have sent it; the others are late or come again."""
+
 CREW_SECONDS = 20 * 3_600
 """A crew goes to a switch that could not be reached within about a working day."""
 
@@ -37,6 +42,7 @@ class FieldRates:
 
     fails_once: float = 0.03
     needs_crew: float = 0.003
+    acknowledged: float = 0.3
     report_lost: float = 0.001
     report_late: float = 0.01
     report_late_seconds: int = 4 * 3_600
@@ -58,6 +64,7 @@ class Happening:
     acted_at: int
     switch: str = "unknown"
     succeeded: bool = True
+    acknowledges: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +87,7 @@ class _Order:
     is_trip: bool
     taken: int  # when its command came, as a sequence number
     by_hand: bool = False
+    asks: bool = False
 
 
 def seconds_of(text: str) -> int:
@@ -110,6 +118,11 @@ class Field:
         self._unreachable: set[str] = set()
         self._last_trip: dict[str, int] = {}
 
+    @property
+    def forged(self) -> int:
+        """Commands refused because no key of Kilowatch stands behind them."""
+        return sum(self.ignored.get(f"{reason} command", 0) for reason in NOT_GENUINE)
+
     def position(self, account_id: str) -> str:
         """Where the account's switch stands."""
         return self._position.get(account_id, "connected")
@@ -136,6 +149,18 @@ class Field:
         """A restore command arrives; from now on the trip it cancels is void."""
         self._cancelled.add(body["cancels"])
         self._take(body, now, is_trip=False)
+
+    def take_status_read(self, body: dict[str, Any], now: int) -> None:
+        """A question where a switch stands: it moves nothing, so it bears no signature."""
+        read_id = str(body["effectId"])
+        if read_id in self._seen:
+            return
+        self._seen.add(read_id)
+        dice = self._dice(read_id)
+        at = now + self._wait(dice, self.rates.acts_median_seconds, self.rates.acts_sigma)
+        self._sequence += 1
+        asked = _Order(at, self._sequence, body, False, self._sequence, asks=True)
+        heapq.heappush(self._orders, asked)
 
     def take_notice(self, body: dict[str, Any], now: int) -> bool:
         """A disconnection notice arrives at the gateway; True if it will reach the customer."""
@@ -171,6 +196,10 @@ class Field:
         at = now + self._wait(dice, self.rates.acts_median_seconds, self.rates.acts_sigma)
         self._sequence += 1
         heapq.heappush(self._orders, _Order(at, self._sequence, body, is_trip, self._sequence))
+        if self._dice(f"{command_id}:taken").random() < self.rates.acknowledged:
+            account_id = str(body["accountId"])
+            taken = Happening(now + 1, "report", account_id, command_id, now, acknowledges=True)
+            self._later(taken)
         if is_trip:
             self._last_trip[str(body["accountId"])] = self._sequence
 
@@ -178,6 +207,9 @@ class Field:
         body, account_id = order.body, str(order.body["accountId"])
         command_id = str(body["effectId"])
         dice = self._dice(f"{command_id}:{order.by_hand}")
+        if order.asks:
+            self._answer(order, account_id)
+            return
         if order.is_trip and command_id in self._cancelled:
             self._ignore("cancelled trip")
             return
@@ -194,6 +226,17 @@ class Field:
                 self._send_crew(order)
             return
         self._move(order, account_id, command_id, dice)
+
+    def _answer(self, order: _Order, account_id: str) -> None:
+        """The switch says where it stands, unless nobody reaches it, or too late."""
+        if order.at > seconds_of(order.body["expiresAt"]) or account_id in self._unreachable:
+            self._ignore("status not told")
+            return
+        stands = self.position(account_id)
+        self._later(
+            Happening(order.at, "report", account_id, str(order.body["aboutId"]), order.at, stands,
+                      succeeded=stands == "disconnected")
+        )  # fmt: skip
 
     def _fails(self, account_id: str, command_id: str, dice: random.Random) -> bool:
         if self._dice(f"crew:{command_id.rsplit(':', 1)[0]}").random() < self.rates.needs_crew:

@@ -180,6 +180,7 @@ def switch_report(happening: Happening, partition: int) -> Input:
         "switch": happening.switch,
         "succeeded": happening.succeeded,
         "reportedAt": instant_text(happening.acted_at),
+        "acknowledges": happening.acknowledges,
     }
     return _of(topics.SWITCH_REPORTS, partition, happening, body)
 

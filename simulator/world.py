@@ -245,6 +245,8 @@ class World:
             self.field.take(value, self.now, is_trip=topic == topics.TRIP_COMMANDS)
             if topic == topics.TRIP_COMMANDS:
                 self._race(effect)
+        elif topic == topics.STATUS_READS:
+            self.field.take_status_read(effect, self.now)
         elif topic in (topics.LOW_BALANCE_WARNINGS, topics.DISCONNECTION_NOTICES):
             account = self._by_id[effect["accountId"]]
             dice = random.Random(f"{self.plan.seed}:hears:{effect['effectId']}")

@@ -8,12 +8,13 @@ import pytest
 
 from scoring.units import instant_text
 from simulator.field import CREW_SECONDS, DIRECT_CLOSE, Field, FieldRates
+from tests.keys import DECIDED_AT, command, signer, verifier
 
 NOW = 1_783_296_000
 ARM = "3.31.0.5"
 SURE = FieldRates(
     fails_once=0.0, needs_crew=0.0, report_lost=0.0, report_late=0.0, notice_lost=0.0,
-    receipt_repeated=0.0,
+    receipt_repeated=0.0, acknowledged=0.0,
 )  # fmt: skip
 
 
@@ -157,3 +158,61 @@ def test_rates_are_those_of_the_trade():
     assert 0.955 < share < 0.98
     assert 12 <= waits[len(waits) // 2] <= 18
     assert 120 <= waits[int(0.95 * len(waits))] <= 260
+
+
+def status_read(expires_in: int = 600) -> dict:
+    return {"effectId": "home:status:1:1", "accountId": "home", "aboutId": "home:trip:1:1",
+            "expiresAt": instant_text(NOW + 3_600 + expires_in)}  # fmt: skip
+
+
+@pytest.mark.parametrize("tripped", [True, False])
+def test_a_status_read_is_answered_with_where_the_switch_stands(tripped: bool):
+    field = Field(replace(SURE, report_lost=1.0), 1)
+    if tripped:
+        field.take_trip(trip(), NOW)
+    field.advance(NOW + 3_600)
+    for _ in range(2):  # said twice, answered once
+        field.take_status_read(status_read(), NOW + 3_600)
+    stands = "disconnected" if tripped else "connected"
+    assert seen(field) == [("report", "home:trip:1:1", stands, tripped)]
+
+
+def test_nobody_answers_for_a_switch_out_of_reach_or_too_late():
+    field = Field(replace(SURE, needs_crew=1.0), 1)
+    field.take_trip(trip(), NOW)
+    field.advance(NOW + 3_600)
+    field.take_status_read(status_read(), NOW + 3_600)
+    assert seen(field) == []
+    late = Field(SURE, 1)
+    late.take_status_read(status_read(expires_in=0), NOW + 3_600)
+    assert seen(late) == []
+    assert late.ignored == {"status not told": 1}
+
+
+def test_a_field_may_say_that_it_has_taken_a_command():
+    field = Field(replace(SURE, acknowledged=1.0), 1)
+    field.take_trip(trip(), NOW)
+    (taken,) = field.advance(NOW + 1)
+    assert (taken.acknowledges, taken.subject_id, taken.switch) == (
+        True,
+        "home:trip:1:1",
+        "unknown",
+    )
+
+
+def test_a_field_that_verifies_carries_out_nothing_that_is_not_signed():
+    field = Field(SURE, 1, verifier())
+    good = signer(only="old").signed(command(), DECIDED_AT)
+    bad = good.replace(b"home-1:trip:1:1", b"home-2:trip:1:1")
+    for value in (command(), bad, signer("mallory").signed(command(), DECIDED_AT)):
+        field.take(value, DECIDED_AT, is_trip=True)
+    assert not field.advance(DECIDED_AT + 7_200)
+    assert field.forged == 3
+    field.take(good, DECIDED_AT + 1_801, is_trip=True)
+    assert field.ignored.pop("expired command") == 1
+    field.take(good, DECIDED_AT, is_trip=True)
+    field.take(good, DECIDED_AT + 1, is_trip=True)
+    field.advance(DECIDED_AT + 7_200)
+    assert len(field.executions) == 1
+    assert field.ignored.pop("repeated command") == 1
+    assert field.forged == 3, "late and repeated is not forged"

@@ -23,14 +23,14 @@ from typing import TYPE_CHECKING, Any
 from deploy.broker import EmbeddedBroker
 from deploy.local import Site, metric
 from streams import topics
-from tests.bench import goals, load, pauses, tariffs, worker_lines
+from tests.bench import goals, load, pauses, restores, tariffs, worker_lines
 from tests.brokers.kafka_node import KafkaNode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 PARTITIONS = 8
-LINES = ("speed", "latency", "pauses", "recovery", "tariffs", "api")
+LINES = ("speed", "latency", "restore", "pauses", "recovery", "tariffs", "api")
 PEER_SECONDS = 20.0
 """The peers (b, b2) would need minutes for the whole backlog; they get so long of it."""
 
@@ -139,6 +139,22 @@ def latency(kind: str) -> dict[str, Any]:
     return found
 
 
+def restore(kind: str, share: int) -> dict[str, Any]:
+    """Payment to restore at a steady 20,000 readings a second, and while 10,000 trips are sent."""
+    rate, trips = LATENCY_RATE // share, restores.STORM_TRIPS // share
+    scene = restores.Scene.of(rate, trips, PARTITIONS)
+    with site(kind, restores.WITHOUT_LIMITS) as here:
+        asyncio.run(scene.opening().write(here.bootstrap, scene.names))
+        worker = here.start_worker()
+        worker.wait_until(
+            lambda: metric(here.worker_metrics(-1), "recovery_seconds_count") == PARTITIONS, 60.0
+        )
+        tell(f"{kind}: restores among {rate:,} readings/s and {trips:,} trips")
+        found: dict[str, Any] = asyncio.run(restores.measure(here.bootstrap, scene))
+        worker.stop(seconds=30.0)
+    return found
+
+
 def paused(kind: str, accounts: int) -> dict[str, Any]:
     """How long nothing happens when a worker is restarted, and when one of two dies."""
     names = load.by_partition(accounts, PARTITIONS)
@@ -187,6 +203,8 @@ def main() -> int:
             report[kind]["speed"] = speed(kind, accounts, options.rounds)
         if "latency" in lines:
             report[kind]["latency"] = latency(kind)
+        if "restore" in lines:
+            report[kind]["restore"] = restore(kind, share)
         if "pauses" in lines:
             report[kind]["pauses"] = paused(kind, accounts)
         if "recovery" in lines:

@@ -28,6 +28,11 @@ GOALS = {
     "a quarter of fetching and decoding alone": Goal("kafka.speed.ratios.c/a", 0.25, is_least=True),
     "a hundred tariffs in a partition, over one": Goal("tariffs.many/one", 1.25, is_least=False),
     "reading to warning p99, seconds": Goal("kafka.latency.p99_seconds", 0.25, is_least=False),
+    "payment to restore p99, seconds": Goal("kafka.restore.calm.p99_seconds", 1.0, is_least=False),
+    "payment to restore p99 in a storm of trips, seconds": Goal(
+        "kafka.restore.storm.p99_seconds", 1.0, is_least=False
+    ),
+    "trips of the storm": Goal("kafka.restore.trips_seen", 10_000, is_least=True),
     "planned restart, seconds without a row of any partition": Goal(
         "kafka.pauses.restart.all_partitions_seconds", 3.0, is_least=False
     ),

@@ -28,7 +28,7 @@ from streams.topics import LEARNED_ROWS, LEDGER_ROWS, TARIFFS, partition_of
 from tests.office import Office
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from numpy.typing import NDArray
 
@@ -102,6 +102,8 @@ class Opening:
     warning_amount: str = "20"
     by_phase: bool = False
     lived_days: int = 0
+    changed: Callable[[list[str], NDArray[Any]], None] | None = None
+    """What is put into the ledger rows (n,) of these accounts besides."""
 
     def rows(self, names: list[str]) -> Iterator[tuple[str, Iterator[Line]]]:
         """The durable rows of these accounts, as a worker leaves them, for each state topic.
@@ -115,6 +117,8 @@ class Opening:
         ledger = np.concatenate([rows for rows, _ in models])[place]
         ledger["meter_hash"] = text_hashes([f"m-{name}" for name in names])
         ledger["source_offset"] = -1  # this broker's topics are new
+        if self.changed is not None:
+            self.changed(names, ledger)
         yield LEDGER_ROWS, _lines(keys, encode_ledger_rows(ledger, -1))
         if all(len(rows) for _, rows in models):  # nothing is learned before a first day has closed
             learned = np.concatenate([rows for _, rows in models])[place]
