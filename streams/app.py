@@ -35,6 +35,7 @@ from streams.settings import (
 )
 from streams.signing import signer_from
 from streams.tariff_desk import TariffDesk
+from streams.tick_round import JUDGED_AT_ONCE
 from streams.topics import (
     INTERLOCK,
     MORATORIA,
@@ -129,6 +130,7 @@ async def run(settings: Settings, ready: asyncio.Event | None = None) -> None:
         interlock_rules(settings),
         Board(settings.partitions),
         skies.weather,
+        JUDGED_AT_ONCE,
     )
     worker = Worker(settings, terms, kafka_log, meters, give_up)
     app = member.app = HotApp(settings, worker, TOPIC_OF_SOURCE.values())

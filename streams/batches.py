@@ -72,6 +72,10 @@ class Taker(Protocol):
     def paused(self) -> set[tuple[str, int]]:
         """Topic partitions not to fetch now: not ready yet, or enough of them lies ready."""
 
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether there is work that waits for no record: do not wait for any."""
+
     async def wait_until_some_are_ready(self) -> None:
         """Returns once there is a partition that can take something."""
 
@@ -223,6 +227,8 @@ class HotConsumer(driver.Consumer):
         self._leave_out(paused)
         term = taker.term
         wait_seconds = HELD_WAIT_SECONDS if paused else timeout
+        if taker.is_unfinished:
+            wait_seconds = 0.0
         records, active = await super()._wait_next_records(wait_seconds)
         if taker.term != term:
             # A rebalance fell into the fetch: nobody can say from which side of it these are.

@@ -20,7 +20,7 @@ import numpy as np
 
 from scoring.book import Book, copied
 from scoring.day_kinds import weekdays_only
-from scoring.effects import AccountForecast, DailyUsage, RestoreCommand, TripCommand
+from scoring.effects import RestoreCommand, TripCommand
 from scoring.events import Feed, Source
 from scoring.interlock import Interlock, policy_of
 from scoring.late_charge import LateChargeRules
@@ -29,9 +29,9 @@ from scoring.units import NO_TIME
 from scoring.weather import NO_WEATHER
 from streams import quarantine, wire
 from streams.chain import is_linked, link
-from streams.entry import Entry, Tally
+from streams.entry import Entry, tally_of
 from streams.field_reports import FieldReports
-from streams.log import PartitionLost
+from streams.log import Fetched, PartitionLost
 from streams.order import ORDER
 from streams.recall import Owed, Recall
 from streams.rows import (
@@ -46,7 +46,8 @@ from streams.rows import (
     encode_ledger_rows,
     encode_look,
 )
-from streams.topics import INTERLOCK, LEARNED_ROWS, LEDGER_ROWS, REFUSALS
+from streams.tick_round import TickRound
+from streams.topics import REFUSALS
 from streams.wire_interlock import InterlockActed, decode_state, encode_state, encode_word
 
 if TYPE_CHECKING:
@@ -62,17 +63,11 @@ if TYPE_CHECKING:
     from scoring.tariff import Tariffs
     from scoring.weather import Weather
     from streams.board import Board
-    from streams.log import Fetched, Message, Record
+    from streams.log import Message, Record
     from streams.signing import Signer
 
 
 log = logging.getLogger(__name__)
-
-NO_EFFECTS = frozenset({REFUSALS, INTERLOCK})
-"""Topics of an entry that tell no effect."""
-
-NOT_URGENT = (DailyUsage, AccountForecast)
-"""Effects nobody waits for: they are left out of the latency that the meters show."""
 
 
 @dataclass(slots=True)
@@ -92,6 +87,7 @@ class Terms:
     interlock: InterlockRules | None = None
     board: Board | None = None
     weather: Weather = NO_WEATHER
+    judged_at_once: int | None = None
 
 
 @dataclass(slots=True)
@@ -136,6 +132,7 @@ class Clerk:
         if limits is not None:
             self.interlock = Interlock(partition, terms.partitions, limits)
         self._kept_state: InterlockState | None = None
+        self.round = TickRound(terms.judged_at_once)
 
     # --- entries -------------------------------------------------------------------------------
 
@@ -157,6 +154,16 @@ class Clerk:
         self._write(draft, entry, fetched)
         if self.interlock is not None and self._kept_state != self.interlock.state:
             entry.rows = [*entry.rows, self._interlock_row(self.interlock)]
+        return entry
+
+    def enter_more(self, *, payments_caught_up: bool) -> Entry:
+        """Some more of those about whom the newest tick asks."""
+        self.feed = Feed(self.feed.heartbeat_at, payments_caught_up)
+        draft, entry = Draft(), Entry()
+        scored = self.round.score_some(self.book, self._world())
+        self._close_judged(scored)
+        draft.take(scored)
+        self._write(draft, entry, Fetched())
         return entry
 
     def tariffs_changed(self) -> None:
@@ -233,7 +240,8 @@ class Clerk:
             policy = policy_of(terms.rules, self.interlock.rules, terms.tariffs)
             self.interlock.look(self.book.ledger, self.feed, policy, at, tick.source_offset)
             draft.words = [encode_word(self.interlock, at)]
-        return quarantine.score_tick(self.book, tick.received_at, tick.source_offset, self._world())
+        self.round.begin(self.book, tick, self._world())
+        return self.round.score_some(self.book, self._world())
 
     def _close_judged(self, scored: Scored) -> None:
         """No reading judged so far is judged again under what these rows say now.
@@ -266,7 +274,7 @@ class Clerk:
         if draft.refusals:
             refused = map(wire.encode_refusal, draft.refusals)
             entry.told[REFUSALS] = [(each.key, each.value) for each in refused]
-        entry.tally = _tally(draft, entry, fetched)
+        entry.tally = tally_of(draft, entry, fetched)
 
     def _records(self, row: int, effect: Effect, draft: Draft) -> Sequence[wire.Encoded]:
         """An effect as it is told: signed if it is a command, and linked to what went before.
@@ -343,6 +351,7 @@ class Clerk:
 
     def claimed(self, epoch: int) -> None:
         """The claim is durable at offset `epoch`; later rows carry it."""
+        self.round.forget()
         self._recall = Recall(self.book, self.epoch)
         self.epoch = epoch
         if self.interlock is not None:
@@ -373,29 +382,3 @@ class Clerk:
         heal = recall.rows_to_heal()
         entry.rows = self._ledger_rows(heal, self._owed.of(heal))
         return entry
-
-
-def _tally(draft: Draft, entry: Entry, fetched: Fetched) -> Tally:
-    """What the meters want to know of an entry."""
-    return Tally(
-        records={source: len(records) for source, records in fetched.records.items()},
-        rows={LEDGER_ROWS: len(entry.rows), LEARNED_ROWS: len(entry.learned)},
-        outcomes=dict(draft.outcomes),
-        refusals=dict(Counter(refusal.reason for refusal in draft.refusals)),
-        effects={topic: len(told) for topic, told in entry.told.items() if topic not in NO_EFFECTS},
-        quarantined=draft.quarantined,
-        stamped_ms=[
-            _stamp_ms(fetched, effect)
-            for _row, effect in draft.effects
-            if not isinstance(effect, NOT_URGENT)
-        ],
-        reports=dict(draft.reports.outcomes),
-        restore_seconds=draft.reports.restore_seconds,
-    )
-
-
-def _stamp_ms(fetched: Fetched, effect: Effect) -> int:
-    """The timestamp of the record that caused an effect."""
-    records = fetched.records[effect.cause.source]
-    place = bisect_left(records, effect.cause.offset, key=attrgetter("offset"))
-    return records[place].timestamp

@@ -7,14 +7,29 @@ only holds.
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections import Counter
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import TYPE_CHECKING
+
+from scoring.effects import AccountForecast, DailyUsage
+from streams.topics import INTERLOCK, LEARNED_ROWS, LEDGER_ROWS, REFUSALS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from scoring.effects import Effect
     from scoring.events import Source
-    from streams.log import Message
+    from streams.clerk import Draft
+    from streams.log import Fetched, Message
+
+
+NO_EFFECTS = frozenset({REFUSALS, INTERLOCK})
+"""Topics of an entry that tell no effect."""
+
+NOT_URGENT = (DailyUsage, AccountForecast)
+"""Effects nobody waits for: they are left out of the latency that the meters show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +66,29 @@ class Entry:
     told: dict[str, list[Message]] = field(default_factory=dict)
     next_offset: dict[Source, int] = field(default_factory=dict)
     tally: Tally = field(default_factory=Tally)
+
+
+def tally_of(draft: Draft, entry: Entry, fetched: Fetched) -> Tally:
+    """What the meters want to know of an entry."""
+    return Tally(
+        records={source: len(records) for source, records in fetched.records.items()},
+        rows={LEDGER_ROWS: len(entry.rows), LEARNED_ROWS: len(entry.learned)},
+        outcomes=dict(draft.outcomes),
+        refusals=dict(Counter(refusal.reason for refusal in draft.refusals)),
+        effects={topic: len(told) for topic, told in entry.told.items() if topic not in NO_EFFECTS},
+        quarantined=draft.quarantined,
+        stamped_ms=[
+            _stamp_ms(fetched, effect)
+            for _row, effect in draft.effects
+            if not isinstance(effect, NOT_URGENT) and effect.cause.source in fetched.records
+        ],
+        reports=dict(draft.reports.outcomes),
+        restore_seconds=draft.reports.restore_seconds,
+    )
+
+
+def _stamp_ms(fetched: Fetched, effect: Effect) -> int:
+    """The timestamp of the record that caused an effect."""
+    records = fetched.records[effect.cause.source]
+    place = bisect_left(records, effect.cause.offset, key=attrgetter("offset"))
+    return records[place].timestamp

@@ -117,6 +117,12 @@ class Desk:
         return source in self.readable and self.position.get(source, -1) >= self.readable[source]
 
     @property
+    def is_caught_up(self) -> bool:
+        """Whether nothing that may say "leave the power on" lies unread or untaken."""
+        is_taken = not any(self.held.get(source) for source in LEAVE_ON)
+        return is_taken and all(self.is_at_end(source) for source in (*LEAVE_ON, Source.TICKS))
+
+    @property
     def it_is_ms(self) -> int:
         """What time it is by the ticks on the desk, in milliseconds; -1 if there are none."""
         return max(map(_timestamp, self.held.get(Source.TICKS, ())), default=-1)

@@ -107,6 +107,11 @@ class Partition:
         return set(self._desk.held)
 
     @property
+    def is_unfinished(self) -> bool:
+        """Whether a tick still asks about accounts: take again, with or without records."""
+        return self.clerk.round.is_unfinished
+
+    @property
     def is_busy(self) -> bool:
         """Whether something that was entered is not yet durable and told."""
         return bool(self._waiting)
@@ -119,18 +124,32 @@ class Partition:
         Raises what stopped the road, if it has stopped.
         """
         self._desk.put(fetched)
+        was_unfinished = self.is_unfinished
         for part in parts(self._desk):
-            while self.ready and len(self._waiting) >= MAX_ENTRIES_WAITING:
-                self._room.clear()
-                await self._room.wait()
-            if not self.ready:
-                self.check()
+            if not await self._has_room():
                 return  # released meanwhile: the records come again, to whoever owns them then
             with self._entering():
                 entry = self.clerk.enter(part.fetched, payments_caught_up=part.payments_caught_up)
-            self._waiting.append(entry)
-            self._idle.clear()
-            self._more.set()
+            self._enter(entry)
+        if was_unfinished and self.is_unfinished and await self._has_room():
+            with self._entering():
+                entry = self.clerk.enter_more(payments_caught_up=self._desk.is_caught_up)
+            self._enter(entry)
+
+    async def _has_room(self) -> bool:
+        """Wait until an entry may come; False if the partition has been released meanwhile."""
+        while self.ready and len(self._waiting) >= MAX_ENTRIES_WAITING:
+            self._room.clear()
+            await self._room.wait()
+        if not self.ready:
+            self.check()
+        return self.ready
+
+    def _enter(self, entry: Entry) -> None:
+        """Put an entry at the end of those on their way."""
+        self._waiting.append(entry)
+        self._idle.clear()
+        self._more.set()
 
     def check(self) -> None:
         """Raise what stopped the road, if anything did."""

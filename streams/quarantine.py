@@ -85,13 +85,14 @@ def score_events(book: Book, events: Sequence[AccountEvent], world: World) -> Sc
     return scored
 
 
-def score_tick(book: Book, at: int, source_offset: int, world: World) -> Scored:
-    """`scoring.score_tick` for all that is due, with accounts that make it fail quarantined.
+def score_tick(
+    book: Book, due: NDArray[np.int64], at: int, source_offset: int, world: World
+) -> Scored:
+    """`scoring.score_tick` for rows that are due, with accounts that make it fail quarantined.
 
     One that fails although it is quarantined already is left out: a person knows of it.  Raises
     the failure itself when more than `MAX_ACCOUNTS_AT_ONCE` accounts have one for the first time.
     """
-    due = scoring.due_at_tick(book, at, source_offset, world)
     try:
         return scoring.score_tick(book, due, at, source_offset, world)
     except Exception:

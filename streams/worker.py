@@ -212,6 +212,11 @@ class Worker:
             paused |= {(TOPIC_OF_SOURCE[source], number) for source in partition.holds_back}
         return paused
 
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether a tick still asks about accounts, so that nothing need come to go on."""
+        return any(each.ready and each.is_unfinished for each in self.partitions.values())
+
     async def wait_until_some_are_ready(self) -> None:
         """Returns once there is a partition that can take something."""
         await self._some_ready.wait()
@@ -223,7 +228,7 @@ class Worker:
             source = SOURCE_OF_TOPIC[topic]
             by_number.setdefault(number, Fetched()).records[source] = some
         for number, partition in self.partitions.items():
-            if partition.holds_back and number not in by_number:
+            if (partition.holds_back or partition.is_unfinished) and number not in by_number:
                 by_number[number] = Fetched()
         term = self.term
         for number, fetched in by_number.items():

@@ -75,7 +75,7 @@ class Worker:
         if road is None:
             raise Crash("died while another of its partitions was served")
         road.check()
-        while not self.log.is_read_up(number):
+        while road.is_unfinished or not self.log.is_read_up(number):
             await road.take(await self.log.fetch(number, most))
             road.check()
             if self.log.dice.random() < 0.3:
@@ -140,6 +140,7 @@ class Workers:
             signer=self._signer,
             interlock=self._interlock,
             weather=self._skies.weather,
+            judged_at_once=2,
         )
         return Worker(log, terms)
 
