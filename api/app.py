@@ -268,10 +268,11 @@ async def serve(settings: Settings) -> int:
     interlock, register = Fleet(), Register()
     tail = Tail(view, settings, actions, changes, interlock, register)
     is_simulated = settings.timestamps == "producer"
+    history = History(engine_of(settings.history_url))
     state = State(
-        view, tail, supply_rules(settings), History(engine_of(settings.history_url)),
-        partial(links_of, settings), security, actions, changes, writer, interlock, register,
-        fonts=settings.fonts, is_simulated=is_simulated,
+        view, tail, supply_rules(settings), history,
+        partial(links_of, settings, history=history), security, actions, changes, writer, interlock,
+        register, fonts=settings.fonts, is_simulated=is_simulated,
     )  # fmt: skip
     app = application(state)
     await writer.start()

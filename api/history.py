@@ -18,7 +18,7 @@ from sqlalchemy import delete, func, literal, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from api.history_tables import DAYS, POSITIONS, TOLD, UNREADABLE
-from streams.topics import ACCOUNT_FORECASTS, DAILY_USAGE
+from streams.topics import ACCOUNT_FORECASTS, DAILY_USAGE, DECISIONS
 from streams.wire import TOPIC_OF_EFFECT, nanos_from_text
 
 if TYPE_CHECKING:
@@ -237,6 +237,21 @@ class History:
         ]  # fmt: skip
         last = said[-1] if len(found) > limit else None
         return said, None if last is None else f"{last.decided_at}~{last.effect_id}"
+
+    def links(self, account_id: str, partition: int) -> tuple[list[bytes], int]:
+        """The account's records of `decisions` in their order, and the offset up to which they are.
+
+        The offset is asked first: what is kept meanwhile is read again from the topic.
+        """
+        end = self.positions().get((DECISIONS, partition), 0)
+        kept = (
+            select(TOLD.c.body)
+            .where((TOLD.c.account_id == account_id) & (TOLD.c.kind == DECISIONS))
+            .where((TOLD.c.topic_partition == partition) & (TOLD.c.topic_offset < end))
+            .order_by(TOLD.c.topic_offset)
+        )
+        with self.engine.connect() as connection:
+            return [body.encode() for body in connection.execute(kept).scalars()], end
 
     def forget(self, days: int, now: int) -> int:
         """Delete what was decided more than `days` days before `now`; how many rows.

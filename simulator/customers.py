@@ -117,7 +117,10 @@ LARGE_SHARE = sum(kind.share for kind in KINDS if kind.customer_class == "large"
 
 
 def draw_customers(
-    count: int, dice: random.Random, large_share: float = LARGE_SHARE
+    count: int,
+    dice: random.Random,
+    large_share: float = LARGE_SHARE,
+    plan_share: float = PLAN_SHARE,
 ) -> list[Customer]:
     """`count` customers; every kind appears in its share, large ones together in `large_share`.
 
@@ -128,10 +131,10 @@ def draw_customers(
     more = large_share / LARGE_SHARE, (1 - large_share) / (1 - LARGE_SHARE)
     shares = [kind.share * more[kind.customer_class != "large"] for kind in KINDS]
     kinds = dice.choices(KINDS, shares, k=count)
-    return [_customer(number, kind, dice) for number, kind in enumerate(kinds, 1)]
+    return [_customer(number, kind, dice, plan_share) for number, kind in enumerate(kinds, 1)]
 
 
-def _customer(number: int, kind: Kind, dice: random.Random) -> Customer:
+def _customer(number: int, kind: Kind, dice: random.Random, plan_share: float) -> Customer:
     low, high = kind.daily_kwh
     middle, spread = (low * high) ** 0.5, math.log(high / low) / (2 * _BAND_SIGMAS)
     daily_kwh = middle * math.exp(dice.gauss(0.0, spread))
@@ -148,7 +151,7 @@ def _customer(number: int, kind: Kind, dice: random.Random) -> Customer:
         daily_kwh,
         math.ceil(power_w / _POWER_STEP_W) * _POWER_STEP_W,
         protection,
-        "plan" if dice.random() < PLAN_SHARE else "prepaid",
+        "plan" if dice.random() < plan_share else "prepaid",
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from simulator.customers import PLAN_SHARE
 from simulator.faults import FaultRates
 from simulator.field import FieldRates
 
@@ -58,6 +59,7 @@ class Plan:
     horizon_days: float = 30.0  # within which exchanges and holds fall
     direct_close_share: float = 0.3
     large_share: float = 0.03  # of accounts that are large customers
+    plan_share: float = PLAN_SHARE  # of accounts that settle by plan, and may be stopped by law
     large_credit_days: float = 3.0  # of their use, agreed in the contract
     approved_share: float = 0.7  # of notices to large customers, after which a person approves
     heat_days: tuple[int, int] = (0, 0)  # of the run, from and before: a heat wave

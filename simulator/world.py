@@ -68,7 +68,8 @@ class World:
 
     def _draw(self) -> Iterator[tuple[int, Customer]]:
         dice = random.Random(f"{self.plan.seed}:customers")
-        yield from enumerate(draw_customers(self.plan.accounts, dice, self.plan.large_share))
+        shares = self.plan.large_share, self.plan.plan_share
+        yield from enumerate(draw_customers(self.plan.accounts, dice, *shares))
 
     def _account(self, number: int, customer: Customer) -> Account:
         dice = random.Random(f"{self.plan.seed}:account:{number}")
@@ -245,6 +246,8 @@ class World:
             self.field.take(value, self.now, is_trip=topic == topics.TRIP_COMMANDS)
             if topic == topics.TRIP_COMMANDS:
                 self._race(effect)
+        elif topic == topics.DECISIONS:
+            self._look_into(effect)
         elif topic == topics.STATUS_READS:
             self.field.take_status_read(effect, self.now)
         elif topic in (topics.LOW_BALANCE_WARNINGS, topics.DISCONNECTION_NOTICES):
@@ -278,6 +281,14 @@ class World:
         at = self.now + dice.randrange(600, 2 * HOUR_SECONDS)
         for wait, person in ((0, "ann"), (60, dice.choice(("ann", "bob"))), (600, "eve")):
             self._queue(messages.interlock_release(word["partition"], person, at + wait))
+
+    def _look_into(self, decision: dict[str, Any]) -> None:
+        """What waits for nothing but people's approval comes onto somebody's desk."""
+        holds = decision["evidence"]["holds"]
+        if decision["kind"] == "held" and "approval_missing" in holds:
+            dice = random.Random(f"{self.plan.seed}:looks:{decision['effectId']}")
+            account = self._by_id[decision["accountId"]]
+            self._approve(account, dice, "arrears_stop")
 
     def _approve(self, account: Account, dice: random.Random, procedure: str) -> None:
         """People may look into a notice, in a day or less, and agree: two, or the same one twice.

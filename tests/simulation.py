@@ -30,7 +30,7 @@ from rich.table import Table
 from scoring.interlock import InterlockRules
 from scoring.rules import SupplyRules, WorkingCalendar
 from simulator.answers import tariffs_of
-from simulator.customers import LARGE_SHARE
+from simulator.customers import LARGE_SHARE, PLAN_SHARE
 from simulator.faults import FaultRates
 from simulator.field import FieldRates
 from simulator.sheets import shipped_sheets
@@ -69,6 +69,8 @@ PROCESSES = 2
 GRIDS = (6 * HOUR, 6 * HOUR, 6 * HOUR, 6 * HOUR, 3 * HOUR, HOUR)
 WORKS_SHARE = 0.25
 """Of seeds whose world is a district of works, where a person must approve each trip."""
+DAYS_BY_LAW = 8
+"""Of a world in which many settle by plan: dunned and noticed in one week, stopped in the next."""
 STEP_HOURS = (2, 5, 7, 10, 13, 24)
 """Steps of a day, UTC: several within the trip windows of Shanghai, Johannesburg and London."""
 FIRST_MONDAY = 1_767_571_200  # 2026-01-05T00:00Z
@@ -146,6 +148,7 @@ def plan_of(seed: int) -> Plan:
         areas=dice.choice(((), (), ("north", "south"))),
         spell=dice.choice(("heat", "cold")),
         weather_silent_days=dice.choice(((0, 0), (0, 0), (2, 3))),
+        plan_share=dice.choice((*(PLAN_SHARE,) * 7, 0.7)),
     )
 
 
@@ -179,6 +182,8 @@ class Simulation:
 
     def __post_init__(self) -> None:
         plan = plan_of(self.seed)
+        if plan.plan_share > PLAN_SHARE:  # the law's days: a written notice stands for three
+            self.days = max(self.days, DAYS_BY_LAW)
         self.dice = random.Random(f"{self.seed}:simulation")
         rotates_at = plan.starts_at + self.days * DAY // 2
         self.signer, verifier = rotating(rotates_at, overlap_seconds=DAY)

@@ -124,4 +124,4 @@ def test_after_a_crash_the_next_tick_finds_them_again() -> None:
         await road.stop()
 
     asyncio.run(story(road := SlicedRoad()))
-    assert sorted(road.tripped()) == HOMES
+    assert sorted(set(road.tripped())) == HOMES, "some are told again, under the same id"

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from typing import TYPE_CHECKING
 
 import pytest
+from aiokafka import AIOKafkaProducer
 
 from api.app import application
+from api.decisions import links_of
+from api.history import History
+from api.history_tables import engine_of, migrate
 from api.state import State
 from api.view import View
 from api.why import why
 from api.words import HOLD_WORDS, HOLD_WORDS_ZH
+from deploy.broker import EmbeddedBroker
 from deploy.verify import main as verify
 from deploy.why import main as ask
 from scoring.effects import Hold
+from streams.settings import Settings
+from streams.topics import DECISIONS, ensure_topics, partition_of
 from tests.office import DAY, HOUR, MONDAY, RULES, Office
 from tests.test_api import Client, Fed
+from tests.wire_records import Record
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def cut() -> Office:
@@ -37,6 +50,37 @@ def cut() -> Office:
 
 OFFICE = cut()
 LINKS = OFFICE.links("home-1")
+
+
+def test_the_history_gives_what_it_has_and_the_topic_the_rest(tmp_path: Path):
+    """The topic's first records are spoilt: what the history holds is not read from it again."""
+    here, kept = partition_of(b"home-1", 2), 3
+    history = History(engine_of(f"sqlite:///{tmp_path}/history.db"))
+    migrate(history.engine)
+    told = [
+        Record(DECISIONS, here, place, MONDAY * 1000, b"home-1", link)
+        for place, link in enumerate(LINKS[:kept])
+    ]
+    history.take(told, {(DECISIONS, here): (0, kept)})
+    assert history.links("home-1", here) == (LINKS[:kept], kept)
+    assert history.links("home-2", here) == ([], kept)
+
+    async def story(settings: Settings) -> tuple[list[bytes], list[bytes]]:
+        await ensure_topics(settings, (DECISIONS,))
+        async with AIOKafkaProducer(bootstrap_servers=settings.bootstrap) as producer:
+            for value in [b"spoilt"] * kept + LINKS[kept:]:
+                for name in (b"home-1", b"home-2"):
+                    place = partition_of(name, 2)
+                    if name == b"home-1" or place != here:
+                        await producer.send_and_wait(DECISIONS, value, name, place)
+        with_history = await links_of(settings, "home-1", history)
+        return with_history, await links_of(settings, "home-1")
+
+    with EmbeddedBroker(tmp_path) as broker:
+        found, read = asyncio.run(story(Settings(bootstrap=broker.bootstrap, partitions=2)))
+    history.engine.dispose()
+    assert found == LINKS
+    assert read[:kept] == [b"spoilt"] * kept
 
 
 def test_why_was_i_cut():

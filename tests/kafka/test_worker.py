@@ -43,6 +43,10 @@ Sent = tuple[str, int, "Message"]
 
 @pytest.fixture
 def site(bootstrap: str, tmp_path: Path) -> Iterator[Site]:
+    yield from fresh_site(bootstrap, tmp_path)
+
+
+def fresh_site(bootstrap: str, tmp_path: Path) -> Iterator[Site]:
     """A Kilowatch with topics and the flat tariff, and no worker yet."""
     asyncio.run(_without_topics(bootstrap))
     group = f"worker-{tmp_path.name}"
