@@ -151,6 +151,7 @@ class Clerk:
             else:
                 self._events(source, records, draft)
             entry.next_offset[source] = records[-1].offset + 1
+        self._keep_open(entry)
         self._write(draft, entry, fetched)
         if self.interlock is not None and self._kept_state != self.interlock.state:
             entry.rows = [*entry.rows, self._interlock_row(self.interlock)]
@@ -163,8 +164,15 @@ class Clerk:
         scored = self.round.score_some(self.book, self._world())
         self._close_judged(scored)
         draft.take(scored)
+        if not self.round.is_unfinished:
+            entry.next_offset[Source.TICKS] = self.round.next_offset
         self._write(draft, entry, Fetched())
         return entry
+
+    def _keep_open(self, entry: Entry) -> None:
+        """A tick may be committed when its last slice is told: until then a crash repeats it."""
+        if self.round.is_unfinished and Source.TICKS in entry.next_offset:
+            self.round.next_offset = entry.next_offset.pop(Source.TICKS)
 
     def tariffs_changed(self) -> None:
         """A tariff sheet came: look up again which tariff each account has."""

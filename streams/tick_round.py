@@ -3,8 +3,8 @@
 A window opens and thousands of trips, or holds, are due in the same second; judged at once they
 would keep the worker from its payments for seconds.  So a tick's rows are judged some at a time,
 and between two slices the worker fetches: a payment waits for one slice of each partition at most.
-Restores that must be repeated come first.  Nothing is lost by a crash in between: what is due is
-told by the rows, and the next tick finds it again.
+Restores that must be repeated come first.  The tick is committed with its last slice, so a crash in
+between repeats it, and it asks about those whom it has not reached.
 """
 
 from __future__ import annotations
@@ -32,12 +32,16 @@ NO_ROWS = np.zeros(0, np.int64)
 
 
 class TickRound:
-    """The newest tick, and the rows it has still to ask about; `most` None: all at once."""
+    """The newest tick, and the rows it has still to ask about; `most` None: all at once.
+
+    `next_offset` may be committed once nothing is left.
+    """
 
     def __init__(self, most: int | None) -> None:
         self._most = most
         self._left: NDArray[np.int64] = NO_ROWS
         self._at, self._offset = 0, -1
+        self.next_offset = 0
 
     @property
     def is_unfinished(self) -> bool:

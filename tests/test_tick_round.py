@@ -125,3 +125,16 @@ def test_after_a_crash_the_next_tick_finds_them_again() -> None:
 
     asyncio.run(story(road := SlicedRoad()))
     assert sorted(set(road.tripped())) == HOMES, "some are told again, under the same id"
+
+
+def test_a_tick_is_committed_with_its_last_slice() -> None:
+    """What a row owes is told again after a crash only while its cause is not committed."""
+
+    async def story(road: SlicedRoad) -> None:
+        await five_homes(road)
+        assert road.partition.committable[Source.TICKS] == 1
+        await road.go_on()
+        assert road.partition.committable[Source.TICKS] == 2
+        await road.stop()
+
+    asyncio.run(story(SlicedRoad()))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from deploy.cli import main as kilowatch
-from deploy.local import Site, asked, metric
+from deploy.local import Site, metric
 from streams import topics
 from tests.inputs import payment, reading
 from tests.kafka.test_worker import at_home, fresh_site, read, send, wait_for
@@ -27,11 +27,10 @@ def site(bootstrap: str, tmp_path: Path) -> Iterator[Site]:
     yield from fresh_site(bootstrap, tmp_path)
 
 
-def test_a_warning_is_told_why_and_proven_by_the_api_and_at_a_terminal(
+def test_a_warning_is_told_why_and_proven_at_a_terminal(
     site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     site.start_worker()
-    site.start_history()
     send(site, [at_home(topics.PAYMENTS, payment(HOME, "p-1", "6.00", NOW))])
     send(site, [at_home(topics.READINGS, reading(HOME, NOW - 7_200, 0))])
     send(site, [at_home(topics.READINGS, reading(HOME, NOW - 3_600, 4_000))])
@@ -47,11 +46,6 @@ def test_a_warning_is_told_why_and_proven_by_the_api_and_at_a_terminal(
 
     assert kilowatch(["verify"]) == 0
     assert "all hold" in capsys.readouterr().out
-
-    site.start_api()
-    over_http = json.loads(asked(f"{site.api_address}/v1/accounts/{HOME}/why?lang=zh"))
-    assert over_http["isProven"]
-    assert len(over_http["steps"]) == len(told["steps"])
 
     spoilt = json.dumps({"accountId": HOME, "number": 99}).encode()
     send(site, [at_home(topics.DECISIONS, (HOME.encode(), spoilt))])
