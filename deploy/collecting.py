@@ -7,19 +7,17 @@ PDF.  The rules are `scoring.collection`'s, `scoring.kpis`' and `scoring.benchma
 
 from __future__ import annotations
 
-import argparse
-import sys
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
 from api.appraisal_words import appraisal_body, appraisal_csv, appraisal_rows
 from api.letter_words import sender
-from api.papers import FontsMissing, printed
-from deploy.desk import REFUSED, add_zone, desk_of, rows_of
+from api.papers import printed
+from deploy.desk import Deeds, desk_of, rows_of
 from scoring import benchmark, collection
 from scoring.collection import Task
 from scoring.kpis import AccountMonth
@@ -28,6 +26,7 @@ from streams.settings import settings_from
 from streams.wire_customers import fact_from
 
 if TYPE_CHECKING:
+    import argparse
     from zoneinfo import ZoneInfo
 
 EXAMPLES = """examples:
@@ -44,21 +43,13 @@ july.csv has a line for each account of the month with the columns
 Money as decimals; restoreSeconds as 600;1200. Only the first seven columns must be there;
 a file needs no Kafka."""
 
-COULD_NOT = 1
 MONEY = ("billed", "received", "advance", "oldArrears", "oldReceived", "carriedOver")
 TEXTS = ("accountId", "collector", "grade", "sector", "size")
 
 
 def main(arguments: list[str]) -> int:
     """Do one deed; 0 done, 1 refused with a sentence that says why."""
-    options = _parser().parse_args(arguments)
-    try:
-        deed: Any = options.do
-        done: int = deed(options)
-    except (*REFUSED, FontsMissing, OSError) as error:
-        print(error, file=sys.stderr)
-        return COULD_NOT
-    return done
+    return _deeds().carry_out(arguments)
 
 
 def listing(options: argparse.Namespace) -> int:
@@ -162,34 +153,26 @@ def months_of(path: Path) -> list[AccountMonth]:
     return found
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="kilowatch collection",
-        description="Collectors' work, the day's review and the month's appraisal.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+def _deeds() -> Deeds:
+    deeds = Deeds(
+        "kilowatch collection",
+        "Collectors' work, the day's review and the month's appraisal.",
+        EXAMPLES,
+        at_desk=False,
     )
-    deeds = parser.add_subparsers(required=True, metavar="DEED")
-
-    def deed(word: str, do: object, meaning: str) -> argparse.ArgumentParser:
-        one = deeds.add_parser(word, help=meaning, description=meaning)
-        one.set_defaults(do=do)
-        add_zone(one)
-        return one
-
-    deed("list", listing, "all open work")
-    one = deed("ask", ask, "ask a collector to do something")
+    deeds.add("list", listing, "all open work")
+    one = deeds.add("ask", ask, "ask a collector to do something")
     one.add_argument("account")
     one.add_argument("task", type=Task, choices=list(Task))
     one.add_argument("--about", required=True, help="what it comes from")
     one.add_argument("--to", default="", help="staff number; else the duty desk")
-    one = deed("close", close, "say what became of a piece of work")
+    one = deeds.add("close", close, "say what became of a piece of work")
     one.add_argument("work")
     one.add_argument("--by", required=True)
     one.add_argument("--outcome", required=True)
-    one = deed("review", review, "the day's review")
+    one = deeds.add("review", review, "the day's review")
     one.add_argument("--day", type=date.fromisoformat, help="local day; else today")
-    one = deed("appraise", appraise, "the month's appraisal, collectors compared fairly")
+    one = deeds.add("appraise", appraise, "the month's appraisal, collectors compared fairly")
     one.add_argument("file", type=Path, nargs="?", help="CSV; else what the stream has told")
     one.add_argument("--csv", type=Path)
     one.add_argument("--pdf", type=Path)
@@ -197,4 +180,4 @@ def _parser() -> argparse.ArgumentParser:
         "--month", default="", help="e.g. 2026-07; else the newest, or the file's name"
     )
     one.add_argument("--utility", default=sender().utility)
-    return parser
+    return deeds

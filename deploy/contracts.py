@@ -7,8 +7,6 @@ say is `scoring.contracts`'.
 
 from __future__ import annotations
 
-import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +14,15 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
-from deploy.desk import REFUSED, Desk, add_zone, desk_of
+from deploy.desk import Deeds, Desk
 from scoring.collection import Task, ask
 from scoring.contracts import Contract, expiries, to_warn_of
 from scoring.units import money_text
 from streams.wire_customers import fact_from
 
 if TYPE_CHECKING:
+    import argparse
+
     from scoring.collection import Work
 
 EXAMPLES = """examples:
@@ -39,21 +39,13 @@ contracts.yaml is a list such as
      transformers: [{transformerId: T-1, voltageV: 10000, changes: [
        {kind: installed, on: 2026-02-01, capacityVa: 1250000, orderId: so-1}]}]}"""
 
-COULD_NOT = 1
 MAX_FILE_BYTES = 10_000_000
 """No file of contracts is longer; a larger one is a mistake and is not read."""
 
 
 def main(arguments: list[str]) -> int:
     """Do one deed; 0 done, 1 refused with a sentence that says why."""
-    options = _parser().parse_args(arguments)
-    try:
-        deed: Any = options.do
-        done: int = deed(desk_of(options), options)
-    except (*REFUSED, OSError) as error:
-        print(error, file=sys.stderr)
-        return COULD_NOT
-    return done
+    return _deeds().carry_out(arguments)
 
 
 def put(desk: Desk, options: argparse.Namespace) -> int:
@@ -150,25 +142,21 @@ def expiring(desk: Desk, options: argparse.Namespace) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="kilowatch contracts",
-        description="Supply contracts, guarantors, deposits and special transformers.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+def _deeds() -> Deeds:
+    deeds = Deeds(
+        "kilowatch contracts",
+        "Supply contracts, guarantors, deposits and special transformers.",
+        EXAMPLES,
     )
-    deeds = parser.add_subparsers(required=True, metavar="DEED")
     for word, do, meaning in (
         ("put", put, "contracts of a YAML file into the register"),
         ("list", listing, "all contracts"),
         ("transformers", transformers, "special transformers and their capacity"),
         ("expiring", expiring, "what ends soon"),
     ):
-        one = deeds.add_parser(word, help=meaning, description=meaning)
-        one.set_defaults(do=do)
-        add_zone(one)
+        one = deeds.add(word, do, meaning)
         if word == "put":
             one.add_argument("file", type=Path)
         if word == "expiring":
             one.add_argument("--to", default="", help="who is asked to renew; else the duty desk")
-    return parser
+    return deeds

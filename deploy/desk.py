@@ -7,13 +7,16 @@ to Kafka and one clock: the local day here is the only place where these command
 
 from __future__ import annotations
 
+import argparse
 import csv
+import sys
 import time
 from dataclasses import replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from api.papers import FontsMissing
 from api.register import TOPICS, NotKnown, Register
 from scoring.collection import WorkRefused
 from scoring.customer_file import FileRefused
@@ -28,8 +31,7 @@ from streams.wire_customers import encode_fact
 from streams.wire_inputs import encode_event
 
 if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from scoring.events import AccountEvent
@@ -37,8 +39,13 @@ if TYPE_CHECKING:
     from streams.settings import Settings
     from streams.wire_customers import Fact
 
-REFUSED = (PolicyRefused, LetterRefused, WorkRefused, FileRefused, NotKnown, ValueError)
-"""What a person can mend: told in one sentence, exit code 1."""
+REFUSED = (
+    *(PolicyRefused, LetterRefused, WorkRefused, FileRefused),
+    *(NotKnown, FontsMissing, ValueError, OSError),
+)
+"""What a person can mend: told in one sentence, exit code `COULD_NOT`."""
+
+COULD_NOT = 1
 
 THE_PARTITION = 0
 """Facts of customers are read by everybody, so their topics have one partition."""
@@ -122,6 +129,44 @@ def add_zone(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--zone", type=zone, default=zone("Asia/Shanghai"), help="whose local days are meant"
     )
+
+
+class Deeds:
+    """The deeds of a command about customers: each a word, its options, and what does it.
+
+    `at_desk`: each is done at a desk, which reads the register first; else by its options alone.
+    """
+
+    def __init__(self, prog: str, meaning: str, examples: str, *, at_desk: bool = True) -> None:
+        self._at_desk = at_desk
+        self._parser = argparse.ArgumentParser(
+            prog=prog,
+            description=meaning,
+            epilog=examples,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        self._words = self._parser.add_subparsers(required=True, metavar="DEED")
+
+    def add(
+        self, word: str, do: Callable[..., int], meaning: str, *names: str
+    ) -> argparse.ArgumentParser:
+        """One more, with these arguments; further options are the caller's to add."""
+        one = self._words.add_parser(word, help=meaning, description=meaning)
+        one.set_defaults(do=do)
+        add_zone(one)
+        for name in names:
+            one.add_argument(name)
+        return one
+
+    def carry_out(self, arguments: list[str]) -> int:
+        """Do one; its exit code, `COULD_NOT` if refused with a sentence that says why."""
+        options = self._parser.parse_args(arguments)
+        do: Callable[..., int] = options.do
+        try:
+            return do(desk_of(options), options) if self._at_desk else do(options)
+        except REFUSED as error:
+            print(error, file=sys.stderr)
+            return COULD_NOT
 
 
 def rows_of(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -7,26 +7,25 @@ decisions.  The rules are `scoring.letters`', the words `api.letter_words`'.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
-import sys
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
 from api.letter_words import Sender, letter_body, sender
-from api.papers import FontsMissing, printed
-from deploy.desk import REFUSED, Desk, add_zone, desk_of
+from api.papers import printed
+from deploy.desk import Deeds, Desk
 from scoring import letters
 from scoring.events import CustomerClass, NoticeDelivered
 from scoring.letters import LADDER, Case, Decided, Letter, Method, Proof
 from scoring.units import instant, money_text, nanos
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Iterable
 
 EXAMPLES = """examples:
@@ -42,20 +41,12 @@ EXAMPLES = """examples:
   kilowatch notices list mill-1
   kilowatch notices verify mill-1@TD-20260701-mill-1-1 letters/TD-20260701-mill-1-1.pdf"""
 
-COULD_NOT = 1
 RUNGS = {rung.letter: rung for rung in LADDER}
 
 
 def main(arguments: list[str]) -> int:
     """Do one deed; 0 done, 1 refused with a sentence that says why."""
-    options = _parser().parse_args(arguments)
-    try:
-        deed: Any = options.do
-        done: int = deed(desk_of(options), options)
-    except (*REFUSED, FontsMissing, OSError) as error:
-        print(error, file=sys.stderr)
-        return COULD_NOT
-    return done
+    return _deeds().carry_out(arguments)
 
 
 def case_of(desk: Desk, options: argparse.Namespace, letter: Letter | None = None) -> Case:
@@ -157,24 +148,15 @@ def verify(desk: Desk, options: argparse.Namespace) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="kilowatch notices",
-        description="Letters to customers who owe: no step is skipped, each is proven.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+def _deeds() -> Deeds:
+    deeds = Deeds(
+        "kilowatch notices",
+        "Letters to customers who owe: no step is skipped, each is proven.",
+        EXAMPLES,
     )
-    deeds = parser.add_subparsers(required=True, metavar="DEED")
-
-    def deed(word: str, do: object, meaning: str) -> argparse.ArgumentParser:
-        one = deeds.add_parser(word, help=meaning, description=meaning)
-        one.set_defaults(do=do)
-        add_zone(one)
-        return one
-
-    one = deed("ladder", ladder, "every step, and what holds it")
+    one = deeds.add("ladder", ladder, "every step, and what holds it")
     _add_case(one)
-    one = deed("draft", draft, "write a letter as PDF and register it")
+    one = deeds.add("draft", draft, "write a letter as PDF and register it")
     _add_case(one)
     one.add_argument("letter", type=Letter, choices=list(Letter))
     one.add_argument("--decided-by", action="append", default=[], help="a person; repeat for two")
@@ -185,7 +167,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--utility", default=sender().utility, help="whose letter it is")
     one.add_argument("--how-to-pay", default=sender().how_to_pay)
     one.add_argument("--telephone", default=sender().telephone)
-    one = deed("prove", prove, "record the proof of delivery")
+    one = deeds.add("prove", prove, "record the proof of delivery")
     one.add_argument("letter", help="account@number")
     one.add_argument("--by", required=True, help="who records it")
     one.add_argument("--method", type=Method, choices=list(Method), required=True)
@@ -193,12 +175,12 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--received-by", default="", help="who signed")
     one.add_argument("--photo", type=Path, help="a photo; its SHA-256 is kept")
     one.add_argument("--delivered-at", type=instant, help="ISO 8601 with offset; else now")
-    one = deed("list", listing, "letters and their proofs")
+    one = deeds.add("list", listing, "letters and their proofs")
     one.add_argument("account", nargs="?", default="")
-    one = deed("verify", verify, "is this PDF the letter that was served?")
+    one = deeds.add("verify", verify, "is this PDF the letter that was served?")
     one.add_argument("letter", help="account@number")
     one.add_argument("pdf", type=Path)
-    return parser
+    return deeds
 
 
 def _add_case(parser: argparse.ArgumentParser) -> None:

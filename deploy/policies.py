@@ -7,8 +7,6 @@ it.  The rules are `scoring.policy_terms`', the steps `scoring.policy`'s.
 
 from __future__ import annotations
 
-import argparse
-import sys
 import time
 from datetime import date
 from pathlib import Path
@@ -18,9 +16,9 @@ from rich.console import Console
 from rich.table import Table
 
 from api.letter_words import sender
-from api.papers import FontsMissing, printed
+from api.papers import printed
 from api.sheet_words import LANGUAGES, policy_body, why_texts
-from deploy.desk import REFUSED, Desk, add_zone, desk_of, rows_of
+from deploy.desk import Deeds, Desk, rows_of
 from scoring import customer_file, policy
 from scoring.collection import Task, ask
 from scoring.customer_file import Block, CustomerFile, Fact
@@ -30,6 +28,7 @@ from scoring.units import money_text, nanos
 from streams.wire_customers import fact_from
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Iterable
 
     from scoring.policy import Policy
@@ -52,19 +51,10 @@ meanDay is the mean daily charge; choice is prepaid, plan-by-estimate or plan-by
 mustPrepay is for example theft:2026-07;leased:2026-01. Contracts known to `kilowatch contracts`
 give capacity, voltage, security and clauses."""
 
-COULD_NOT = 1
-
 
 def main(arguments: list[str]) -> int:
     """Do one deed; 0 done, 1 refused with a sentence that says why."""
-    options = _parser().parse_args(arguments)
-    try:
-        deed: Any = options.do
-        done: int = deed(desk_of(options), options)
-    except (*REFUSED, FontsMissing) as error:
-        print(error, file=sys.stderr)
-        return COULD_NOT
-    return done
+    return _deeds().carry_out(arguments)
 
 
 def propose(desk: Desk, options: argparse.Namespace) -> int:
@@ -263,35 +253,24 @@ def _plan(text: str) -> Plan:
     return Plan(instalments=tuple((int(day), int(share) * 100) for day, share in pairs))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="kilowatch policy",
-        description="One customer, one policy (一户一策): terms that people decide on.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+def _deeds() -> Deeds:
+    deeds = Deeds(
+        "kilowatch policy",
+        "One customer, one policy (一户一策): terms that people decide on.",
+        EXAMPLES,
     )
-    deeds = parser.add_subparsers(required=True, metavar="DEED")
-
-    def deed(word: str, do: object, meaning: str, *names: str) -> argparse.ArgumentParser:
-        one = deeds.add_parser(word, help=meaning, description=meaning)
-        one.set_defaults(do=do)
-        add_zone(one)
-        for name in names:
-            one.add_argument(name)
-        return one
-
-    one = deed("propose", propose, "let the rules propose from a file of facts")
+    one = deeds.add("propose", propose, "let the rules propose from a file of facts")
     one.add_argument("facts", type=Path)
     one.add_argument("--to", default="", help="who is asked to decide; else the duty desk")
-    deed("list", listing, "what waits for a decision")
-    one = deed("show", show, "versions of one customer", "account")
+    deeds.add("list", listing, "what waits for a decision")
+    one = deeds.add("show", show, "versions of one customer", "account")
     one.add_argument("--language", choices=LANGUAGES, default="zh")
     for word, do, meaning in (
         ("adjust", adjust, "set terms against the rules, with a reason"),
         ("approve", approve, "agree to a proposal"),
         ("reject", reject, "decline a proposal"),
     ):
-        one = deed(word, do, meaning, "policy")
+        one = deeds.add(word, do, meaning, "policy")
         one.add_argument("--by", required=True, help="your name")
         one.add_argument("--reason", required=True)
         if word == "approve":
@@ -303,16 +282,16 @@ def _parser() -> argparse.ArgumentParser:
             one.add_argument("--plan", type=_plan, help="for example 10:30,20:60,31:100")
             one.add_argument("--settlement-days", type=int)
             one.add_argument("--security", type=nanos)
-    one = deed("obey", obey, "give to the stream what is in force")
+    one = deeds.add("obey", obey, "give to the stream what is in force")
     one.add_argument("--every", type=float, default=0.0, help="seconds; else once")
-    one = deed("sheet", sheet, "print a policy as PDF", "policy")
+    one = deeds.add("sheet", sheet, "print a policy as PDF", "policy")
     one.add_argument("--out", type=Path, required=True)
     one.add_argument("--language", choices=(*LANGUAGES, "both"), default="both")
     one.add_argument("--utility", default=sender().utility, help="whose paper it is")
-    one = deed("enter", enter, "enter a fact into a customer's file", "account")
+    one = deeds.add("enter", enter, "enter a fact into a customer's file", "account")
     one.add_argument("block", type=Block, choices=list(Block))
     one.add_argument("name")
     one.add_argument("text")
     one.add_argument("--by", required=True)
-    deed("roll-over", roll_over, "every customer's file into the new month")
-    return parser
+    deeds.add("roll-over", roll_over, "every customer's file into the new month")
+    return deeds
