@@ -22,7 +22,7 @@ START_SECONDS = 120
 
 def test_a_run_shows_everything_and_the_api_is_right_about_every_account() -> None:
     done = subprocess.run(
-        [*DEMO, "--for", "30", "--json"],
+        [*DEMO, "--for", "60", "--json"],
         capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

@@ -109,7 +109,7 @@ def judge(running: Running, figures: dict[str, Any], name: str) -> None:
 
 
 def test_the_demo_shows_everything_on_a_real_kafka(bare_kafka: KafkaNode) -> None:
-    command = [sys.executable, "-m", "deploy.cli", "demo", "--for", "30", "--json"]
+    command = [sys.executable, "-m", "deploy.cli", "demo", "--for", "60", "--json"]
     done = subprocess.run(
         [*command, "--bootstrap", bare_kafka.bootstrap],
         capture_output=True, text=True, timeout=300, check=False,
