@@ -30,6 +30,7 @@ from deploy.asking import Checked, answer_of, check_all, lists
 from deploy.local import Site, metric
 from deploy.processes import is_listening
 from deploy.signing_keys import make_key
+from deploy.story import Story
 from scoring.units import instant_text
 from simulator.drive import Drive
 from simulator.world import Plan
@@ -57,6 +58,13 @@ MAX_BEHIND = 400
 """Records under way at which the simulated utility waits for the worker: on a slow machine time
 then runs slower, instead of commands being older than their expiry when they are obeyed."""
 
+OFFICE_AFTER_SECONDS = 10.0
+SHORTEST_OFFICE_SECONDS = 120.0
+"""Credit and customers' papers start when the demo stands, and in runs that can show any."""
+
+COLLECTORS = 6
+"""Fifty customers each: enough to be compared."""
+
 OPENING_DAYS = (0.1, 5.0)
 """First payments last so long: someone is out of money on the first simulated day."""
 
@@ -76,6 +84,8 @@ EXAMPLES = """examples:
   kilowatch demo                             watch; Ctrl-C ends it
   kilowatch demo --for 60 --json             one minute, then one JSON summary; exit code 0 if all
                                              of warnings, trips, restores and API answers came
+  kilowatch demo --story                     one works' year: its grade falls, it must prepay, is
+                                             given notice, pays, and gets its star back
   kilowatch demo --bootstrap kafka:9092      on a Kafka of your own (without Kilowatch topics yet)
 """
 
@@ -108,7 +118,7 @@ class Demo:
         self.speed: float = options.speed
         plan = Plan(
             seed=options.seed, accounts=options.accounts, partitions=PARTITIONS,
-            opening_days=OPENING_DAYS,
+            opening_days=OPENING_DAYS, collectors=COLLECTORS,
         )  # fmt: skip
         verifier = CommandVerifier.from_file(keys_of(site.directory) / KEYS_FILE)
         kept = self.seconds is not None
@@ -132,6 +142,8 @@ class Demo:
                 self.drive.step(until)
             else:
                 self.drive.hear(HEAR_SECONDS)
+            if self._is_time_for_the_office():
+                self.site.start_customers()
             if now - looked > LOOK_SECONDS:
                 looked, is_behind = now, self._behind() > MAX_BEHIND
             if now - shown > SHOW_SECONDS:
@@ -139,6 +151,10 @@ class Demo:
                 self.site.check()
                 self._ask()
                 show(self.screen())
+
+    def _is_time_for_the_office(self) -> bool:
+        is_long = self.seconds is None or self.seconds >= SHORTEST_OFFICE_SECONDS
+        return is_long and not self.site.office and self.wall_seconds > OFFICE_AFTER_SECONDS
 
     def _next_instant(self) -> int:
         wanted = int((self.wall_seconds - self._paused) * self.speed)
@@ -238,6 +254,11 @@ def parser() -> argparse.ArgumentParser:
     add("--seed", type=int, default=7, help="which utility (default 7)")
     add("--speed", type=float, default=5_400.0,
         help="simulated seconds per second, at most (default 5400: a day in 16 s)")  # fmt: skip
+    add(
+        "--story",
+        action="store_true",
+        help="instead: one works' year in a minute or two, from late payments to its star again",
+    )
     add("--bootstrap", default="", help="a Kafka to use instead of the embedded broker")
     add("--api-port", type=int, default=0,
         help=f"port of the API (default {API_PORT}, or a free one if that is taken)")  # fmt: skip
@@ -258,7 +279,8 @@ def main(arguments: list[str]) -> int:
     keys.mkdir(mode=0o700)
     make_key(keys, "demo", KEY_BEGINS, KEY_DAYS)
     more = {"KILOWATCH_SIGNING_KEYS": str(keys)}
-    site = Site(directory, options.bootstrap, PARTITIONS, more, api_port)
+    partitions = 1 if options.story else PARTITIONS  # one works, one clock
+    site = Site(directory, options.bootstrap, partitions, more, api_port)
     summary: dict[str, Any] = {}
     try:
         summary = _run(site, options, console)
@@ -284,6 +306,8 @@ def _run(site: Site, options: argparse.Namespace, console: Console) -> dict[str,
         console.print(f"starting {text} ...")
         start()
     console.print(f"console at {site.api_address}/ (API at /docs), Kafka at {site.bootstrap}")
+    if options.story:
+        return _told(site, options, console)
     demo = Demo(site, options)
     with Live(console=console, refresh_per_second=4) as live:
         demo.run(live.update)
@@ -291,6 +315,24 @@ def _run(site: Site, options: argparse.Namespace, console: Console) -> dict[str,
     summary = demo.summary()
     demo.drive.close()
     return summary
+
+
+def _told(site: Site, options: argparse.Namespace, console: Console) -> dict[str, Any]:
+    """Play one works' year, to its end or for so long."""
+    site.start_customers()
+    story = Story(site.bootstrap, site.api_address)
+    story.start()
+    started = time.monotonic()
+    with Live(console=console, refresh_per_second=4) as live:
+        while story.is_playing:
+            site.check()
+            live.update(Group(*(Text(line) for line in story.lines(site.api_address))))
+            if options.seconds is not None and time.monotonic() - started > options.seconds:
+                break
+            time.sleep(SHOW_SECONDS)
+    story.stop()
+    told = story.summary()
+    return {"story": told, "missing": told["toCome"], "isRight": told["isComplete"]}
 
 
 def _as_ctrl_c(_number: int, _frame: FrameType | None) -> None:

@@ -53,6 +53,7 @@ class Site:
         self.workers: list[Child] = []
         self.api: Child | None = None
         self.history: Child | None = None
+        self.office: list[Child] = []
         self.metrics_ports: list[int] = []
         self._partitions = partitions
         self._more = dict(more or {})
@@ -111,6 +112,12 @@ class Site:
         self.history = self._start("history", "history", port)
         return self.history
 
+    def start_customers(self) -> None:
+        """Credit and customers' papers; returns at once, since nothing waits for them."""
+        for word in ("credit", "customers"):
+            port = {"KILOWATCH_METRICS_PORT": str(free_port())}
+            self.office.append(self._start(word, word, port))
+
     def _start(self, name: str, word: str, more: Mapping[str, str]) -> Child:
         command = [sys.executable, "-m", "deploy.cli", word]
         child = Child.start(name, command, self.directory, {**self.environment, **more})
@@ -122,8 +129,8 @@ class Site:
         return asked(f"http://127.0.0.1:{self.metrics_ports[number]}/metrics")
 
     def check(self) -> None:
-        """ProcessFailed if a worker, the API or the history has ended."""
-        for child in (*self.workers, self.api, self.history):
+        """ProcessFailed if a worker, the API or another process has ended."""
+        for child in (*self.workers, self.api, self.history, *self.office):
             if child is not None:
                 child.check()
 

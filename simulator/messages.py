@@ -56,6 +56,7 @@ class Terms(NamedTuple):
     warning_days: tuple[float, float, float] = (7, 3, 1)
     feeder: str = ""
     area: str = ""
+    collector: str = ""
 
 
 def settings(
@@ -90,7 +91,7 @@ def settings(
         "protections": [customer.protection] if customer.protection else [],
         "directCloseAgreed": terms.direct_close_agreed,
         "feeder": terms.feeder,
-        "groups": {"area": terms.area},
+        "groups": {"area": terms.area, "collector": terms.collector},
     }
     if customer.payment_mode == "plan":
         body["plan"] = {}  # the usual one

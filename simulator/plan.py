@@ -71,6 +71,7 @@ class Plan:
     weather_silent_days: tuple[int, int] = (0, 0)  # from and before: the feed says nothing
     feeders: int = 0  # lines that supply the accounts in turn; 0: nobody knows
     forgetful_share: float = 0.15
+    collectors: int = 0  # staff who share the accounts in turn; 0: nobody is named
     bookkeeping_share: float = 0.0  # of accounts with old debts, corrections, failing payments
 
 

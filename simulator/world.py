@@ -90,6 +90,7 @@ class World:
             direct_close_agreed=dice.random() < self.plan.direct_close_share,
             feeder=f"F-{number % self.plan.feeders}" if self.plan.feeders else "",
             area=self.plan.areas[number % len(self.plan.areas)] if self.plan.areas else "",
+            collector=f"c-{number % self.plan.collectors + 1:02d}" if self.plan.collectors else "",
         )
         partition = partition_of(customer.account_id.encode(), self.plan.partitions)
         return Account(number, customer, payer, meter, terms, partition)

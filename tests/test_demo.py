@@ -36,6 +36,23 @@ def test_a_run_shows_everything_and_the_api_is_right_about_every_account() -> No
     assert summary["p99ReadingToEffectSeconds"] is not None
 
 
+def test_a_works_loses_its_star_and_gets_it_back() -> None:
+    """Through real processes: grade, rules, person, stream, letter, proof, payment."""
+    done = subprocess.run(
+        [*DEMO, "--story", "--for", "400", "--json"],
+        capture_output=True, text=True, timeout=500, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    story = json.loads(done.stdout)["story"]
+    assert story["toCome"] == []
+    told = {each["step"]: each["text"] for each in story["steps"]}
+    assert told["graded"].startswith("AAA, 5 stars")
+    assert told["grade fell"].startswith("C, 0 stars")
+    assert told["prepayment proposed"] == "prepaid, settled every 1 days"
+    assert told["approved"] == "by wang.fang"
+    assert told["star came back"].startswith("BB, 2 stars")
+
+
 def test_ctrl_c_leaves_no_process_behind() -> None:
     with subprocess.Popen(DEMO, stdout=subprocess.PIPE, text=True) as demo:
         assert demo.stdout is not None
