@@ -13,7 +13,7 @@ from fastapi import FastAPI, Request, Response  # noqa: TC002 - read at run time
 
 from api import problems
 from api.appraisal_words import NAMES, VERDICTS, compared_shown, figure_shown
-from api.collection_routes import Collected
+from api.collection_routes import ZONE, Collected
 from api.console import form_of
 from api.gate import PERSON
 from api.pages import Pages
@@ -137,7 +137,7 @@ def _add_collection(app: FastAPI, state: State, pages: Pages) -> None:
         return pages.show(
             request, "collection.html", here="collection", collector=collector[:64],
             work=[
-                (w, instant_text(w.due_at)[:16].replace("T", " "), w.is_late(now))
+                (w, instant_text(w.due_at, ZONE)[:16].replace("T", " "), w.is_late(now))
                 for w in work[:MOST_WORK]
             ],
             work_count=len(work), reviewed=seen.review(person, on), day=on.isoformat(),

@@ -168,6 +168,8 @@ class Story:
     def _play(self) -> None:
         heard = self._heard
         self._open()
+        self._lapse(BEGINS + timedelta(days=3))
+        self._until("stated facts", self._is_rated)  # before the first month is graded
         self._lapse(date(2025, 2, 8))
         self._until("graded", lambda: bool(heard.grade.get("published")))
         self._tell("graded", self._grade_text())
@@ -250,6 +252,10 @@ class Story:
     def _published(self, month: str) -> bool:
         published = self._heard.grade.get("published")
         return published is not None and published["month"] >= month
+
+    def _is_rated(self) -> bool:
+        items = self._heard.grade.get("items", [])
+        return any(each["item"] == "C2" and each["points"] for each in items)
 
     def _is_normal(self) -> bool:
         text = asked(f"{self._api}/v1/accounts/{self.customer}")
