@@ -7,7 +7,11 @@ checked here as far as we use it.
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
+import sys
 import tomllib
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +141,42 @@ def test_the_image_is_pinned_hashed_and_has_no_rights() -> None:
         for name in source.split():
             assert (ROOT / name).exists(), name
             assert f"!{name}" in (ROOT / ".dockerignore").read_text().splitlines(), name
+
+
+def test_what_the_image_copies_builds_and_loses_no_file(tmp_path: Path) -> None:
+    source, wheels = tmp_path / "src", tmp_path / "wheels"
+    wheels.mkdir()
+    for names in re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, re.MULTILINE):
+        for name in names.split():
+            if (ROOT / name).is_dir():
+                passed = shutil.ignore_patterns("__pycache__", "secrets")
+                shutil.copytree(ROOT / name, source / name, ignore=passed)
+            else:
+                source.mkdir(exist_ok=True)
+                shutil.copy(ROOT / name, source / name)
+    build = "import sys, setuptools.build_meta as b; b.build_wheel(sys.argv[1])"
+    done = subprocess.run(
+        [sys.executable, "-c", build, str(wheels)], cwd=source, capture_output=True, text=True,
+        timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    (wheel,) = wheels.iterdir()
+    carried = set(zipfile.ZipFile(wheel).namelist())
+    packages = ("scoring", "streams", "api", "simulator", "deploy")
+    wanted = {str(path.relative_to(source)) for name in packages
+              for path in (source / name).rglob("*.py")}  # fmt: skip
+    for folder in (
+        "api/templates",
+        "api/assets",
+        "api/paper",
+        "simulator/sample",
+        "deploy/tariffs",
+    ):
+        wanted |= {str(path.relative_to(source)) for path in (source / folder).iterdir()}
+    assert len(wanted) > 200
+    assert wanted <= carried, sorted(wanted - carried)
+    entry = zipfile.ZipFile(wheel).read(f"kilowatch-{VERSION}.dist-info/entry_points.txt").decode()
+    assert "kilowatch = deploy.cli:main" in entry
 
 
 @pytest.mark.parametrize("version", KUBERNETES)
