@@ -18,6 +18,11 @@ _SPAN: dict[str, Any] = {
     "charge": "18.41",
     "before": {"from": "2026-07-01", "to": "2026-07-04", "usedWh": 33_870, "charge": "17.03"},
 }
+_POLICY: dict[str, Any] = {
+    "policyId": "works-7@2",
+    "status": "approved",
+    "reasons": ["arrears risk grade C: prepayment"],
+}
 _PERIOD = {"month": "2026-06", "score": "81.40", "grade": "A", "stars": 4}
 
 EXAMPLES: dict[str, dict[str, Any]] = {
@@ -109,6 +114,51 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "nextGrade": "AA",
         "enough": ["C1"],
         "risk": {"month": "2026-07", "chanceLate": 0.07},
+    },
+    "PolicyAnswer": {
+        "accountId": "works-7",
+        "asOf": "2026-07-14T02:15:00Z",
+        "inForce": _POLICY,
+        "waiting": [],
+        "versions": [_POLICY],
+        "file": None,
+        "fileFactsKnown": 31,
+        "fileFactsWanted": 44,
+    },
+    "PolicyVersion": {"policy": _POLICY},
+    "LettersAnswer": {
+        "accountId": "works-7",
+        "asOf": "2026-07-14T02:15:00Z",
+        "letters": [{"number": "TD-20260701-works-7-1", "isProven": True}],
+    },
+    "ContractAnswer": {
+        "accountId": "works-7",
+        "asOf": "2026-07-14T02:15:00Z",
+        "contract": None,
+        "capacityVa": 1_250_000,
+        "isSpecialTransformer": True,
+        "ends": [{"what": "contract", "lastDay": "2026-08-31", "daysLeft": 48}],
+    },
+    "WorkList": {
+        "asOf": "2026-07-14T02:15:00Z",
+        "items": [{"workId": "works-7@collect@works-7:warning:1", "isLate": False}],
+    },
+    "DayReview": {
+        "day": "2026-07-14",
+        "asOf": "2026-07-14T02:15:00Z",
+        "collectors": [
+            {
+                "collector": "17", "opened": 4, "due": 3, "closedInTime": 2, "closedLate": 1,
+                "openNow": 9, "overdue": 1,
+            }
+        ],
+    },
+    "Appraisal": {
+        "month": "2026-06",
+        "asOf": "2026-07-14T02:15:00Z",
+        "months": ["2026-06", "2026-05"],
+        "everybody": None,
+        "collectors": [{"collector": "17", "verdict": "as-others"}],
     },
     "ProblemShown": {
         "type": "urn:kilowatch:account-not-found",

@@ -45,7 +45,14 @@ def asking(tmp_path_factory) -> Asking:
     grade = msgspec.json.encode(EXAMPLES["CreditGrade"] | {"accountId": "mine"})
     asking.state.view.grades.take([Record("credit-grades", 0, 0, 0, b"mine", grade)])
     asking.state = State(
-        asking.state.view, Fed(), RULES, history, no_links, asking.security, writer=Kept()
+        asking.state.view,
+        Fed(),
+        RULES,
+        history,
+        no_links,
+        asking.security,
+        writer=Kept(),
+        is_simulated=True,  # so that "now" stands still
     )
     days = [
         Record("daily-usage", 0, place, 0, key, value)
@@ -110,9 +117,11 @@ def documented(asking) -> list[tuple[str, str, dict]]:
 
 
 def test_every_route_that_is_not_the_consoles_is_documented(asking):
-    pages = {"/", "/find", "/approvals", "/system", "/system/interlock", "/accounts/{account_id}",
-             "/accounts/{account_id}/actions", "/sign-in", "/sign-out", "/assets/{name}", "/docs",
-             "/docs/{name}", "/openapi.json", "/metrics"}  # fmt: skip
+    pages = {"/", "/find", "/collection", "/accounts/{account_id}/policy", "/approvals", "/system",
+             "/accounts/{account_id}/policy/decisions", "/system/interlock",
+             "/accounts/{account_id}", "/accounts/{account_id}/actions", "/sign-in",
+             "/sign-out", "/assets/{name}", "/docs", "/docs/{name}", "/openapi.json",
+             "/metrics"}  # fmt: skip
     told = {(method, path) for method, path, _operation in documented(asking)}
     assert {each for each in asking.routes() if each[1] not in pages} == told
 
@@ -126,9 +135,11 @@ def test_every_answer_has_an_etag_and_says_as_of_when(asking):
         json={"action": "freeze-interlock", "reason": "heat"},
     )  # fmt: skip
     query = {"/v1/monitor": "?by=industry"}
-    for method, path, _operation in documented(asking):
+    for method, path, operation in documented(asking):
         if method != "GET" or path in LIVE:
             continue
+        if "application/json" not in operation["responses"]["200"]["content"]:
+            continue  # papers are of their own day
         asked = path.replace("{account_id}", "mine") + query.get(path, "")
         deed = said if "interlock" in path else done
         asked = asked.replace("{action_id}", deed.json()["actionId"])
@@ -149,7 +160,9 @@ def test_every_answer_and_every_body_has_an_example_that_fits(asking):
         for part in parts:
             for kind, content in part.get("content", {}).items():
                 reference = content.get("schema", {}).get("$ref", "")
-                if kind == "text/event-stream" or (path in LIVE and not reference):
+                if kind not in {"application/json", "application/problem+json"} or (
+                    path in LIVE and not reference
+                ):
                     continue
                 name = reference.rpartition("/")[2]
                 example = schemas[name]["example"]  # KeyError: add it to api/examples.py
