@@ -80,8 +80,9 @@ backtest-peers: $(READY) ## AutoETS and AutoTheta beside ours (installs statsfor
 SEED ?=
 SEEDS ?= 100
 FIRST_SEED ?= 0
+JOBS ?=
 sim: $(READY) ## seeded simulation with crashes: SEED=7 repeats one run, SEEDS=300 FIRST_SEED=1000 many
-	@$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(SEEDS) --first-seed $(FIRST_SEED))
+	@$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(SEEDS) --first-seed $(FIRST_SEED) $(if $(JOBS),--jobs $(JOBS)))
 
 mutants: $(READY) ## put small mistakes into copies of the tree; each must be noticed
 	@$(BIN)/python -m tests.mutants $(MUTANTS)

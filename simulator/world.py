@@ -98,6 +98,7 @@ class World:
     def _plan_happenings(self) -> None:
         plan, dice = self.plan, random.Random(f"{self.plan.seed}:happenings")
         span = int(plan.horizon_days * DAY_SECONDS)
+        self.counts["heat wave days"] += plan.heat_days[1] - plan.heat_days[0]
         for account in self.accounts:
             regular = account.payer.next_regular(plan.starts_at, dice)
             if regular is not None:
@@ -110,6 +111,7 @@ class World:
                 for _ in range(dice.randint(1, 3)):
                     wrong = dice.choice(("approve-trip", "hold-supply", "release-supply"))
                     self._later(plan.starts_at + dice.randrange(span), wrong, account)
+                    self.counts["operator mistakes"] += 1
                 self._later(plan.starts_at + span // 2, "release-supply", account)
             if dice.random() < plan.exchange_share:
                 at = plan.starts_at + dice.randrange(DAY_SECONDS, max(span, DAY_SECONDS + 1))
@@ -203,6 +205,7 @@ class World:
             if following is not None:
                 self._later(following, "regular", account)
         elif kind == "wage":
+            self.counts["wages spent"] += 1
             self._pay(account, at, account.payer.amount(self._dice))
         elif kind == "pay":
             self._pay(account, at, account.payer.amount(self._dice) + account.owed)

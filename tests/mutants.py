@@ -2,8 +2,9 @@
 
 Each mutant is one small mistake of the kind a tired person makes: a guard that is not asked, a
 limit off by one, an id that loses its number, an order turned round.  It is put into a copy of the
-tree, and the tests named for it must fail within their time; if none does, so must a few seeds of
-the simulation; else the mutant lives and this program says so and fails.
+tree, and the tests named for it must fail within their time; if none does or none is named, a few
+seeds of the simulation must; else the mutant lives and this program says so and fails.  To add one,
+write a line into `MUTANTS`.
 
     python -m tests.mutants              all of them, as a table
     python -m tests.mutants stale-reading      one, with what the tests said
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -30,13 +32,16 @@ ROOT = Path(__file__).parent.parent
 COPIED = ("scoring", "streams", "api", "simulator", "deploy", "tests")
 TEST_SECONDS = 240
 SIMULATION_SECONDS = 600
-SEEDS = 30
+SEEDS = 60
 AT_ONCE = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One mistake: in `file`, `old` becomes `new`; `tests` are those that should notice."""
+    """One mistake: in `file`, `old` becomes `new`; `tests` are those that should notice.
+
+    Without tests the seeded simulation must find it, which knows the outside alone.
+    """
 
     name: str
     about: str
@@ -46,70 +51,130 @@ class Mutant:
     tests: tuple[str, ...]
 
 
+def among(file: str, tests: tuple[str, ...], *mistakes: tuple[str, str, str, str]) -> list[Mutant]:
+    """Mistakes in one file that the same tests should notice: (name, about, old, new) of each."""
+    return [Mutant(name, about, file, old, new, tests) for name, about, old, new in mistakes]
+
+
+SIMULATION = ()
 GUARDS = ("tests/test_decide.py", "tests/test_guard_road.py")
+DECIDED = ("tests/test_decide.py", "tests/test_supply_road.py")
 ROAD = ("tests/test_partition.py", "tests/test_chain.py")
+RULES = ("tests/test_rules.py", *GUARDS)
+SIGNED = ("tests/test_signing.py",)
+INTERLOCK = ("tests/test_interlock.py",)
+CLOSED = ("tests/test_closed.py", "tests/test_money_road.py")
 
 MUTANTS = (
-    Mutant("stale-reading", "guard", "scoring/guards.py",
-           "if here.now - here.read_at > limit:", "if False:", GUARDS),
-    Mutant("estimated-share", "estimated share", "scoring/guards.py",
-           "too_much = here.estimated_wh * MILLION > rules.max_estimated_ppm * here.used_wh",
-           "too_much = False", GUARDS),
-    Mutant("newest-estimated", "estimated share", "scoring/guards.py",
-           "if too_much or here.newest_quality is not Quality.VALID:", "if too_much:", GUARDS),
-    Mutant("payments-behind", "guard", "scoring/guards.py",
-           "if not here.feed.caught_up:", "if False:", GUARDS),
-    Mutant("life-support", "guard", "scoring/guards.py",
-           "    | Hold.LIFE_SUPPORT\n", "", GUARDS),
-    Mutant("approval", "approvals", "scoring/guards.py",
-           "def _by_approval(here: Situation) -> Hold:\n",
-           "def _by_approval(here: Situation) -> Hold:\n    return NO_HOLD\n", GUARDS),
-    Mutant("one-try-more", "retry", "scoring/guards.py",
-           "here.attempt >= here.rules.max_trip_attempts",
-           "here.attempt > here.rules.max_trip_attempts", GUARDS),
-    Mutant("day-before-holiday", "calendar", "scoring/rules.py",
-           "        and works_next\n", "", ("tests/test_rules.py",)),
-    Mutant("window-end", "calendar", "scoring/rules.py",
-           "end = datetime.fromtimestamp(at + rules.command_validity_seconds, zone)",
-           "end = datetime.fromtimestamp(at, zone)", ("tests/test_rules.py", *GUARDS)),
-    Mutant("trip-id", "ids", "scoring/situation.py",
-           "trip:{self.trip_episode}:{self.attempt}", "trip:{self.trip_episode}:1",
-           ("tests/test_decide.py", "tests/test_supply_road.py")),
-    Mutant("restore-rank", "restore rank", "scoring/decide.py",
-           "    why = why_unfounded(here)\n    if why:\n"
-           "        return restore(here, why)\n    if here.now <",
-           "    why = why_unfounded(here)\n    if here.now <",
-           ("tests/test_decide.py", "tests/test_supply_road.py")),
-    Mutant("repeated-event", "replay", "scoring/scoring.py",
-           'event.source_offset <= one.ledger["source_offset"][0, source]',
-           'event.source_offset < one.ledger["source_offset"][0, source]',
-           ("tests/test_scoring.py", *ROAD)),
-    Mutant("told-before-kept", "order", "streams/partition.py",
-           "for step in reversed(steps) if told_first else steps:",
-           "for step in steps if told_first else reversed(steps):", ROAD),
-    Mutant("no-fence", "order", "streams/partition.py",
-           "if not await self._log.still_owned(self.number):", "if False:", ROAD),
-    Mutant("link-not-kept", "chain", "streams/chain.py",
-           '    row["chain_hash"] = np.frombuffer(digest, "<u8")\n', "", ROAD),
-    Mutant("other-bytes", "chain", "streams/chain.py",
-           '"sha256": sha256(said.value).hexdigest()', '"sha256": sha256(b"").hexdigest()', ROAD),
-    Mutant("expired-command", "expiry", "streams/command_verifier.py",
-           "if expires_at < now:", "if False:", ("tests/test_signing.py",)),
-    Mutant("old-key", "signature", "streams/command_verifier.py",
-           "if not key.valid_from <= decided_at <= key.valid_until:", "if False:",
-           ("tests/test_signing.py",)),
-    Mutant("key-by-last", "signature", "streams/signing.py",
-           "key = begun[-1] if begun else self._keys[0]", "key = self._keys[-1]",
-           ("tests/test_signing.py",)),
-    Mutant("feeder-of-all", "interlock", "scoring/interlock.py",
-           "return self.rules.feeder_trips_per_minute if drawn == self.partition else 0",
-           "return self.rules.feeder_trips_per_minute", ("tests/test_interlock.py",)),
-    Mutant("one-person-twice", "interlock", "scoring/interlock.py",
-           'state.first_release_by not in ("", person)', 'state.first_release_by != ""',
-           ("tests/test_interlock.py",)),
-    Mutant("frozen-restores", "interlock", "scoring/interlock.py",
-           "        if self.state.is_frozen:\n            return Hold.INTERLOCK_FROZEN\n", "",
-           ("tests/test_interlock.py",)),
+    *among(
+        "scoring/guards.py", GUARDS,
+        ("stale-reading", "guard", "if here.now - here.read_at > limit:", "if False:"),
+        ("estimated-share", "estimated share",
+         "too_much = here.estimated_wh * MILLION > rules.max_estimated_ppm * here.used_wh",
+         "too_much = False"),
+        ("newest-estimated", "estimated share",
+         "if too_much or here.newest_quality is not Quality.VALID:", "if too_much:"),
+        ("payments-behind", "guard", "if not here.feed.caught_up:", "if False:"),
+        ("life-support", "guard", "    | Hold.LIFE_SUPPORT\n", ""),
+        ("approval", "approvals", "def _by_approval(here: Situation) -> Hold:\n",
+         "def _by_approval(here: Situation) -> Hold:\n    return NO_HOLD\n"),
+        ("one-try-more", "retry", "here.attempt >= here.rules.max_trip_attempts",
+         "here.attempt > here.rules.max_trip_attempts"),
+    ),
+    *among(
+        "scoring/rules.py", RULES,
+        ("day-before-holiday", "calendar", "        and works_next\n", ""),
+        ("window-end", "calendar",
+         "end = datetime.fromtimestamp(at + rules.command_validity_seconds, zone)",
+         "end = datetime.fromtimestamp(at, zone)"),
+    ),
+    *among(
+        "scoring/rules.py", SIMULATION,
+        ("sim-hours-of-elsewhere", "calendar", "    start = datetime.fromtimestamp(at, zone)\n",
+         "    start = datetime.fromtimestamp(at + 9_000, zone)\n"),
+    ),
+    *among(
+        "scoring/situation.py", DECIDED,
+        ("trip-id", "ids", "trip:{self.trip_episode}:{self.attempt}",
+         "trip:{self.trip_episode}:1"),
+    ),
+    *among(
+        "scoring/decide.py", DECIDED,
+        ("restore-rank", "restore rank",
+         ("    why = why_unfounded(here)\n    if why:\n"
+         "        return restore(here, why)\n    if here.now <"),
+         "    why = why_unfounded(here)\n    if here.now <"),
+        ("two-alive", "life cycle", ("    if here.now < here.command_expires_at:\n"
+         "        return NOTHING\n    is_unheard_of"),
+         "    is_unheard_of"),
+        ("no-status-read", "life cycle", "    if is_unheard_of and here.switch is Switch.UNKNOWN:",
+         "    if False:"),
+    ),
+    *among(
+        "scoring/decide.py", SIMULATION,
+        ("sim-stays-dark", "restore", "return restore(here, why) if why else proof_by_metering",
+         "return NOTHING if why else proof_by_metering"),
+    ),
+    *among(
+        "scoring/scoring.py", ("tests/test_scoring.py", *ROAD),
+        ("repeated-event", "replay",
+         'event.source_offset <= one.ledger["source_offset"][0, source]',
+         'event.source_offset < one.ledger["source_offset"][0, source]'),
+    ),
+    *among(
+        "scoring/closed.py", CLOSED,
+        ("closed-charge", "closed month",
+         '                one["charged_nanos"] += before - after\n', ""),
+        ("closed-tiers", "closed month",
+         '        one["year_used_before_wh"] -= taken\n', "        pass\n"),
+        ("closed-doubt", "closed month", '        annex["closed_month"] = 0\n', ""),
+    ),
+    *among(
+        "streams/partition.py", ROAD,
+        ("told-before-kept", "order", "for step in reversed(steps) if told_first else steps:",
+         "for step in steps if told_first else reversed(steps):"),
+        ("no-fence", "order", "if not await self._log.still_owned(self.number):", "if False:"),
+    ),
+    *among(
+        "streams/chain.py", ROAD,
+        ("link-not-kept", "chain", '    row["chain_hash"] = np.frombuffer(digest, "<u8")\n', ""),
+        ("other-bytes", "chain", '"sha256": sha256(said.value).hexdigest()',
+         '"sha256": sha256(b"").hexdigest()'),
+    ),
+    *among(
+        "streams/command_verifier.py", SIGNED,
+        ("expired-command", "expiry", "if expires_at < now:", "if False:"),
+        ("old-key", "signature", "if not key.valid_from <= decided_at <= key.valid_until:",
+         "if False:"),
+    ),
+    *among(
+        "scoring/deeds.py", SIMULATION,
+        ("sim-command-lives-on", "expiry",
+         "    expires_at = here.now + here.rules.command_validity_seconds\n",
+         "    expires_at = here.now + here.rules.command_validity_seconds * 4\n"),
+    ),
+    *among(
+        "scoring/situation.py", SIMULATION,
+        ("sim-trip-id", "ids", "trip:{self.trip_episode}:{self.attempt}",
+         "trip:{self.trip_episode}:1"),
+    ),
+    *among(
+        "streams/signing.py", SIGNED,
+        ("key-by-last", "signature", "key = begun[-1] if begun else self._keys[0]",
+         "key = self._keys[-1]"),
+    ),
+    *among(
+        "scoring/interlock.py", INTERLOCK,
+        ("feeder-of-all", "interlock",
+         "return self.rules.feeder_trips_per_minute if drawn == self.partition else 0",
+         "return self.rules.feeder_trips_per_minute"),
+        ("one-person-twice", "interlock", 'state.first_release_by not in ("", person)',
+         'state.first_release_by != ""'),
+        ("frozen-restores", "interlock",
+         "        if self.state.is_frozen:\n            return Hold.INTERLOCK_FROZEN\n", ""),
+        ("counted-by-another", "interlock", "        self.has_looked = False\n\n    def _fleet",
+         "        pass\n\n    def _fleet"),
+    ),
 )  # fmt: skip
 
 
@@ -138,13 +203,15 @@ def fate_of(mutant: Mutant) -> Fate:
             why = f"its place stands {text.count(mutant.old)} times in {mutant.file}: mend it"
             return Fate(mutant, "", time.monotonic() - began, why)
         path.write_text(text.replace(mutant.old, mutant.new), "utf-8")
-        code, said = _run(tree, TEST_SECONDS, "pytest", "-q", "-x", "-p", "no:cacheprovider",
-                          *mutant.tests)  # fmt: skip
-        killer = _failed_test(said) if code == 1 else "time limit" if code is None else ""
+        code, said, killer = 0, "", ""
+        if mutant.tests:
+            code, said = _run(tree, TEST_SECONDS, "pytest", "-q", "-x", "-p", "no:cacheprovider",
+                              *mutant.tests)  # fmt: skip
+            killer = _failed_test(said) if code == 1 else "time limit" if code is None else ""
         if code == 0:
-            seeds = str(SEEDS)
-            code, said = _run(tree, SIMULATION_SECONDS, "tests.simulation", "--seeds", seeds)
-            killer = "" if code == 0 else "the simulation"
+            seeds = ("--first-seed", "1", "--seeds", str(SEEDS), "--jobs", "1", "--first-wrong")
+            code, said = _run(tree, SIMULATION_SECONDS, "tests.simulation", *seeds)
+            killer = _wrong_seed(said) if code == 1 else ""
         return Fate(mutant, killer, time.monotonic() - began, said)
 
 
@@ -164,6 +231,12 @@ def _run(tree: Path, seconds: float, module: str, *arguments: str) -> tuple[int 
 def _failed_test(said: str) -> str:
     failed = [line.split(" ")[1] for line in said.splitlines() if line.startswith("FAILED ")]
     return failed[0].removeprefix("tests/") if failed else ""
+
+
+def _wrong_seed(said: str) -> str:
+    """The seed that found it, and by which judgment."""
+    found = re.search(r"seed (\d+) is WRONG.*\n  (\w+):", said)
+    return f"seed {found[1]}: {found[2]}" if found else ""
 
 
 def main(argv: list[str] | None = None) -> int:

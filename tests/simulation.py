@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import random
 import sys
 import time
@@ -65,7 +66,6 @@ on the third day is restored in the calm after it."""
 WIDE_SHARE = 0.6
 PARTITIONS = (1, 1, 2)
 """Mostly one, between two workers: what a second one costs is better spent on more seeds."""
-PROCESSES = 2
 GRIDS = (6 * HOUR, 6 * HOUR, 6 * HOUR, 6 * HOUR, 3 * HOUR, HOUR)
 WORKS_SHARE = 0.25
 """Of seeds whose world is a district of works, where a person must approve each trip."""
@@ -299,7 +299,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, default=100, help="how many seeds (default 100)")
     parser.add_argument("--first-seed", type=int, default=1)
     parser.add_argument("--days", type=int, default=DAYS, help="simulated days of each seed")
-    parser.add_argument("--processes", type=int, default=PROCESSES)
+    cores = os.cpu_count() or 1
+    parser.add_argument("--jobs", type=int, default=cores, help="processes (default: cores)")
+    parser.add_argument("--first-wrong", action="store_true", help="stop at the first wrong seed")
     options = parser.parse_args(argv)
     console = Console()
     if options.seed is not None:
@@ -339,12 +341,14 @@ def _many(options: argparse.Namespace, console: Console) -> int:
     started = time.monotonic()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with (
-        ProcessPoolExecutor(options.processes) as pool,
+        ProcessPoolExecutor(options.jobs) as pool,
         Progress(*columns, TimeRemainingColumn(), console=console) as progress,
     ):
         task = progress.add_task("seeds", total=len(seeds))
         runs = [pool.submit(run_seed, seed, options.days) for seed in seeds]
+        ran = 0
         for done in as_completed(runs):
+            ran += 1
             verdict = done.result()
             totals.update(verdict.counts)
             restores += verdict.restore_seconds
@@ -352,11 +356,14 @@ def _many(options: argparse.Namespace, console: Console) -> int:
                 wrong.append(verdict)
                 console.print(verdict.report(), markup=False, soft_wrap=True)
             progress.update(task, advance=1, description=f"seeds, {len(wrong)} wrong")
+            if wrong and options.first_wrong:
+                pool.shutdown(cancel_futures=True)
+                break
     seconds = time.monotonic() - started
     console.print_json(data=dict(sorted(totals.items())))
     console.print(score_table(totals, wrong, restores))
     console.print(
-        f"{len(seeds)} seeds in {seconds:.0f} s ({len(seeds) / seconds:.1f}/s): "
+        f"{ran} seeds from {options.first_seed} in {seconds:.0f} s ({ran / seconds:.1f}/s): "
         f"{len(wrong)} wrong" + "".join(f"\n  make sim SEED={v.seed}" for v in wrong)
     )
     return 1 if wrong else 0
