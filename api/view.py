@@ -18,13 +18,12 @@ from api.monitor import Monitor
 from scoring.book import Book
 from scoring.ids import text_hashes
 from scoring.outlook import OUTLOOK, outlook
-from scoring.sheet import TariffSheet, TariffSheetInvalid
 from scoring.situation import zone_named
-from scoring.tariff import Tariffs, streamed_sheet
+from scoring.tariff import Tariffs
 from scoring.units import NO_TIME
-from streams import wire
 from streams.rightful import Taken, adopt_learned_rows, adopt_ledger_rows
 from streams.rows import decode_learned_rows, decode_ledger_rows
+from streams.tariff_desk import TariffDesk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -84,7 +83,7 @@ class View:
         self.rows_taken = 0
         self.unreadable = 0
         self.ids_in_order: list[str] = []
-        self._sheets: dict[str, TariffSheet] = {}
+        self._desk = TariffDesk()
         self._taken = Taken(self.book)
         self._look = np.zeros(0, OUTLOOK)
         self._partition = np.zeros(0, np.int32)
@@ -159,29 +158,15 @@ class View:
         self._changed(adopt_learned_rows(self.book, decoded))
 
     def take_tariffs(self, records: Sequence[Record]) -> bool:
-        """Dated tariff sheets; True if any changed, and with it every account's outlook."""
-        before = dict(self._sheets)
-        for record in records:
-            read = wire.decode_tariff(record)
-            if isinstance(read, wire.Refusal):
-                log.warning("tariffs: offset %d passed over: %s", read.offset, read.detail)
-            elif read.sheet is None:
-                self._sheets.pop(read.key, None)
-            else:
-                self._take_sheet(read.key, read.sheet)
-        if self._sheets == before:
+        """Sheets and market prices; True if any changed, and with it every account's outlook."""
+        before = self.tariffs
+        self._desk.take(records)
+        if self._desk.tariffs is before:
             return False
-        self.tariffs = Tariffs(self._sheets.values())
+        self.tariffs = self._desk.tariffs
         self.places = places_of(self.tariffs)
         self.book.tariff_index[:] = self.tariffs.index_of(self.book.ledger["tariff_id"])
         return True
-
-    def _take_sheet(self, key: str, plain: dict[str, Any]) -> None:
-        try:
-            self._sheets[key] = streamed_sheet(plain)
-        except TariffSheetInvalid as error:
-            # the workers refuse it by name; here it only must not be used
-            log.warning("tariffs: %s passed over: %s", key, error)
 
     def looks(self) -> Iterator[int]:
         """Compute every account's outlook, block by block; yields how many are done.

@@ -60,7 +60,8 @@ ANSWERED = {topics.CREDIT_GRADES: CreditGrade}
 """What it says as the API answers it, to the letter."""
 
 WITHOUT_TYPE = {
-    topics.TARIFFS: "A tariff sheet; `kilowatch tariffs check` names every mistake in one.",
+    topics.TARIFFS: "A tariff sheet (`kilowatch tariffs check` names every mistake in one), "
+    "or a day's market prices.",
     topics.CUSTOMER_FILES: "A customer's file, whole.",
     topics.CUSTOMER_POLICIES: "A version of a customer's policy, whole.",
     topics.CUSTOMER_CONTRACTS: "A contract, guarantor or transformer, whole.",

@@ -19,7 +19,7 @@ from scoring.events import MAX_RATE_PERIODS
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-ANNEX_VERSION = 2
+ANNEX_VERSION = 3
 
 TARIFF_ID_BYTES = 24
 """The longest tariff id, in a row and in an annex."""
@@ -38,6 +38,10 @@ MAX_IN_FLIGHT = 8
 MAX_EARLIER_PARTS = 6
 """Parts of the open months kept apart before the newest (`scoring.parts`); what one more would hold
 is added to the newest kept."""
+
+MAX_GAPS = 8
+"""Stretches of time that no reading has told, kept until one does (`scoring.gaps`); of one more the
+oldest is given up: what comes of it is refused by name."""
 
 MAX_INSTALMENTS = 6
 """Dates of a settlement plan in a month: twice the three that are usual (domain.md 2.5)."""
@@ -106,6 +110,12 @@ ANNEX = np.dtype(
         ("earlier_tariff_id", f"S{TARIFF_ID_BYTES}", (MAX_EARLIER_PARTS,)),
         ("earlier_month", "i4", (MAX_EARLIER_PARTS,)),  # billing month as in LEDGER; 0 none
         ("earlier_days", "i4", (MAX_EARLIER_PARTS,)),
+        # energy at the prices of the market (scoring.dynamic); the last index as max_demand_w
+        ("dynamic_nanos", "i8", (3,)),
+        ("dynamic_rest", "i8", (3,)),  # millionths of a nano
+        ("dynamic_guess_nanos", "i8", (3,)),  # of it: of energy whose price step is a guess
+        ("earlier_dynamic_nanos", "i8", (MAX_EARLIER_PARTS,)),
+        ("earlier_dynamic_rest", "i8", (MAX_EARLIER_PARTS,)),
         # the newest closed month, while what it was billed on is not proven (scoring.closed)
         ("closed_used_wh", "i8", (MAX_RATE_PERIODS,)),
         ("closed_estimated_wh", "i8", (MAX_RATE_PERIODS,)),
@@ -121,6 +131,8 @@ ANNEX = np.dtype(
         ("notices", "u4"),  # notices sent in this trip episode, all steps together
         ("step_notice", "u4", (MAX_STEPS,)),  # number of the notice by which each step was taken
         ("step", "u4"),  # number of the procedure's step last sent
+        ("gap_from_slot", "i4", (MAX_GAPS,)),  # as counted_slots; oldest first
+        ("gap_until_slot", "i4", (MAX_GAPS,)),  # 0 no such gap
         ("payment_days", "u2", (PAYMENTS_MORE,)),  # as in LEDGER
         ("plan_shares", "u2", (MAX_INSTALMENTS,)),  # cumulative, in hundredths of a per cent
         ("has_reactive", "u1", (3,)),

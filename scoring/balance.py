@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scoring import large, parts
+from scoring import gaps, large, parts
 from scoring.annex import Annexes
 from scoring.bill import More, bill, billable_version
 from scoring.book import copied, put_back
@@ -312,9 +312,13 @@ def _close_previous(
         tariffs, index, month - 1, ledger["used_wh"][:, 1], ledger["year_used_before_wh"], annexes
     )
     before = _used_before_current(ledger, month)
-    unproven = np.flatnonzero(is_open & (ledger["unproven_wh"] > 0))
-    if len(unproven):
-        _keep_closed(ledger, annexes, unproven)
+    doubtful = ledger["unproven_wh"] > 0
+    if len(annexes):
+        at = annexes.position
+        doubtful[at] |= gaps.in_month(annexes, tariffs, index[at], month[at] - 1)
+    kept = np.flatnonzero(is_open & doubtful)
+    if len(kept):
+        _keep_closed(ledger, annexes, kept)
     ledger["ledger_nanos"] -= np.where(is_open, posted, 0)
     ledger["charged_nanos"] -= np.where(is_open, posted, 0)
     ledger["year_used_before_wh"] = before
@@ -326,7 +330,9 @@ def _close_previous(
 
 
 def _keep_closed(ledger: NDArray[Any], annexes: Annexes, rows: NDArray[np.int64]) -> None:
-    """Keep what these months are billed on: an actual register may yet take some of it back."""
+    """Keep what these months are billed on: an actual register may yet take some of it back, or
+    late intervals tell of a gap.
+    """
     annexes.ensure(rows)
     few, kept = annexes.rows, np.searchsorted(annexes.position, rows)
     few["closed_used_wh"][kept] = ledger["used_wh"][rows, PREVIOUS]

@@ -133,6 +133,8 @@ class Reason(StrEnum):
     WRONG_PARTITION = "wrong_partition"
     READ_IN_FUTURE = "read_in_future"
     READ_TOO_OLD = "read_too_old"
+    MONTH_CLOSED = "month_closed"
+    PRICE_MISSING = "price_missing"
     QUALITY_SUSPECT = "quality_suspect"
     REGISTER_WENT_BACK = "register_went_back"
     REGISTER_CONFLICT = "register_conflict"
@@ -364,10 +366,12 @@ class RefusedReading:
     """A reading of the batch that was not counted: its position, and why by name.
 
     `item` is its place in the record's list, -1 if the record is no list: an account may stand
-    several times in one list.
+    several times in one list.  `month` is the billing month (as in LEDGER) of what came too late
+    for it, 0 where that is not the reason.
     """
 
     source_offset: int
     account_row: int
     reason: Reason
     item: int = -1
+    month: int = 0

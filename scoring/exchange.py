@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scoring import balance, slots
+from scoring import balance, dynamic, slots
 from scoring.days import DaysClosed
 from scoring.effects import Reason
 from scoring.events import MAX_RATE_PERIODS, Quality, Readings
@@ -101,6 +101,9 @@ def _count_final(
     if outcome is Outcome.ACCEPTED:
         if not balance.close_months(ledger, tariffs, index, final.read_at, closed, annexes)[0]:
             return MeterChanged(Outcome.REFUSED, Reason.UNKNOWN_TARIFF, DaysClosed.none())
+        found = dynamic.cost(ledger, checked, tariffs, index)
+        if found is not None and found.missing.any():
+            return MeterChanged(Outcome.REFUSED, Reason.PRICE_MISSING, DaysClosed.none())
         return MeterChanged(outcome, None, count(ledger, checked, tariffs, index, annexes))
     reason = REASONS[int(checked.reason[0])] if outcome is Outcome.REFUSED else None
     return MeterChanged(outcome, reason, DaysClosed.none())

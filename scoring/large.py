@@ -35,7 +35,10 @@ LONGEST_DEMAND_SECONDS = SECONDS_PER_HOUR
 """Mean power over a longer time says little about the highest quarter-hour; over up to an hour it
 is a lower bound, taken where a meter tells nothing finer."""
 
-MONTHLY = ("max_demand_w", "max_demand_at", "reactive_varh", "has_reactive")
+MONTHLY = (
+    *("max_demand_w", "max_demand_at", "reactive_varh", "has_reactive"),
+    *("dynamic_nanos", "dynamic_rest", "dynamic_guess_nanos"),
+)
 """Annex columns with a figure for each open month: 0 the current one, 1 the one before."""
 
 BASES = ("", "capacity", "demand")
@@ -78,7 +81,7 @@ def facts(annexes: Annexes, open_month: int) -> NDArray[Any]:
     found = np.zeros(len(rows), FACTS)
     for name in TERMS:
         found[name] = rows[name]
-    for name in ("max_demand_w", "reactive_varh", "has_reactive"):
+    for name in ("max_demand_w", "reactive_varh", "has_reactive", "dynamic_nanos", "dynamic_rest"):
         found[name] = rows[name][:, open_month]
     return found
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from scoring.charges import FACTS
 from scoring.events import MAX_RATE_PERIODS
+from scoring.exact import PICOS_PER_MICRO
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,6 +33,7 @@ TERMS = ("capacity_va", "suspended_va", "contract_w", "adjust_micros", "basis")
 
 EARLIER = (
     *("until_at", "used_wh", "max_demand_w", "tariff_id", "month", "days"),
+    *("dynamic_nanos", "dynamic_rest"),
     *TERMS,
 )
 """The columns of an earlier part, each with "earlier_" before it."""
@@ -97,6 +99,7 @@ def _keep(annex: Any, one: Any, month: int, days: int, until_at: int) -> None:
         newest = np.flatnonzero(months == months.max())[-1]
         annex["earlier_days"][newest] += days
         annex["earlier_used_wh"][newest] += used
+        _keep_cost(annex, newest, before, mine)
         annex["earlier_until_at"][newest] = until_at
         return
     # oldest first: what is free is what lies before the kept ones
@@ -109,10 +112,20 @@ def _keep(annex: Any, one: Any, month: int, days: int, until_at: int) -> None:
     annex["earlier_month"][place], annex["earlier_days"][place] = month, days
     annex["earlier_until_at"][place], annex["earlier_used_wh"][place] = until_at, used
     annex["earlier_tariff_id"][place] = one["tariff_id"]
+    _keep_cost(annex, place, before, annex["earlier_month"] == month)
     annex["earlier_max_demand_w"][place] = annex["max_demand_w"][before]
     annex["max_demand_w"][before] = annex["max_demand_at"][before] = 0
     for name in TERMS:
         annex[f"earlier_{name}"][place] = annex[name]
+
+
+def _keep_cost(annex: Any, place: Any, before: int, mine: NDArray[np.bool_]) -> None:
+    """What the month has cost at the market's prices so far and no part (`mine`) has yet."""
+    nanos = annex["dynamic_nanos"][before] - annex["earlier_dynamic_nanos"][mine].sum()
+    rest = annex["dynamic_rest"][before] - annex["earlier_dynamic_rest"][mine].sum()
+    rest += annex["earlier_dynamic_rest"][place]
+    annex["earlier_dynamic_nanos"][place] += nanos + rest // PICOS_PER_MICRO
+    annex["earlier_dynamic_rest"][place] = rest % PICOS_PER_MICRO
 
 
 def new_versions(
@@ -351,6 +364,13 @@ def _facts(
     for name in TERMS:
         found[name][:, :-1] = rows[f"earlier_{name}"]
     found["max_demand_w"][:, :-1] = rows["earlier_max_demand_w"]
+    kept = every[:, :-1]
+    nanos = np.where(kept, rows["earlier_dynamic_nanos"], 0)
+    rest = np.where(kept, rows["earlier_dynamic_rest"], 0)
+    found["dynamic_nanos"][:, :-1], found["dynamic_rest"][:, :-1] = nanos, rest
+    left = known["dynamic_rest"] - rest.sum(axis=1)
+    found["dynamic_nanos"][:, -1] -= nanos.sum(axis=1) - left // PICOS_PER_MICRO
+    found["dynamic_rest"][:, -1] = left % PICOS_PER_MICRO
     found["month_used_before_wh"] = gone
     newest = every.shape[1] - 1 - every[:, ::-1].argmax(axis=1)
     for name in ("reactive_varh", "has_reactive"):

@@ -75,6 +75,7 @@ TERMS = np.dtype(
 class PriceColumns:
     """The sheets' prices in columns; the last one, version -1, costs nothing.
 
+    `rate_periods` (V+1,) how many each has.
     For every bill: `price_micros`, `price_rest` (R, V+1) by rate period; `tier_from_wh`,
     `tier_width_wh`, `tier_add_micros` (K, V+1); `standing_nanos`, `rounding_nanos`,
     `resets_yearly`, `max_used_wh` (V+1,); `is_plain` where these say all, else `terms` (V+1,) do.
@@ -85,7 +86,8 @@ class PriceColumns:
 
     def __init__(self, sheets: Sequence[TariffSheet]) -> None:
         columns = len(sheets) + 1
-        self.rate_periods_at_most = max((len(s.rate_periods) for s in sheets), default=1)
+        self.rate_periods = np.array([*(len(s.rate_periods) for s in sheets), 1], np.int64)
+        self.rate_periods_at_most = int(self.rate_periods.max()) if sheets else 1
         self.tier_from_wh = np.full((MAX_TIERS, columns), NO_EDGE_WH, np.int64)
         self.tier_width_wh = np.zeros((MAX_TIERS, columns), np.int64)
         self.resets_yearly = np.zeros(columns, np.bool_)
@@ -135,6 +137,7 @@ class PriceColumns:
         adds = terms["tier_add"][..., 0] + terms["tier_add"][..., 1] / PICOS_PER_MICRO
         periods = self.rate_periods_at_most
         losses = 1 + terms["loss_load_ppm"] / PPM
+        self.taxed = taxed * losses
         self.price_nanos_per_wh = ((prices + per_kwh[:, None]).T * taxed * losses)[:periods].copy()
         self.tier_add_nanos = adds[:, :, :periods].mean(axis=2).T * taxed * losses
         self.tier_step_nanos = np.diff(self.tier_add_nanos, axis=0, prepend=0)

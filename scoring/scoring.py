@@ -8,11 +8,12 @@ changed (`Scored`); making that durable is `streams.partition`'s work.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scoring import balance, decide, forecast, large, metered, parts, postings, usage
+from scoring import balance, decide, dynamic, forecast, gaps, large, metered, parts, postings, usage
 from scoring import closed as closed_bills
 from scoring.effects import DecisionKind, Reason, RefusedReading
 from scoring.events import (
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from scoring.book import Book
+    from scoring.book import Accounts, Book
     from scoring.events import AccountEvent, Readings
     from scoring.tariff import Tariffs
     from scoring.validation import Checked
@@ -179,20 +180,12 @@ def _score_turn(book: Book, readings: Readings, world: World, scored: Scored) ->
     """Enter at most one reading of each account, in columns."""
     accounts = book.take(readings.account_row)
     index = parts.tariff_of_energy(accounts, readings, world.tariffs)
-    checked = check(accounts.ledger, readings, world.tariffs, index)
+    checked = check(accounts.ledger, readings, world.tariffs, index, accounts.annexes)
     accepted = checked.outcome == Outcome.ACCEPTED.value
     if not accepted.all():
-        _tell_refused(scored, readings, checked)
+        _tell_refused(scored, readings, checked, world.tariffs, index)
         accounts, checked = accounts.take(accepted), checked.take(accepted)
-    closed, read_at = balance.BillsClosed(), checked.readings.read_at
-    ready = balance.close_months(
-        accounts.ledger, world.tariffs, accounts.tariff_index, read_at, closed, accounts.annexes
-    )
-    if closed.entries:
-        postings.post_bills(accounts, closed, read_at, world.tariffs, world.late_charges)
-    if not ready.all():
-        _refuse(scored, checked.readings.take(~ready), Reason.UNKNOWN_TARIFF)
-        accounts, checked = accounts.take(ready), checked.take(ready)
+    accounts, checked = _in_their_months(accounts, checked, world, scored)
     readings, ledger = checked.readings, accounts.ledger
     scored.count("accepted", len(readings))
     if not len(readings):
@@ -201,16 +194,14 @@ def _score_turn(book: Book, readings: Readings, world: World, scored: Scored) ->
     power_w = large.mean_power_w(ledger, checked) if has_annexes else NOBODY
     if has_annexes:
         metered.note_load(accounts, checked)
+    first, end = gaps.skipped(ledger, checked)
+    guessed_wh = ledger["estimated_wh"].sum(axis=(1, 2)) if (end > first).any() else NOBODY
     days = usage.count(ledger, checked, world.tariffs, accounts.tariff_index, accounts.annexes)
+    gaps.note(accounts, checked, first, end, guessed_wh)
     adjusted: list[closed_bills.Adjusted] = []
     if has_annexes:
         large.count(accounts, readings, power_w, world.tariffs)
-        adjusted = closed_bills.correct(accounts, checked, world.tariffs)
-        for one in adjusted:
-            at = int(readings.received_at[one.position])
-            postings.post_adjustment(
-                accounts, one.position, one.nanos, one.month, at, world.tariffs, world.late_charges
-            )
+        adjusted = _adjust_closed(accounts, checked, world)
     newest = readings.read_at >= ledger["read_at"]
     ledger["newest_quality"] = np.where(newest, readings.quality, ledger["newest_quality"])
     ledger["received_at"] = readings.received_at
@@ -235,6 +226,47 @@ def _score_turn(book: Book, readings: Readings, world: World, scored: Scored) ->
     turn.decide(turn.screen() & ~broken, is_learned & ~broken)
     turn.put(broken, is_learned)
     scored.learned_rows.update(rows[is_learned & ~broken].tolist())
+
+
+def _in_their_months(
+    accounts: Accounts, checked: Checked, world: World, scored: Scored
+) -> tuple[Accounts, Checked]:
+    """Close the months before the accepted readings'; those that have a tariff and a price.
+
+    A price of the market that nobody has published yet is waited for.
+    """
+    closed, read_at, tariffs = balance.BillsClosed(), checked.readings.read_at, world.tariffs
+    ready = balance.close_months(
+        accounts.ledger, tariffs, accounts.tariff_index, read_at, closed, accounts.annexes
+    )
+    if closed.entries:
+        postings.post_bills(accounts, closed, read_at, tariffs, world.late_charges)
+    if not ready.all():
+        _refuse(scored, checked.readings.take(~ready), Reason.UNKNOWN_TARIFF)
+        accounts, checked = accounts.take(ready), checked.take(ready)
+    if not tariffs.any_dynamic:
+        return accounts, checked
+    found = dynamic.cost(accounts.ledger, checked, tariffs, accounts.tariff_index)
+    if found is None or not found.missing.any():
+        return accounts, checked
+    known = np.ones(len(accounts), np.bool_)
+    known[found.row[found.missing]] = False
+    _refuse(scored, checked.readings.take(~known), Reason.PRICE_MISSING)
+    return accounts.take(known), checked.take(known)
+
+
+def _adjust_closed(
+    accounts: Accounts, checked: Checked, world: World
+) -> list[closed_bills.Adjusted]:
+    """Bills of closed months that these readings have changed, and the postings for them."""
+    adjusted = closed_bills.enter_late(accounts, checked, world.tariffs)
+    adjusted += closed_bills.correct(accounts, checked, world.tariffs)
+    for one in adjusted:
+        at = int(checked.readings.received_at[one.position])
+        postings.post_adjustment(
+            accounts, one.position, one.nanos, one.month, at, world.tariffs, world.late_charges
+        )
+    return adjusted
 
 
 def _score_event_turn(
@@ -285,10 +317,8 @@ def _score_event_turn(
 def _tell_adjusted(turn: Turn, one: closed_bills.Adjusted) -> None:
     """A closed bill was wrong: the posting, with its month and reason."""
     month = f"{one.month // 12:04d}-{one.month % 12 + 1:02d}"
-    detail = (
-        f"bill of {month}: an actual register takes {one.taken_wh} Wh back, "
-        f"{money_text(one.nanos)} in the customer's favour"
-    )
+    favour = "in the customer's favour" if one.nanos >= 0 else "more to pay"
+    detail = f"bill of {month}: {one.why}, {money_text(abs(one.nanos))} {favour}"
     told = decision(turn.here(one.position), DecisionKind.BILL_ADJUSTED, detail)
     turn.take(one.position, told)
 
@@ -303,12 +333,27 @@ def _tell_if_kept(turn: Turn, position: int, paid: PaymentReceived) -> None:
         turn.take(position, decision(here, DecisionKind.PAYMENT_KEPT, told))
 
 
-def _tell_refused(scored: Scored, readings: Readings, checked: Checked) -> None:
+def _tell_refused(
+    scored: Scored,
+    readings: Readings,
+    checked: Checked,
+    tariffs: Tariffs,
+    index: NDArray[np.int64],
+) -> None:
     for outcome in (Outcome.REPEATED, Outcome.SUPERSEDED, Outcome.REFUSED):
         scored.count(outcome.name.lower(), int((checked.outcome == outcome).sum()))
     for position in np.flatnonzero(checked.outcome == Outcome.REFUSED.value).tolist():
         reason = REASONS[int(checked.reason[position])]
-        scored.refusals.append(refused_reading(readings, position, reason))
+        refused = refused_reading(readings, position, reason)
+        if reason in TOO_LATE and readings.interval_seconds[position]:
+            begins = readings.read_at[position] - readings.interval_seconds[position]
+            month = tariffs.month_of(index[position : position + 1], np.array([begins]))
+            refused = replace(refused, month=int(month[0]))
+        scored.refusals.append(refused)
+
+
+TOO_LATE = (Reason.MONTH_CLOSED, Reason.READ_TOO_OLD)
+"""Refusals that name the billing month whose bill a person can still put right."""
 
 
 def _refuse(scored: Scored, readings: Readings, reason: Reason) -> None:

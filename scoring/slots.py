@@ -195,13 +195,13 @@ def share_out(
     before = run[starts] - weight[starts]
     upto = run - np.repeat(before, length)
     whole = np.repeat(run[np.r_[starts[1:] - 1, len(run) - 1]] - before, length)
-    given = _floor_share(energy_wh[slots.piece], upto, whole)
+    given = floor_share(energy_wh[slots.piece], upto, whole)
     part = np.diff(given, prepend=0)
     part[starts] = given[starts]
     return part
 
 
-def _floor_share(
+def floor_share(
     energy_wh: NDArray[np.int64], weight: NDArray[np.int64], whole: NDArray[np.int64]
 ) -> NDArray[np.int64]:
     """floor(energy x weight / whole), exact although the product may need more than 64 bits.

@@ -106,12 +106,13 @@ def split(
     hour, period = tariffs.hour_of(tariff, at), tariffs.period_of(tariff, at)
     month, day = tariffs.month_of(tariff, at), tariffs.day_of(tariff, at)
     part = slots.share_out(pieces.energy_wh, untold, _loads(ledger)[row, hour])
-
     if earlier is not None:
         earlier.gather(row, at, period, part)
     starts = slots.first_of_each(untold.piece)
     place = month * MAX_RATE_PERIODS + period
     one_place = np.minimum.reduceat(place, starts) == np.maximum.reduceat(place, starts)
+    if tariffs.any_dynamic:
+        one_place &= _in_one_step(tariffs, tariff, at, starts)
     one_day = np.minimum.reduceat(day, starts) == np.maximum.reduceat(day, starts)
     exact = one_place & ~pieces.is_guess
     is_previous = (month < ledger["month"][row]) & (ledger["previous_month_open"][row] == 1)
@@ -128,6 +129,36 @@ def split(
         np.add.reduceat(day_guess, same_day),
     )
     return Split(used, estimated, days, exact)
+
+
+def laid(
+    ledger: NDArray[Any], pieces: Pieces, tariffs: Tariffs, index: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+    """The pieces' energy by quarter-hour as `split` lays it: row, slot, Wh, and whether measured.
+
+    Measured is what lies in one step of the market's prices.
+    """
+    none = np.zeros(0, np.int64)
+    if not len(pieces.row):
+        return none, none, none, np.zeros(0, np.bool_)
+    untold = _untold(ledger, pieces)
+    row = pieces.row[untold.piece]
+    at, tariff = untold.slot * SLOT_SECONDS, index[row]
+    part = slots.share_out(
+        pieces.energy_wh, untold, _loads(ledger)[row, tariffs.hour_of(tariff, at)]
+    )
+    starts = slots.first_of_each(untold.piece)
+    exact = _in_one_step(tariffs, tariff, at, starts) & ~pieces.is_guess
+    return row, untold.slot, part, exact[untold.piece]
+
+
+def _in_one_step(
+    tariffs: Tariffs, tariff: NDArray[np.int64], at: NDArray[np.int64], starts: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Whether the quarter-hours of each piece have one price of the market, or none has any."""
+    step = tariffs.price_step(tariff, at)
+    same: NDArray[np.bool_] = np.minimum.reduceat(step, starts) == np.maximum.reduceat(step, starts)
+    return same
 
 
 def _loads(ledger: NDArray[Any]) -> NDArray[np.int64]:

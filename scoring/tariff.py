@@ -14,6 +14,7 @@ callers to mask.  An instant, day or month after calendar.END_AT raises OutsideC
 
 from __future__ import annotations
 
+from copy import copy
 from datetime import timedelta
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
@@ -35,8 +36,10 @@ from scoring.calendar import (
     OutsideCalendar,
     zone_table,
 )
+from scoring.market import DayPrices, SlotPrices, laid_on_slots, seconds_of_day
 from scoring.price_columns import PriceColumns
 from scoring.sheet import (
+    DYNAMIC_SECONDS,
     TariffSheet,
     TariffSheetInvalid,
     sheet_from_dict,
@@ -74,12 +77,9 @@ def streamed_sheet(plain: Mapping[str, Any]) -> TariffSheet:
     """A sheet that can be billed as readings come in; raises TariffSheetInvalid.
 
     A version may begin and end on any day; days after its end have no price until another tariff
-    or version says one.  Prices of single hours are left to `kilowatch bill`.
+    or version says one.
     """
-    sheet = sheet_from_dict(plain)
-    if sheet.dynamic:
-        raise TariffSheetInvalid("dynamic", "the stream has no market prices; `kilowatch bill` has")
-    return sheet
+    return sheet_from_dict(plain)
 
 
 class Tariffs(PriceColumns):
@@ -88,7 +88,9 @@ class Tariffs(PriceColumns):
     What bills and forecasts need of each version stands in the columns of `PriceColumns`; besides
     them `tariff_of_version`, `next_version_month`, `next_version` and `next_day`, its first local
     day, and `end_day`, the first that the version itself does not have (V+1,), the last of version
-    -1; `any_inside_month` if a version begins or ends on any but the first.
+    -1; `any_inside_month` if a version begins or ends on any but the first.  Of dynamic versions
+    `is_dynamic` and `price_slots`, how many slots a price holds (V+1,), and `market`, the prices
+    known of each tariff by its number.
     """
 
     def __init__(self, sheets: Iterable[TariffSheet] = ()) -> None:
@@ -100,6 +102,7 @@ class Tariffs(PriceColumns):
         super().__init__(self._sheets)
         self._sum_up_versions()
         self._stack_tariffs()
+        self._note_markets()
 
     def with_sheet(self, sheet: TariffSheet) -> Tariffs:
         """The registry with this version added, or replaced if it has one of the same day.
@@ -112,6 +115,47 @@ class Tariffs(PriceColumns):
     def with_sheets(self, sheets: Iterable[TariffSheet]) -> Tariffs:
         """The registry with these versions added in order; like `with_sheet` for each."""
         return Tariffs((*self._sheets, *sheets))
+
+    def with_prices(self, days: Iterable[DayPrices]) -> Tariffs:
+        """The registry with these days' market prices, instead of any it has.
+
+        Days of tariffs that are not known (yet), or that do not fit their sheet, have no effect.
+        """
+        laid: dict[int, dict[int, tuple[int, NDArray[np.int64]]]] = {}
+        for one in days:
+            if one.tariff_id in self._number:
+                number = self._number[one.tariff_id]
+                try:
+                    laid.setdefault(number, {})[one.day] = self.slots_of(one)
+                except TariffSheetInvalid:
+                    continue  # the sheet it was published under has been replaced
+        found = copy(self)
+        found.market = {
+            number: laid_on_slots(of_days) for number, of_days in laid.items() if of_days
+        }
+        found.price_nanos_per_wh = self._own_nanos_per_wh.copy()
+        for number, prices in found.market.items():
+            mine = np.flatnonzero(self.tariff_of_version == number)
+            mean = prices.mean_nanos_per_wh
+            found.price_nanos_per_wh[:, mine] += mean * self.taxed[mine]
+        return found
+
+    def slots_of(self, prices: DayPrices) -> tuple[int, NDArray[np.int64]]:
+        """A day's first slot and the price of each of its slots.
+
+        Raises TariffSheetInvalid where a day has more or fewer prices than the sheet in force says.
+        """
+        number = self._number[prices.tariff_id]
+        bounds = self.day_start(np.full(2, number), np.array([prices.day, prices.day + 1]))
+        version = int(self.version_on(np.array([number]), np.array([prices.day]))[0])
+        if version < 0:
+            raise TariffSheetInvalid("date", f"no sheet of {prices.tariff_id} is in force then")
+        told = seconds_of_day(prices, self._sheets[version])
+        if told != bounds[1] - bounds[0]:
+            why = f"{len(prices.picos)} of {self._sheets[version].dynamic} prices are not the day's"
+            raise TariffSheetInvalid("pricesPerKwh", why)
+        each = told // len(prices.picos) // SLOT_SECONDS
+        return int(bounds[0]) // SLOT_SECONDS, np.repeat(np.array(prices.picos, np.int64), each)
 
     def _add(self, sheet: TariffSheet) -> None:
         number = self._number.setdefault(sheet.tariff_id, len(self._number))
@@ -156,6 +200,18 @@ class Tariffs(PriceColumns):
             self.tariff_of_version[version] = self._number[tariff_id]
             self.next_version_month[version] = later.get(tariff_id, calendar.END_YEAR * 12)
             later[tariff_id] = sheet.first_whole_month
+
+    def _note_markets(self) -> None:
+        """Which versions and tariffs have prices of the market, and how long one holds."""
+        self.market: dict[int, SlotPrices] = {}
+        self._own_nanos_per_wh = self.price_nanos_per_wh
+        self.is_dynamic = np.array([*(bool(s.dynamic) for s in self._sheets), False], np.bool_)
+        self.any_dynamic = bool(self.is_dynamic.any())
+        self.has_market = np.zeros(len(self._number) + 1, np.bool_)
+        self.has_market[self.tariff_of_version[self.is_dynamic]] = True
+        self.price_slots = np.array(
+            [*(DYNAMIC_SECONDS[s.dynamic] // SLOT_SECONDS for s in self._sheets), 0], np.int64
+        )
 
     def _stack_tariffs(self) -> None:
         rows = len(self._number) + 1
@@ -322,6 +378,13 @@ class Tariffs(PriceColumns):
         """The rate period of each instant, a place in the sheet's `rate_periods`."""
         local, never = self._local_slot(index, at)
         return _unless(never, self._look_up(self._period_of_kind, index, local))
+
+    def price_step(self, index: Ints, at: Ints) -> NDArray[np.int64]:
+        """A number for the stretch of one market price that holds each instant; 0 where none is."""
+        local, _never = self._local_slot(index, at)
+        version = self.version_on(index, self.day_of(index, at))
+        slots = self.price_slots[version]
+        return np.where(slots > 0, local // np.maximum(slots, 1), 0)
 
     def period_of_slot(self, index: Ints, slot: Ints) -> NDArray[np.int64]:
         """The rate period of each UTC slot (at // SLOT_SECONDS)."""

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scoring import parts, slots, spread, trueup, validation
+from scoring import dynamic, parts, slots, spread, trueup, validation
 from scoring.book import LEDGER, copied, put_back
 from scoring.days import DaysClosed, settle_days
 from scoring.events import MAX_RATE_PERIODS, Quality
@@ -89,6 +89,23 @@ def count(
         rows = np.flatnonzero(accepted)
         assert annexes is None or not len(annexes), "parts are counted for accepted readings only"
         return _on_rows(ledger, rows, lambda b: count(b, checked.take(rows), tariffs, index[rows]))
+    if tariffs.any_dynamic and annexes is not None:
+        found = dynamic.cost(ledger, checked, tariffs, index)
+        days = _count_in_parts(ledger, checked, tariffs, index, annexes)
+        if found is not None:
+            dynamic.enter(ledger, annexes, checked, found)
+        return days
+    return _count_in_parts(ledger, checked, tariffs, index, annexes)
+
+
+def _count_in_parts(
+    ledger: NDArray[Any],
+    checked: Checked,
+    tariffs: Tariffs,
+    index: NDArray[np.int64],
+    annexes: Annexes | None,
+) -> DaysClosed:
+    """Count all readings (all accepted), and tell earlier parts of their months what is theirs."""
     earlier = parts.Earlier.of(ledger, annexes, tariffs)
     if earlier is None or annexes is None:
         return _count(ledger, checked, tariffs, index, None)
@@ -182,6 +199,9 @@ def _simple(
         )
     simple &= (readings.quality == Quality.VALID.value) & ~checked.with_interval
     simple &= tariffs.constant_until(index, start) >= readings.read_at
+    if tariffs.any_dynamic:
+        step = tariffs.price_step(index, start)
+        simple &= step == tariffs.price_step(index, np.maximum(readings.read_at - 1, start))
     return start, simple
 
 
@@ -340,9 +360,7 @@ def _mark_counted(
 def _remember(ledger: NDArray[Any], checked: Checked, lead_wh: NDArray[np.int64]) -> None:
     """Keep the readings' own figures as the last ones; `lead_wh` is how far intervals ran ahead."""
     readings, kind = checked.readings, checked.kind
-    total = (
-        (kind != Kind.RATES.value) & (kind != Kind.INTERVAL.value) & (kind != Kind.TRUE_UP.value)
-    )
+    total = (kind >= Kind.REGISTER.value) & (kind <= Kind.CORRECTION.value)
     rows: slice | NDArray[np.int64] = slice(None) if total.all() else np.flatnonzero(total)
     estimated = readings.quality == Quality.ESTIMATED.value
     if estimated.any():

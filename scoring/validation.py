@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scoring import slots
+from scoring import gaps, slots
+from scoring.annex import Annexes
 from scoring.book import COUNTED_SLOTS, copied
 from scoring.calendar import END_AT, FIRST_AT
 from scoring.effects import Reason
@@ -70,11 +71,16 @@ def plausible_wh(ledger: NDArray[Any], seconds: NDArray[np.int64]) -> NDArray[np
 
 
 def check(
-    ledger: NDArray[Any], readings: Readings, tariffs: Tariffs, index: NDArray[np.int64]
+    ledger: NDArray[Any],
+    readings: Readings,
+    tariffs: Tariffs,
+    index: NDArray[np.int64],
+    annexes: Annexes | None = None,
 ) -> Checked:
     """The outcome of each reading for the account in the same place of `ledger`; changes nothing.
 
-    `ledger` (n,) rows, each account at most once; `index` (n,) their tariffs.  The plain case (the
+    `ledger` (n,) rows, each account at most once; `index` (n,) their tariffs; `annexes` of those
+    who have one, so that late intervals find the gaps that are kept there.  The plain case (the
     next register reading, higher by a plausible amount) is decided for the whole batch at once,
     everything else by the rules of `_judge`, in the order in which they are written there.
     """
@@ -97,7 +103,7 @@ def check(
     plain &= _plain_sender(ledger, readings, index)
     odd = np.flatnonzero(~plain)
     if len(odd):
-        _judge(ledger, checked, odd, tariffs, index)
+        _judge(ledger, checked, odd, tariffs, index, annexes)
     return checked
 
 
@@ -156,6 +162,7 @@ def _judge(
     odd: NDArray[np.int64],
     tariffs: Tariffs,
     index: NDArray[np.int64],
+    annexes: Annexes | None,
 ) -> None:
     """Apply every rule to the readings at the positions `odd` and fill in their verdicts.
 
@@ -163,6 +170,7 @@ def _judge(
     interval adds detail: it tells how the end of a longer gap was used, and where the register is
     late and brings nothing new, the interval may still true up what was estimated.
     """
+    few = Annexes.none() if annexes is None else annexes.take(odd, len(ledger))
     ledger, readings, index = copied(ledger, odd), checked.readings.take(odd), index[odd]
     verdicts, interval = Verdicts(len(odd)), Verdicts(len(odd))
     _judge_sender(ledger, readings, index, verdicts)
@@ -170,7 +178,7 @@ def _judge(
     interval.open = verdicts.open & has_interval
     takes_interval = interval.open & ~has_register
     if interval.open.any():
-        _judge_interval(ledger, readings, tariffs, index, interval)
+        _judge_interval(ledger, readings, tariffs, index, few, interval)
     verdicts.open &= has_register
     if verdicts.open.any():
         _judge_register(ledger, readings, verdicts)
@@ -300,9 +308,13 @@ def _judge_interval(
     readings: Readings,
     tariffs: Tariffs,
     index: NDArray[np.int64],
+    annexes: Annexes,
     verdicts: Verdicts,
 ) -> None:
     """Interval energy: whole quarter-hours, each counted once.
+
+    What is older than the ring must lie in a gap that was written down, and so must what lies in a
+    closed month, which must be the one that is kept.
 
     After the last register reading it is new energy.  Before it, the energy is counted already: in
     slots that were estimated the interval says when it was used, if it lies in one rate period of
@@ -318,10 +330,25 @@ def _judge_interval(
     verdicts.refuse(impossible, Reason.ENERGY_IMPOSSIBLE)
 
     until = ledger["counted_until_slot"]
-    verdicts.refuse(first < np.maximum(until, last) - COUNTED_SLOTS, Reason.READ_TOO_OLD)
+    in_gap = gaps.covers(annexes, first, last, len(ledger))
     oldest_open = ledger["month"].astype(np.int64) - ledger["previous_month_open"]
     month = tariffs.month_of(index, np.where(verdicts.open, start, 0))
-    verdicts.refuse((ledger["month"] > 0) & (month < oldest_open), Reason.READ_TOO_OLD)
+    is_closed = (ledger["month"] > 0) & (month < oldest_open)
+    guessed_wh = ledger["estimated_wh"].sum(axis=(1, 2))
+    kept_month = np.zeros(len(ledger), np.int64)
+    if len(annexes):
+        kept_month[annexes.position] = annexes.rows["closed_month"]
+        of_closed = annexes.rows["closed_estimated_wh"].sum(axis=1)
+        at = annexes.position
+        guessed_wh[at] = np.where(is_closed[at], of_closed, guessed_wh[at])
+        held = tariffs.index_of(annexes.rows["closed_tariff_id"])
+        index = index.copy()
+        index[at] = np.where(is_closed[at], held, index[at])
+    whole = tariffs.month_of(index, np.where(verdicts.open, end - 1, 0)) == month
+    is_kept = (month == kept_month) & in_gap & whole & (index >= 0)
+    verdicts.refuse(is_closed & ~is_kept, Reason.MONTH_CLOSED)
+    is_old = first < np.maximum(until, last) - COUNTED_SLOTS
+    verdicts.refuse(is_old & ~in_gap, Reason.READ_TOO_OLD)
     first = np.where(verdicts.open, first, last)
     counted = slots.counted_among(ledger["counted_slots"], until, first, last)
     verdicts.settle(counted == last - first, Outcome.REPEATED)
@@ -331,14 +358,16 @@ def _judge_interval(
     verdicts.refuse(has_register & (start < last_at) & (end > last_at), Reason.INTERVAL_OVERLAPS)
     estimated = readings.quality == Quality.ESTIMATED.value
     verdicts.settle(estimated & has_register, Outcome.SUPERSEDED)
-    verdicts.accept(~has_register | (start >= last_at), Kind.INTERVAL, energy_wh)
+    is_news = ~has_register | (start >= last_at)
+    verdicts.accept(is_news & is_closed, Kind.LATE_ENERGY, energy_wh)
+    verdicts.accept(is_news, Kind.INTERVAL, energy_wh)
     if verdicts.open.any():
         constant = tariffs.constant_until(index, np.where(verdicts.open, start, 0)) >= end
-        guessed_wh = ledger["estimated_wh"].sum(axis=(1, 2))
         verdicts.settle(~constant | (guessed_wh == 0), Outcome.SUPERSEDED)
         slack_wh = TOLERANCE_UNITS * REGISTER_UNIT_WH * ledger["multiplier"].astype(np.int64)
         left_wh = guessed_wh + slack_wh
         verdicts.refuse(energy_wh > left_wh, Reason.INTERVALS_ABOVE_REGISTER)
+        verdicts.accept(verdicts.open & is_closed, Kind.LATE_TRUE_UP, energy_wh)
         verdicts.accept(verdicts.open, Kind.TRUE_UP, energy_wh)
 
 

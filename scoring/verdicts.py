@@ -41,6 +41,8 @@ class Kind(IntEnum):
     RATES = 4  # per-rate registers that come after their total
     INTERVAL = 5  # new energy of its slots
     TRUE_UP = 6  # says when energy was used that a register has counted already
+    LATE_ENERGY = 7  # as INTERVAL, of a month that is closed
+    LATE_TRUE_UP = 8  # as TRUE_UP, of a month that is closed
 
 
 REASONS: tuple[Reason, ...] = (
@@ -50,6 +52,7 @@ REASONS: tuple[Reason, ...] = (
     Reason.WRONG_SHAPE,
     Reason.READ_IN_FUTURE,
     Reason.READ_TOO_OLD,
+    Reason.MONTH_CLOSED,
     Reason.QUALITY_SUSPECT,
     Reason.REGISTER_WENT_BACK,
     Reason.REGISTER_CONFLICT,

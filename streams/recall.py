@@ -34,8 +34,8 @@ class Owed:
     """Refusals that a durable row hides, but that were perhaps never told.
 
     A row at offset 9 makes the reading at 7 a repeat, so a refusal of 7 that a crash cut off would
-    never be told again.  The row therefore carries (offset, item, reason) of such refusals; the
-    record itself comes again from the input, since its offset was not committed, and is refused
+    never be told again.  The row therefore carries (offset, item, reason, month) of such refusals;
+    the record itself comes again from the input, since its offset was not committed, and is refused
     then.
     """
 
@@ -44,7 +44,7 @@ class Owed:
     @staticmethod
     def kept(source: Source, refused: RefusedReading) -> KeptEffect:
         """A refusal as it stands inside a row."""
-        value = f"{refused.reason.value} {refused.item}".encode()
+        value = f"{refused.reason.value} {refused.item} {refused.month}".encode()
         return KeptEffect(Encoded(REFUSALS, None, value), source, refused.source_offset)
 
     def due(self, source: Source, records: Sequence[Record]) -> list[RefusedReading]:
@@ -56,8 +56,10 @@ class Owed:
         for row, refusals in self.by_row.items():
             for each in refusals:
                 if each.source is source and first <= each.offset <= last:
-                    reason, item = each.effect.value.decode().split()
-                    found.append(RefusedReading(each.offset, row, Reason(reason), int(item)))
+                    reason, item, month = each.effect.value.decode().split()
+                    found.append(
+                        RefusedReading(each.offset, row, Reason(reason), int(item), int(month))
+                    )
         return found
 
     def keep_owing(self, rows: set[int], kept: dict[int, list[KeptEffect]]) -> None:

@@ -118,7 +118,7 @@ LEARNED_LAYOUTS = {
     2: Layout(np.zeros(1, LEARNED)),
 }
 
-ANNEX_LAYOUTS = {2: Layout(empty_annexes(1))}
+ANNEX_LAYOUTS = {ANNEX_VERSION: Layout(empty_annexes(1))}
 
 assert LEDGER_VERSION in LEDGER_LAYOUTS
 assert LEARNED_VERSION in LEARNED_LAYOUTS

@@ -2,16 +2,17 @@
 
 Every worker (and every API process) reads all of the small compacted topic before it scores
 anything, and follows it from then on.  It stands apart because tariffs belong to no partition of
-accounts.  A sheet that makes no sense is refused by name and the registry stays as it was; what a
-sheet means is told in `scoring.tariff`.
+accounts.  The days' prices of dynamic tariffs stand on the same topic.  What makes no sense is
+refused by name and the registry stays as it was; what a sheet means is told in `scoring.tariff`.
 """
 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from scoring.effects import Reason
+from scoring.market import DAYS_KEPT, DayPrices, prices_from_dict
 from scoring.sheet import TariffSheet, TariffSheetInvalid
 from scoring.tariff import Tariffs, streamed_sheet
 from streams.wire import Refusal, decode_tariff, refusal_of
@@ -23,36 +24,70 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+PRICES = ":prices"
+"""Ends the key of a day's market prices: tariffId@date:prices."""
+
 
 class TariffDesk:
-    """All sheets by key, and the registry made of them."""
+    """All sheets and days of market prices by key, and the registry made of them."""
 
     def __init__(self) -> None:
         self.tariffs = Tariffs()
         self._sheets: dict[str, TariffSheet] = {}
+        self._prices: dict[str, DayPrices] = {}
 
     def take(self, records: Sequence[Record]) -> list[Refusal]:
         """Take up new, changed and withdrawn sheets; the refusals of those that make no sense."""
-        refusals = []
+        refusals, before = [], dict(self._prices)
         for record in records:
             refusal = self._take_one(record)
             if refusal is not None:
                 log.error("tariff sheet refused: %s: %s", refusal.reason, refusal.detail)
                 refusals.append(refusal)
+        if self._prices != before:
+            self._forget_old_prices()
+            self.tariffs = self.tariffs.with_prices(self._prices.values())
         return refusals
 
     def _take_one(self, record: Record) -> Refusal | None:
         decoded = decode_tariff(record)
         if isinstance(decoded, Refusal):
             return decoded
-        sheets = dict(self._sheets)
         try:
-            if decoded.sheet is None:
-                sheets.pop(decoded.key, None)
+            if decoded.key.endswith(PRICES):
+                self._take_prices(decoded.key, decoded.sheet)
             else:
-                sheets[decoded.key] = streamed_sheet(decoded.sheet)
-            tariffs = Tariffs(sheets.values())
+                self._take_sheet(decoded.key, decoded.sheet)
         except TariffSheetInvalid as error:
             return refusal_of(record, Reason.TARIFF_SHEET_INVALID, str(error))
-        self._sheets, self.tariffs = sheets, tariffs
         return None
+
+    def _take_sheet(self, key: str, plain: dict[str, Any] | None) -> None:
+        sheets = dict(self._sheets)
+        if plain is None:
+            sheets.pop(key, None)
+        else:
+            sheets[key] = streamed_sheet(plain)
+        if sheets != self._sheets:
+            tariffs = Tariffs(sheets.values()).with_prices(self._prices.values())
+            self._sheets, self.tariffs = sheets, tariffs
+
+    def _take_prices(self, key: str, plain: dict[str, Any] | None) -> None:
+        """Prices may come before their sheet, as they may after a compaction of the log."""
+        if plain is None:
+            self._prices.pop(key, None)
+            return
+        prices = prices_from_dict(plain)
+        if prices.tariff_id in self.tariffs.ids:
+            self.tariffs.slots_of(prices)
+        self._prices[key] = prices
+
+    def _forget_old_prices(self) -> None:
+        newest: dict[str, int] = {}
+        for one in self._prices.values():
+            newest[one.tariff_id] = max(one.day, newest.get(one.tariff_id, 0))
+        self._prices = {
+            key: one
+            for key, one in self._prices.items()
+            if one.day > newest[one.tariff_id] - DAYS_KEPT
+        }

@@ -161,7 +161,7 @@ TOPICS: dict[str, Topic] = {
         Topic(OPERATOR_ACTIONS, "holds, releases and approvals by people", None, False, 35, True),
         Topic(DELIVERY_RECEIPTS, "proof that a notice reached the customer", None, False, 35, True),
         Topic(TICKS, "the passing of time, one per partition and interval", None, False, 7, True),
-        Topic(TARIFFS, "dated tariff sheets, key tariffId@validFrom", 1, True),
+        Topic(TARIFFS, "tariff sheets, tariffId@validFrom; prices, tariffId@date:prices", 1, True),
         Topic(MORATORIA, "weather that forbids trips, by area", 1, True, stamped=True),
         # what Kilowatch says; evidence of warnings and trips is kept two years
         Topic(LOW_BALANCE_WARNINGS, "the money will not last", None, False, 730),

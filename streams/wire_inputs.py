@@ -203,6 +203,18 @@ def encode_tick(at: int) -> Encoded:
     return Encoded(topics.TICKS, None, to_json({"version": VERSION, "at": instant_text(at)}))
 
 
+def encode_prices(tariff_id: str, day: date, prices_per_kwh: Sequence[str]) -> Encoded:
+    """A local day's market prices of a dynamic tariff, in order of time."""
+    body = {
+        "version": VERSION,
+        "tariffId": tariff_id,
+        "date": day.isoformat(),
+        "pricesPerKwh": list(prices_per_kwh),
+    }
+    key = f"{tariff_id}@{day.isoformat()}:prices"
+    return Encoded(topics.TARIFFS, key.encode(), to_json(body))
+
+
 def encode_tariff(sheet: dict[str, Any]) -> Encoded:
     """A dated tariff sheet (as `sheet_to_dict` gives it), keyed by its id and its first day."""
     key = f"{sheet['tariffId']}@{sheet['validFrom']}"

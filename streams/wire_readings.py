@@ -160,8 +160,18 @@ def refused_readings(
     found, original = [], _Originals(records)
     for one in refused:
         at = record_of[one.source_offset]
-        found.append(refusal_of(records[at], one.reason, "", one.item, original(at, one.item)))
+        detail = _remedy(one.month) if one.month else ""
+        found.append(refusal_of(records[at], one.reason, detail, one.item, original(at, one.item)))
     return found
+
+
+def _remedy(month: int) -> str:
+    """What a person can do about energy that comes too late for its billing month."""
+    name = f"{month // 12:04d}-{month % 12 + 1:02d}"
+    return (
+        f"energy of {name} for which no gap of this meter is kept any more: if it was never "
+        f'billed, state the difference on payments as an adjustment with "pays": "{name}"'
+    )
 
 
 class _Originals:

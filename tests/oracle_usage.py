@@ -263,10 +263,10 @@ class UsageOracle(Places):
         refuse_if(reading.interval_wh < 0 or too_much, "energy_impossible")
         inside = self._quarters(end - seconds, end)
         newest = max(self.told_end, end // QUARTER)
-        refuse_if(inside[0] < newest - REMEMBERED_QUARTERS, "read_too_old")
         if self.month is not None:
             oldest = self.month - 1 if self.previous_open else self.month
-            refuse_if(self._month(end - seconds) < oldest, "read_too_old")
+            refuse_if(self._month(end - seconds) < oldest, "month_closed")
+        refuse_if(inside[0] < newest - REMEMBERED_QUARTERS, "read_too_old")
         told = [q for q in inside if q in self.told]
         if len(told) == len(inside):
             raise Stop("repeated")

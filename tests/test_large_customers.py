@@ -28,9 +28,8 @@ from scoring.events import (
 from scoring.large import day_told
 from scoring.price_columns import CAPACITY, DEMAND
 from scoring.scoring import find_tariffs
-from scoring.sheet import TariffSheetInvalid
 from scoring.statement import statement
-from scoring.tariff import Tariffs, streamed_sheet
+from scoring.tariff import Tariffs
 from scoring.units import instant, nanos
 from streams import wire
 from streams.clerk import Clerk, Terms
@@ -271,22 +270,6 @@ def test_terms_that_make_no_sense_are_refused_by_name(basic, told):
     works.enter(encoded.topic, 0, (NAME, json.dumps(body).encode(), FIRST))
     (refused,) = works.told["refusals"]
     assert told in refused["detail"]
-
-
-@pytest.mark.parametrize(
-    ("plain", "told"),
-    [
-        ({"dynamic": "hourly"}, "dynamic: the stream has no market prices"),
-    ],
-)
-def test_a_sheet_the_stream_cannot_bill_is_refused_by_name(plain, told):
-    sheet = {
-        "tariffId": "t", "currency": "CNY", "zone": "Asia/Shanghai", "validFrom": "2026-04-01",
-        "ratePeriods": [{"name": "flat", "pricePerKwh": "0.5"}],
-    }  # fmt: skip
-    assert streamed_sheet(sheet | {"validTo": "2026-04-15"}).tariff_id == "t"
-    with pytest.raises(TariffSheetInvalid, match=told):
-        streamed_sheet(sheet | plain)
 
 
 def test_a_finished_day_tells_of_the_month_the_terms_and_what_is_past_due():

@@ -65,7 +65,7 @@ def test_how_old_an_interval_may_be(what, end, outcome):
     ("what", "newest", "outcome", "june"),
     [
         ("June is open", "07-05 12:00", "accepted", (170,)),
-        ("June is closed", "07-06 00:15", "read_too_old", (100,)),
+        ("June is closed", "07-06 00:15", "month_closed", (100,)),
     ],
 )
 def test_late_intervals_of_a_month_that_has_ended(what, newest, outcome, june):
