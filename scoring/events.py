@@ -306,6 +306,7 @@ class SwitchReported(Event):
     """The field says what became of a command, or where the switch stands.
 
     `acknowledges`: the command has been taken and not carried out yet; the rest says nothing new.
+    `load_side_volts` is what the meter measures behind the switch, None where it cannot.
     """
 
     command_id: str
@@ -313,6 +314,7 @@ class SwitchReported(Event):
     succeeded: bool
     reported_at: int
     acknowledges: bool = False
+    load_side_volts: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

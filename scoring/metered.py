@@ -78,16 +78,36 @@ def _after_trip(here: Situation, *, load: bool | None) -> Verdict:
     if load is False and here.command is CommandState.EXECUTED:
         return _proven(here, DecisionKind.TRIP_PROVEN)
     if load and here.command in (CommandState.EXECUTED, CommandState.PROVEN):
-        detail = f"{here.load_wh} Wh drawn after {here.trip_id} was reported carried out"
-        told = decision(here, DecisionKind.LOAD_AFTER_TRIP, detail)
-        told += open_item(here.after(told.changes), WorkItemKind.LOOK_AT_SWITCH, here.trip_id)
-        return told + Verdict(changes={"command": CommandState.FIELD_ORDER})
+        return _contradicted(here, f"{here.load_wh} Wh drawn after {here.trip_id}")
     return NOTHING
 
 
-def _proven(here: Situation, kind: DecisionKind) -> Verdict:
+def proof_by_voltage(here: Situation, volts: int) -> Verdict:
+    """What voltage behind the switch, told with a report that speaks of now, says of its position.
+
+    It proves a restore.  No voltage does not prove a trip, since a sensor may be dead; but voltage
+    behind a switch that is said to be open is a person's work, like load.
+    """
+    is_live = volts >= here.rules.live_from_volts
+    if not is_live or here.command not in (CommandState.EXECUTED, CommandState.PROVEN):
+        return NOTHING
+    if here.stage is Stage.NORMAL and here.command is CommandState.EXECUTED:
+        return _proven(here, DecisionKind.RESTORE_PROVEN, f"{volts} V behind the switch")
+    if here.stage is Stage.TRIPPED:
+        return _contradicted(here, f"{volts} V behind the switch after {here.trip_id}")
+    return NOTHING
+
+
+def _contradicted(here: Situation, detail: str) -> Verdict:
+    told = decision(here, DecisionKind.LOAD_AFTER_TRIP, f"{detail} was reported carried out")
+    told += open_item(here.after(told.changes), WorkItemKind.LOOK_AT_SWITCH, here.trip_id)
+    return told + Verdict(changes={"command": CommandState.FIELD_ORDER})
+
+
+def _proven(here: Situation, kind: DecisionKind, shown: str = "") -> Verdict:
     about = here.trip_id if kind is DecisionKind.TRIP_PROVEN else here.restore_id
-    told = decision(here, kind, f"{about}: {here.load_wh} Wh between two readings after it")
+    shown = shown or f"{here.load_wh} Wh between two readings after it"
+    told = decision(here, kind, f"{about}: {shown}")
     items = (WorkItemKind.LOOK_AT_SWITCH, WorkItemKind.RESTORE_BY_CREW)
     told += withdraw_items(here.after(told.changes), about, items)
     return told + Verdict(changes={"command": CommandState.PROVEN})

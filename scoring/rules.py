@@ -150,6 +150,10 @@ class SupplyRules:
     """Mean power after a trip, of the most the account may draw, that still counts as none
     (proposal: half a per cent; a meter's own last digit must not look like load)."""
 
+    live_from_volts: int = 50
+    """Voltage behind a switch from which on the supply counts as on (proposal: below 50 V AC nobody
+    is harmed; IEC 61140, recall)."""
+
     clock_margin_seconds: int = 5 * 60
     """A meter's clock may be off by so much when its readings prove a switch (domain.md 5, "clock
     off > 5 min 0.1 %")."""

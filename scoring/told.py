@@ -20,6 +20,7 @@ from scoring.events import (
     Switch,
     SwitchReported,
 )
+from scoring.metered import proof_by_voltage
 from scoring.procedures import CommandState
 from scoring.situation import NOTHING, Verdict, decision
 from scoring.units import NO_TIME
@@ -115,6 +116,14 @@ def on_switch_report(here: Situation, event: SwitchReported) -> Verdict:
         if is_newest and here.command is CommandState.SENT:
             return Verdict(changes={"command": CommandState.ACKNOWLEDGED})
         return NOTHING
+    stands = _on_position(here, event)
+    if event.load_side_volts is None or not _speaks_of_now(here, event):
+        return stands
+    return stands + proof_by_voltage(here.after(stands.changes), event.load_side_volts)
+
+
+def _on_position(here: Situation, event: SwitchReported) -> Verdict:
+    """Where the switch is said to stand."""
     if event.switch is Switch.DISCONNECTED:
         return _reported_open(here, event)
     if not _speaks_of_now(here, event):

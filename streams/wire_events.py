@@ -148,6 +148,7 @@ class SwitchBody(Body, kw_only=True):
     succeeded: bool
     reported_at: Instant
     acknowledges: bool = False
+    load_side_volts: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] | None = None
 
 
 class ActionBody(Body):
@@ -298,6 +299,7 @@ def _decode_switch(record: Record, partitions: int) -> SwitchReported:
         body.succeeded,
         seconds_of(body.reported_at, "reportedAt"),
         body.acknowledges,
+        body.load_side_volts,
     )
 
 

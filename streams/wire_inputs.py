@@ -89,6 +89,7 @@ def _body_of(event: AccountEvent) -> tuple[str, dict[str, Any]]:
                 "succeeded": event.succeeded,
                 "acknowledges": event.acknowledges,
                 "reportedAt": instant_text(event.reported_at),
+                "loadSideVolts": event.load_side_volts,
             }
         case OperatorActed():
             return topics.OPERATOR_ACTIONS, {

@@ -125,7 +125,7 @@ def test_every_limit_has_a_unit_and_a_reason():
         if isinstance(field, ast.AnnAssign) and isinstance(said, ast.Expr)
     }
     units = ("_seconds", "_hour", "_days", "_ppm", "_attempts", "_divisor", "_approvers",
-             "_fifths", "_a_day", "calendar", "_areas", "_before_weekend")  # fmt: skip
+             "_fifths", "_a_day", "calendar", "_areas", "_volts", "_before_weekend")  # fmt: skip
     for limit in fields(SupplyRules):
         assert limit.name.endswith(units), f"{limit.name} does not say its unit"
         reason = explained.get(limit.name, "")

@@ -1,5 +1,7 @@
 """What reports, actions and receipts make of an account: one line per rule, with its why."""
 
+import dataclasses
+
 import pytest
 
 from scoring.decide import judge, on_event
@@ -180,3 +182,32 @@ def test_delivery_receipts(start, notice_id, stage, why):
         assert told(judge(half_an_hour_on)) == "trip 1"
     if start is NOTICED:
         assert not verdict
+
+
+def measured(command_id, switch, volts, minutes_ago=0):
+    said = report(command_id, switch, minutes_ago)
+    return dataclasses.replace(said, load_side_volts=volts)
+
+
+PROVEN, EXECUTED, CREW = CommandState.PROVEN, CommandState.EXECUTED, CommandState.FIELD_ORDER
+DARK = replace(TRIPPED, command=EXECUTED, proof_from=NOON - 300)
+VOLTAGES = [
+    # from, report, said, command after, why
+    (RESTORING, measured(RESTORE, ON, 230), "restore-proven", PROVEN, "closed, and voltage behind"),
+    (RESTORING, measured(RESTORE, ON, 50), "restore-proven", PROVEN, "what harms is on"),
+    (RESTORING, measured(RESTORE, ON, 49), "", EXECUTED, "closed, they say; nothing behind it"),
+    (RESTORING, report(RESTORE, ON), "", EXECUTED, "a meter that cannot tell: load must show it"),
+    (RESTORING, measured("", ON, 230, 11), "", CommandState.SENT, "measured before the restore"),
+    (RESTORING, measured(RESTORE, ARMED, 230), "", EXECUTED, "armed: a hand is awaited"),
+    (COMMANDED, measured(TRIP, OFF, 0), "", EXECUTED, "a dead sensor proves no trip"),
+    (COMMANDED, measured(TRIP, OFF, 230), "load-after-trip look-at-switch", CREW,
+     "open, they say, with voltage behind it: a person must look"),
+    (DARK, measured("", OFF, 230), "load-after-trip look-at-switch", CREW, "later too"),
+    (DARK, measured("", OFF, 49), "", EXECUTED, "induced, and harmless"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("start", "event", "said", "command", "why"), VOLTAGES)
+def test_voltage_behind_the_switch(start, event, said, command, why):
+    verdict = on_event(start, event)
+    assert (told(verdict), start.after(verdict.changes).command) == (said, command), why
