@@ -203,7 +203,8 @@ def fate_of(mutant: Mutant) -> Fate:
             why = f"its place stands {text.count(mutant.old)} times in {mutant.file}: mend it"
             return Fate(mutant, "", time.monotonic() - began, why)
         path.write_text(text.replace(mutant.old, mutant.new), "utf-8")
-        code, said, killer = 0, "", ""
+        code: int | None = 0
+        said = killer = ""
         if mutant.tests:
             code, said = _run(tree, TEST_SECONDS, "pytest", "-q", "-x", "-p", "no:cacheprovider",
                               *mutant.tests)  # fmt: skip
