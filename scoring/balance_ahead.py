@@ -35,6 +35,7 @@ def balance_ahead(
     charge = bill_curve(
         tariffs, money.version, ledger["used_wh"][:, 0], money.days, money.year_used_before_wh,
         ahead.ahead_wh, ahead.period_share, money.days_left_in_month, ledger["month"],
+        ahead.by_kind,
     )  # fmt: skip
     days = np.arange(charge.shape[1])
     if money.basic_nanos_per_day is not None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LEDGER_VERSION = 2
-LEARNED_VERSION = 2
+LEARNED_VERSION = 3
 
 MAX_ACCOUNT_ID_CHARACTERS = 64
 PAYMENTS_REMEMBERED = 4
@@ -128,6 +128,7 @@ LEDGER = np.dtype(
 LEARNED = np.dtype(
     [
         ("source_offset", "i8"),  # readings offset at which this row was learned
+        ("odd_days", "u8"),  # bit h: day last_day + 1 + h is not of the kind its weekday says
         ("last_day", "i4"),  # newest local day seen closed, proleptic ordinal; 0 none
         ("days", "u4"),  # whole days learned
         # experts: what they know, and how wrong they were
@@ -145,12 +146,17 @@ LEARNED = np.dtype(
         ("sum_error_wh", "f4", (3,)),  # mean error of sums of 1, 3 and 7 days
         ("error_quantile", "f4", (2, 3)),  # P10 and P90 of it, in mean errors
         ("reach", "f4", (2,)),  # P10 and P90 of tomorrow's error over its median
-        ("period_share", "f4", (MAX_RATE_PERIODS,)),  # of usage; all 0 not known yet
+        ("counted_wh", "f4", (MAX_RATE_PERIODS,)),  # of the open months when the newest day closed
+        ("drift_mean", "f4"),  # days' distance from the slow level since a change
+        ("drift_up", "f4"),  # how far above it they have run, in typical errors
+        ("drift_down", "f4"),
+        ("split_share", "u2", (3, MAX_RATE_PERIODS)),  # of a workday, rest day, holiday, see splits
         ("known_days", "u4"),  # bits of the days of the history, newest first: 1 measured
+        ("drift_days", "u2"),  # since the newest change of level, at most 65,535
         ("kind_days", "u1", (8,)),  # days met of each weekday and of holidays, at most 255
         ("reach_shape", "u1", (2,)),  # how reach grows with the days summed, see intervals
         ("sums_told", "u1", (3,)),  # sums of 1, 3 and 7 days compared, at most 255
-        ("spare", "u1", (3,)),  # so that a row is whole words, and none of its bytes accidental
+        ("split", "u1"),  # 0 split by rate period not known, 1 alike on all days, 2 by kind of day
     ],
     align=True,
 )

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scoring.calendar import FIRST_DAY_OF_MONTH, FIRST_MONTH
+from scoring.splits import surcharge
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from scoring.splits import ByKind
     from scoring.tariff import Tariffs
 
     Ints = NDArray[np.int64]
@@ -47,6 +49,7 @@ def bill_curve(
     period_share: NDArray[Any],
     days_left_in_month: Ints,
     month: Ints,
+    split: ByKind | None = None,
 ) -> Floats:
     """What is still to be charged, in nanos, by the end of today and of each day after it, (n, H).
 
@@ -55,7 +58,8 @@ def bill_curve(
     sum 1.  The rest tells of the current billing month what `bill` was told: `version_now`,
     `used_wh` (n, R), `days` already charged, `year_used_before_wh`, `month`; the first
     `days_left_in_month` columns belong to it (0 if as_of is its very end).
-    `scoring.balance.Balance` has all of these.  Tiers start again with the month or year, and
+    `scoring.balance.Balance` has all of these; `split` of those whose rest days or holidays spread
+    otherwise over the rate periods.  Tiers start again with the month or year, and
     later months use the sheets in force then.
     """
     curve = np.empty(daily_wh.shape, np.float64)
@@ -70,6 +74,11 @@ def bill_curve(
             month[part].astype(np.int64),
         )
         curve[part] = _curve(tariffs, start, daily_wh[part], period_share[part]).T
+    if split is not None:
+        few = split.position
+        curve[few] += surcharge(
+            tariffs, version_now[few], month[few], days_left_in_month[few], daily_wh[few], split
+        )
     return curve
 
 

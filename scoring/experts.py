@@ -47,6 +47,8 @@ PROFILE_PRIOR_WEEKS = 2
 HOLIDAY_RATE = 0.15
 MOST_SHARE = np.float32(4)
 """A day above this many levels teaches a share no more than this: a party, not a habit."""
+LEAST_FIRST_SHARE = np.float32(0.3)
+"""An account's first day counts as no smaller a share of its group's week: one day is no week."""
 LEAST_SHARE = np.float32(0.02)
 """A weekday is never forecast below 2 % of the level: an office may open on one Sunday."""
 
@@ -63,6 +65,9 @@ TRUST_RATE = np.float32(0.5)
 within 0.1 points of WAPE, over 0.95 to 0.985 and 0.25 to 1."""
 MOST_LOSS = np.float32(20)
 """Typical errors a single day may cost an expert."""
+
+RELEARNED_DAYS = 3
+"""After a jump (`drift`) levels begin at the mean of so many days, and count no others."""
 
 SLOW_DAYS = 5
 MOST_SLOW = 0.8
@@ -159,13 +164,24 @@ def suffer(loss: Floats, said: Floats, used_wh: Floats, typical_error_wh: Floats
     return after
 
 
-def begin(rows: NDArray[Any], used_wh: Floats) -> None:
-    """The first whole day of accounts: until they show otherwise all days are like it."""
-    rows["history_wh"] = used_wh[:, None]
-    rows["level_wh"] = used_wh[:, None]
-    rows["weekday_share"] = rows["holiday_share"] = 1
+def begin(rows: NDArray[Any], code: NDArray[np.uint8], used_wh: Floats) -> None:
+    """The first whole day of accounts, of kind `code`: until they show otherwise they live by it.
+
+    Where their group's week is known (`weekday_share`) it is theirs, else all days are alike.
+    """
+    alike = ~rows["weekday_share"].any(axis=1)
+    rows["weekday_share"][alike] = rows["holiday_share"][alike] = 1
+    week = np.maximum(rows["weekday_share"], LEAST_FIRST_SHARE)
+    day = weekday_of(code)
+    each = np.arange(len(rows))
+    level_wh = used_wh / week[each, day]
+    back = np.arange(HISTORY_DAYS - 1, -1, -1)
+    rows["history_wh"] = level_wh[:, None] * week[each[:, None], (day[:, None] - back) % WEEK]
+    rows["level_wh"] = level_wh[:, None]
     rows["regressed_wh"] = used_wh[:, None]
-    rows["typical_error_wh"] = FIRST_ERROR_SHARE * used_wh
+    rows["typical_error_wh"] = FIRST_ERROR_SHARE * level_wh
+    for name in ("drift_mean", "drift_up", "drift_down", "drift_days"):
+        rows[name] = 0
 
 
 def teach(rows: NDArray[Any], code: NDArray[np.uint8], used_wh: Floats) -> None:
@@ -173,7 +189,8 @@ def teach(rows: NDArray[Any], code: NDArray[np.uint8], used_wh: Floats) -> None:
     said = day_ahead(rows, code)
     rows["loss"] = suffer(rows["loss"].T, said, used_wh, rows["typical_error_wh"]).T
     share = share_of(rows, code[:, None])[:, 0]
-    days = rows["days"].astype(np.float32)
+    days = np.minimum(rows["days"], rows["drift_days"].astype(np.int64) + RELEARNED_DAYS)
+    days = days.astype(np.float32)
     limit = CLIPPED_AT_ERRORS * rows["typical_error_wh"]
     pull = _pull(rows["weekday_share"], share)
     level_wh = np.ascontiguousarray(rows["level_wh"].T)
@@ -186,6 +203,12 @@ def teach(rows: NDArray[Any], code: NDArray[np.uint8], used_wh: Floats) -> None:
     _teach_profile(rows, code, used_wh, level_wh)
     rows["level_wh"] = level_wh.T
     append(rows, used_wh)
+
+
+def slow_wh(rows: NDArray[Any], code: NDArray[np.uint8]) -> Floats:
+    """What the slowest level says of a day of this kind, (n,)."""
+    said: Floats = rows["level_wh"][:, 0] * share_of(rows, code[:, None])[:, 0]
+    return said
 
 
 def _pull(profile: Floats, share: Floats) -> Floats:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scoring import calendar, experts, intervals, pools, today
+from scoring import calendar, drift, experts, intervals, pools, splits, today
 from scoring.book import copied, put_back
 from scoring.cold_start import level_before_days_wh, period_share_by_hours
 from scoring.day_kinds import DayKinds, weekdays_only
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from scoring.book import Accounts
     from scoring.days import DaysClosed
+    from scoring.splits import ByKind
     from scoring.tariff import Tariffs
 
 __all__ = ["HORIZON_DAYS", "Forecast", "Knowledge", "forecast", "learn"]
@@ -62,7 +63,8 @@ class Forecast:
     `low_factor`, `high_factor` (n, H): P10 and P90 of the *sum* of column 0 .. h, over its median;
     low <= 1 <= high.  `today_wh` (n,): the whole of today, counted and to come.  `today_hours`
     (n,): hours left of today.  `today_is_new` (n,): not a second of it is gone.  `period_share`
-    (n, R): share of each rate period, sum 1.
+    (n, R): share of each rate period of a usual day, sum 1; `by_kind` is of those whose rest days
+    or holidays are split otherwise.
     """
 
     ahead_wh: NDArray[np.float32]
@@ -72,6 +74,7 @@ class Forecast:
     today_hours: NDArray[np.float32]
     today_is_new: NDArray[np.bool_]
     period_share: NDArray[np.float32]
+    by_kind: ByKind | None
 
 
 def learn(
@@ -134,25 +137,29 @@ def forecast(accounts: Accounts, tariffs: Tariffs, as_of: NDArray[np.int64]) -> 
     is_today = ledger["day"] == day
     counted_wh = np.where(is_today, ledger["day_wh"], 0).astype(np.float32)
     known = learned["days"] > 0
-    ahead_wh = _days_from(learned, known, day)
+    guessed = known
     if not known.all():
+        guessed = known | (learned["ahead_wh"][:, 0] > 0)
+    ahead_wh = _days_from(learned, guessed, day)
+    if guessed is not known:
         cold = np.flatnonzero(~known)
         at_least_wh = np.maximum(learned["level_wh"][cold, 0], counted_wh[cold])
-        level_wh = level_before_days_wh(ledger[cold], hour_load[cold], at_least_wh)
-        ahead_wh[cold] = level_wh[:, None]
+        guess_wh = ahead_wh[cold].mean(axis=1)
+        level_wh = level_before_days_wh(ledger[cold], hour_load[cold], guess_wh, at_least_wh)
+        shape = np.where(guess_wh > 0, ahead_wh[cold].T / np.maximum(guess_wh, 1), 1)
+        ahead_wh[cold] = (shape * level_wh).T
     rest_share = today.rest_share(hour_load, known, as_of - day_start, day_end - as_of)
     keeps_pace = known & is_today & (ledger["day_estimated_wh"] == 0)
     surplus = today.leave_the_rest(
         ahead_wh, rest_share, counted_wh, learned["level_wh"][:, experts.PROFILE_LEVEL], keeps_pace
     )
-    period_share = learned["period_share"]
-    unknown = np.flatnonzero(np.einsum("nr->n", period_share) == 0)
+    period_share = splits.usual_share(learned)
+    unknown = np.flatnonzero(learned["split"] == splits.NOT_KNOWN)
     if len(unknown):
-        period_share = period_share.copy()
         period_share[unknown] = period_share_by_hours(
             tariffs, index[unknown], hour_load[unknown], day_start[unknown]
         )
-    low_factor, high_factor = intervals.factors(learned, known, day_end - as_of)
+    low_factor, high_factor = intervals.factors(learned, guessed, day_end - as_of)
     today.allow_for_worse(high_factor, surplus - learned["reach"][:, 1])
     return Forecast(
         ahead_wh,
@@ -162,6 +169,7 @@ def forecast(accounts: Accounts, tariffs: Tariffs, as_of: NDArray[np.int64]) -> 
         ((day_end - as_of) / SECONDS_PER_HOUR).astype(np.float32),
         as_of == day_start,
         period_share,
+        splits.by_kind(learned, day),
     )
 
 
@@ -215,7 +223,11 @@ def _learn_turn(
     account = knowledge.account[position]
     new = day > rows["last_day"]
     first = new & (rows["last_day"] == 0)
-    rows["level_wh"][first] = used_wh[first, None]
+    if first.any():
+        rows["level_wh"][first] = used_wh[first, None]
+        new_rows, fresh = accounts.ledger[position[first]], copied(rows, first)
+        knowledge.pools.levels.tell(new_rows, fresh, day[first], knowledge.kinds)
+        put_back(rows, first, fresh)
     begun = rows["days"] > 0
     _bridge(rows, day - teaches, begun & new, knowledge.kinds)
     taught = np.flatnonzero(new & ~first & teaches)
@@ -223,8 +235,10 @@ def _learn_turn(
         some = copied(rows, taught)
         _learn_day(some, day[taught], used_wh[taught], group[taught], account[taught], knowledge)
         put_back(rows, taught, some)
+        knowledge.pools.levels.wait(accounts.ledger[position[taught]], some, account[taught])
     rows["last_day"] = np.maximum(rows["last_day"], day)
-    _learn_period_share(rows, accounts.ledger["used_wh"][position])
+    code, open_months_wh = knowledge.kinds.of(day), accounts.ledger["used_wh"][position]
+    splits.learn(rows, code, used_wh, open_months_wh, new & ~first & teaches)
     put_back(accounts.learned, position, rows)
 
 
@@ -261,16 +275,13 @@ def _learn_day(
     kinds, shared = knowledge.kinds, knowledge.pools
     begun = rows["days"] > 0
     if begun.all():
-        known = rows
-        _teach_pools(rows, day, used_wh, group, account, knowledge)
-        experts.teach(rows, kinds.of(day), used_wh)
+        _teach_day(rows, day, used_wh, group, account, knowledge)
     else:
         known, fresh = rows[begun], rows[~begun]
-        experts.begin(fresh, used_wh[~begun])
+        experts.begin(fresh, kinds.of(day[~begun]), used_wh[~begun])
         intervals.begin(fresh, used_wh[~begun])
         rows[~begun] = fresh
-        _teach_pools(known, day[begun], used_wh[begun], group[begun], account[begun], knowledge)
-        experts.teach(known, kinds.of(day[begun]), used_wh[begun])
+        _teach_day(known, day[begun], used_wh[begun], group[begun], account[begun], knowledge)
         rows[begun] = known
     intervals.teach(rows, np.ones(len(rows), np.bool_))
     rows["days"] += 1
@@ -278,6 +289,27 @@ def _learn_day(
     corrections = shared.corrections(columns, group, account)
     rows["regressed_wh"] = pools.regressed_wh(rows, day + 1, kinds, corrections)
     _plan(rows, day, kinds)
+
+
+def _teach_day(
+    rows: NDArray[Any],
+    day: NDArray[np.int64],
+    used_wh: NDArray[np.float32],
+    group: NDArray[np.int64],
+    account: NDArray[np.int64],
+    knowledge: Knowledge,
+) -> None:
+    """One more day of accounts that have begun; who has jumped to a new level begins there anew."""
+    kinds = knowledge.kinds
+    _teach_pools(rows, day, used_wh, group, account, knowledge)
+    code = kinds.of(day)
+    changed = np.flatnonzero(drift.notice(rows, used_wh, experts.slow_wh(rows, code)))
+    experts.teach(rows, code, used_wh)
+    if len(changed):
+        some = copied(rows, changed)
+        newest = day[changed, None] - np.arange(experts.RELEARNED_DAYS)
+        drift.begin_anew(some, kinds.of(newest))
+        put_back(rows, changed, some)
 
 
 def _teach_pools(
@@ -304,14 +336,7 @@ def _teach_pools(
 def _plan(rows: NDArray[Any], day: NDArray[np.int64], kinds: DayKinds) -> None:
     """The days after `day` (n,), the newest of the history, and how sure they are."""
     coming = day[:, None] + 1 + np.arange(HORIZON_DAYS)
-    rows["ahead_wh"] = experts.path(rows, kinds.of(coming))
+    codes = kinds.of(coming)
+    rows["ahead_wh"] = experts.path(rows, codes)
+    rows["odd_days"] = splits.odd_days(coming[:, 0], codes)
     intervals.tell(rows)
-
-
-def _learn_period_share(rows: NDArray[Any], used_wh: NDArray[np.int64]) -> None:
-    """Shares of the open months' usage (k, 2, R), once they hold two days' worth."""
-    used = used_wh.sum(axis=1).astype(np.float32)
-    total = np.einsum("kr->k", used)
-    enough = total > np.maximum(2 * experts.mean_history_wh(rows), 1)
-    share = used / np.maximum(total, 1)[:, None]
-    rows["period_share"] = np.where(enough[:, None], share, rows["period_share"])

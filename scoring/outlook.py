@@ -66,6 +66,7 @@ def outlook(accounts: Accounts, tariffs: Tariffs) -> NDArray[Any]:
         ahead.period_share,
         money.days_left_in_month,
         ledger["month"],
+        ahead.by_kind,
     )
     if money.basic_nanos_per_day is not None:
         charge += money.basic_nanos_per_day[:, None] * np.arange(1, charge.shape[1] + 1)

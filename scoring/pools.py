@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scoring.cold_start import GroupLevels
 from scoring.day_kinds import HOLIDAY, DayKinds
 from scoring.events import CustomerClass
 from scoring.experts import (
@@ -106,6 +107,7 @@ class Pools:
     """
 
     def __init__(self) -> None:
+        self.levels = GroupLevels()
         self._groups: dict[int, Any] = {}
         self._own: dict[int, Any] = {}
         self._group_weights = np.zeros((FEATURES, CLASSES), np.float32)
@@ -177,6 +179,7 @@ class Pools:
 
     def learn(self) -> None:
         """Learn all days that wait, as one mini-batch per group and day."""
+        self.levels.learn()
         if not self._waiting:
             return
         columns, group, account, day, wanted, noise = (

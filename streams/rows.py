@@ -23,9 +23,11 @@ from scoring.events import Source
 from streams.layouts import Layout, lengths_of
 from streams.versions import (
     LEARNED_OF_VERSION_1,
+    LEARNED_OF_VERSION_2,
     LEDGER_OF_VERSION_1,
     carry_over,
     learned_rows_of_version_1,
+    learned_rows_of_version_2,
     ledger_rows_of_version_1,
 )
 from streams.wire_base import Encoded
@@ -115,7 +117,8 @@ LEDGER_LAYOUTS = {
 
 LEARNED_LAYOUTS = {
     1: Layout(np.zeros(1, LEARNED_OF_VERSION_1), learned_rows_of_version_1),
-    2: Layout(np.zeros(1, LEARNED)),
+    2: Layout(np.zeros(1, LEARNED_OF_VERSION_2), learned_rows_of_version_2),
+    3: Layout(np.zeros(1, LEARNED)),
 }
 
 ANNEX_LAYOUTS = {ANNEX_VERSION: Layout(empty_annexes(1))}

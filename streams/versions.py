@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scoring import experts, intervals
+from scoring import experts, intervals, splits
 from scoring.book import LEARNED, LEDGER, empty_ledger
 from scoring.day_kinds import weekdays_only
 from scoring.effects import Stage
@@ -81,18 +81,19 @@ def learned_rows_of_version_1(old: NDArray[Any]) -> NDArray[Any]:
     Intervals start anew: they are learned again in days.
     """
     rows = np.zeros(len(old), LEARNED)
-    for name in ("source_offset", "last_day", "days", "period_share"):
+    for name in ("source_offset", "last_day", "days"):
         rows[name] = old[name]
+    _split_alike(rows, old["period_share"])
     rows["level_wh"] = old["level_wh"][:, None]
     known = np.flatnonzero(old["days"] > 0)
     if len(known):
         some = rows[known]
         level_wh, day = old["level_wh"][known], old["last_day"][known].astype(np.int64)
-        experts.begin(some, level_wh)
+        kinds = weekdays_only()
+        experts.begin(some, kinds.of(day), level_wh)
         intervals.begin(some, level_wh)
         some["weekday_share"] = np.maximum(1 + old["weekday_share"][known], experts.LEAST_SHARE)
         some["kind_days"][:, : experts.WEEK] = np.minimum(old["days"][known] // 7, 255)[:, None]
-        kinds = weekdays_only()
         days = day[:, None] + 1 - np.arange(experts.HISTORY_DAYS, 0, -1)
         some["history_wh"] = level_wh[:, None] * experts.share_of(some, kinds.of(days))
         tomorrow = experts.share_of(some, kinds.of(day[:, None] + 1))
@@ -101,4 +102,31 @@ def learned_rows_of_version_1(old: NDArray[Any]) -> NDArray[Any]:
         some["ahead_wh"] = experts.path(some, kinds.of(coming))
         intervals.tell(some)
         rows[known] = some
+    return rows
+
+
+def _split_alike(rows: NDArray[Any], share: NDArray[Any]) -> None:
+    """One split by rate period for all days, where one was known."""
+    rows["split_share"][:, splits.WORKDAY] = np.rint(share / splits.SHARE_UNIT)
+    rows["split"] = np.where(share.any(axis=1), splits.ALIKE, splits.NOT_KNOWN)
+
+
+def _learned_of_version_2() -> np.dtype[Any]:
+    """One split for all days; neither the newest change of level nor odd days were kept."""
+    added = {"odd_days", "counted_wh", "split_share", "split", "drift_days"}
+    added |= {"drift_mean", "drift_up", "drift_down"}
+    then = without(LEARNED, added, ("spare", "u1", (3,)))
+    columns = [(name, then[name]) for name in then.names or ()]
+    place = [name for name, _ in columns].index("known_days")
+    columns.insert(place, ("period_share", np.dtype(("f4", (6,)))))
+    return np.dtype(columns, align=True)
+
+
+LEARNED_OF_VERSION_2 = _learned_of_version_2()
+
+
+def learned_rows_of_version_2(old: NDArray[Any]) -> NDArray[Any]:
+    """All days are split alike until each kind shows its own."""
+    rows = carry_over(old, np.zeros(len(old), LEARNED))
+    _split_alike(rows, old["period_share"])
     return rows

@@ -8,10 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scoring.book import LEARNED, Accounts, empty_ledger
+from scoring.day_kinds import of_country, weekdays_only
 from scoring.days import DaysClosed
 from scoring.effects import Stage
 from scoring.events import CustomerClass, Switch
-from scoring.forecast import HORIZON_DAYS, forecast, learn
+from scoring.forecast import HORIZON_DAYS, Knowledge, forecast, learn
+from scoring.pools import Pools
+from scoring.splits import kind_of
 from scoring.tariff import Tariffs, sheet_from_dict
 from scoring.units import instant
 
@@ -356,13 +359,111 @@ def test_the_first_split_is_each_accounts_own_days_calendar():
         assert working_time == pytest.approx(np.array([0, 10 / 24])[order])
 
 
-def test_the_split_is_learned_from_the_open_months():
+def test_until_a_day_has_taught_it_the_split_is_that_of_the_open_months():
     block = taught([10_000] * 3)
     block.ledger["used_wh"][0, 0, :2] = [30_000, 10_000]
     block.ledger["used_wh"][0, 1, :2] = [30_000, 30_000]
     learn(block, closed((MONDAY, 10_000, 0)))
-    assert ahead(block).period_share[0].tolist()[:3] == pytest.approx([0.6, 0.4, 0])
-    block.ledger["used_wh"] = 0  # a new month: too little to tell, so the old split stays
-    block.ledger["used_wh"][0, 0, 1] = 3_000
-    learn(block, closed((MONDAY + 1, 10_000, 0)))
-    assert ahead(block).period_share[0, 0] == pytest.approx(0.6)
+    assert ahead(block).period_share[0].tolist()[:3] == pytest.approx([0.6, 0.4, 0], abs=1e-4)
+    assert ahead(block).by_kind is None
+
+
+def lived_by_period(days: list[tuple[int, int]], kinds=None) -> Accounts:
+    """An account whose days from a Monday on use so much (at peak, in the valley)."""
+    block = taught([1], last_day=SUNDAY)
+    knowledge = Knowledge(kinds or weekdays_only(), Pools(), np.zeros(1, np.int64))
+    for number, (peak, valley) in enumerate([(1, 0), *days]):
+        block.ledger["used_wh"][0, 0, :2] += [peak, valley]
+        learn(block, closed((SUNDAY + number, peak + valley, 0)), knowledge)
+    return block
+
+
+def test_each_kind_of_day_has_its_own_split():
+    """An office that uses its peak on workdays, and sleeps through weekends and holidays."""
+    china = of_country("CN")
+    days = []
+    for number in range(100):
+        kind = kind_of(china.of(np.array([MONDAY + number])))[0]
+        days.append([(9_000, 1_000), (500, 1_500), (100, 900)][kind])
+    block = lived_by_period(days, china)
+    split = ahead(block, MIDNIGHT + 100 * 86_400).by_kind
+    assert split is not None
+    assert split.share[0, :, 0] == pytest.approx([0.9, 0.25, 0.1], abs=0.001)
+    known = kind_of(china.of(MONDAY + 100 + np.arange(HORIZON_DAYS)))
+    assert split.kind[0].tolist() == known.tolist()
+    later = ahead(block, MIDNIGHT + 110 * 86_400).by_kind
+    assert later.kind[0, :25].tolist() == known[10:].tolist()
+
+
+def test_a_home_whose_days_are_alike_has_one_split():
+    block = lived_by_period([(6_000, 4_000), (6_030, 3_970)] * 20)
+    look = ahead(block, MIDNIGHT + 40 * 86_400)
+    assert look.by_kind is None
+    assert look.period_share[0, :2] == pytest.approx([0.6, 0.4], abs=0.003)
+
+
+TEACHES_NO_SPLIT = [
+    # why                                     counted at peak, in the valley   the day, estimated
+    ("a late correction came as well",              (30_000, 0),                 10_000, 0),
+    ("the month before was closed",                 (-200_000, 0),               10_000, 0),
+    ("it went down in one period",                  (12_000, -2_000),            10_000, 0),
+    ("nothing was used",                            (0, 0),                           0, 0),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("why", "counted", "used_wh", "estimated"), TEACHES_NO_SPLIT)
+def test_the_table_of_days_that_teach_no_split(why, counted, used_wh, estimated):
+    block = lived_by_period([(6_000, 4_000)] * 30)
+    before = block.learned["split_share"].copy()
+    block.ledger["used_wh"][0, 0, :2] += counted
+    learn(block, closed((MONDAY + 30, used_wh, estimated)))
+    assert (block.learned["split_share"] == before).all(), why
+    block.ledger["used_wh"][0, 0, :2] += [10_000, 0]
+    learn(block, closed((MONDAY + 31, 10_000, 0)))
+    assert (block.learned["split_share"] != before).any(), "the day after it teaches again"
+
+
+# ---- a new account is guessed from its group
+
+
+def test_a_new_account_begins_as_its_group_lives():
+    """Offices of one industry use a tenth of their contract, and a fifth of that on Sundays."""
+    random = np.random.default_rng(3)
+    offices, days = 12, 70
+    block = accounts(offices + 1)
+    block.ledger["customer_class"] = list(CustomerClass).index(CustomerClass.BUSINESS)
+    block.ledger["industry"] = b"7020"
+    block.ledger["max_power_w"] = random.integers(20_000, 90_000, offices + 1)
+    knowledge = Knowledge(weekdays_only(), Pools(), np.arange(offices + 1))
+    level = 24 * 0.1 * block.ledger["max_power_w"] * np.exp(random.normal(0, 0.3, offices + 1))
+    for number in range(days):
+        share = 0.2 if (number % 7) == 6 else 1
+        old = np.arange(offices)
+        noise = random.normal(1, 0.05, offices)
+        used = (level[:offices] * share * noise).astype(np.int64) * (number > 0)
+        days_of = DaysClosed(old, old * 0 + MONDAY + number - days, used, old * 0)
+        learn(block, days_of, knowledge)
+        knowledge.pools.learn()
+    learn(block, closed((MONDAY - 1, 0, 0), position=offices), knowledge)
+    look = ahead(block)
+    told, power_w = look.ahead_wh[offices], block.ledger["max_power_w"][offices]
+    assert told[1:7].mean() == pytest.approx(24 * 0.1 * power_w * 6.2 / 7, rel=0.3)
+    assert told[6] / told[2] < 0.4, "a Sunday"
+    assert 0.4 < look.low_factor[offices, 7] < 0.85
+    assert 1.2 < look.high_factor[offices, 7] < 2.2
+    learn(block, closed((MONDAY, 40_000, 0), position=offices), knowledge)
+    own = forecast(block.take(np.array([offices])), TARIFFS, np.array([MIDNIGHT + 86_400]))
+    assert own.ahead_wh[0, 0] == pytest.approx(40_000, rel=0.05), "its own first day"
+    assert own.ahead_wh[0, 5] < 0.5 * own.ahead_wh[0, 0], "and its group's Sunday"
+
+
+def test_a_group_of_few_speaks_for_nobody():
+    block = accounts(4)
+    knowledge = Knowledge(weekdays_only(), Pools(), np.arange(4))
+    for number in range(60):
+        each = np.arange(3)
+        learn(block, DaysClosed(each, each * 0 + MONDAY - 60 + number, each + 9_000, each * 0),
+              knowledge)  # fmt: skip
+        knowledge.pools.learn()
+    learn(block, closed((MONDAY - 1, 0, 0), position=3), knowledge)
+    assert ahead(block).ahead_wh[3, 1] == 14_400, "the planning figure"

@@ -14,6 +14,7 @@ from scoring.bill import bill
 from scoring.book import LEARNED, Accounts, empty_ledger
 from scoring.forecast import HORIZON_DAYS, forecast
 from scoring.outlook import OUTLOOK, outlook
+from scoring.splits import ALIKE, BY_KIND
 from scoring.tariff import Tariffs, sheet_from_dict
 from scoring.units import instant, nanos
 
@@ -89,7 +90,8 @@ def account(
     ledger["ledger_nanos"] = nanos(money)
     learned["last_day"], learned["days"] = ledger["day"] - 1, 60
     learned["ahead_wh"], learned["reach"] = daily_wh, [-0.2, 0.2]
-    learned["period_share"][0, :2] = peak_share, 1 - peak_share
+    learned["split_share"][0, :, :2] = np.rint(np.array([peak_share, 1 - peak_share]) * 65_535)
+    learned["split"] = ALIKE
     return block
 
 
@@ -228,8 +230,12 @@ def accounts(draw: st.DrawFn) -> Accounts:
     learned["reach"] = [draw(st.tuples(st.floats(-1, 0, width=32), st.floats(0, 2, width=32)))]
     learned["reach_shape"] = [draw(st.tuples(st.integers(0, 255), st.integers(0, 255)))]
     if index[0] != YEARLY:
-        learned["period_share"] = [[1, 0, 0, 0, 0, 0]]
+        learned["split_share"] = [65_535, 0, 0, 0, 0, 0]
         ledger["used_wh"][:, :, 1] = 0
+    elif draw(st.booleans()):
+        peak = np.array([draw(st.integers(0, 65_535)) for _ in range(3)])
+        learned["split_share"][0, :, :2] = np.stack([peak, 65_535 - peak], axis=1)
+        learned["split"], learned["odd_days"] = BY_KIND, draw(st.integers(0, 2**35 - 1))
     return block
 
 
@@ -283,10 +289,19 @@ def test_a_large_block_gives_each_account_what_it_gets_alone():
     block.ledger["hour_load"] = random.integers(0, 65_535, (len(block), 24))
     block.learned["ahead_wh"] = random.uniform(1_000, 60_000, (len(block), 35))
     block.learned["reach_shape"] = random.integers(0, 256, (len(block), 2))
-    block.learned["period_share"] = random.dirichlet([1] * 6, len(block))
+    block.learned["split_share"] = random.dirichlet([1] * 6, (len(block), 3)) * 65_535
+    block.learned["split"] = random.integers(ALIKE, BY_KIND + 1, len(block))
     together = outlook(block, TARIFFS)
     for row in range(0, len(block), 97):
         assert outlook(block.take(np.array([row])), TARIFFS).tobytes() == together[row].tobytes()
+
+
+def _split_of(learned, day: int) -> np.ndarray:
+    """The split of a local day by its kind, written down a second time."""
+    weekend, bit = (day + 6) % 7 > 4, day - int(learned["last_day"]) - 1
+    odd = 0 <= bit < 64 and int(learned["odd_days"]) >> bit & 1
+    kind = (0 if odd else 1) if weekend else (2 if odd else 0)
+    return learned["split_share"][kind if learned["split"] == BY_KIND else 0] / 65_535
 
 
 def further_charges(block: Accounts) -> list[int]:
@@ -311,7 +326,7 @@ def further_charges(block: Accounts) -> list[int]:
             so_far = year_before[last] + round(used[last].sum())
             year_before[month] = 0 if month % 12 == 0 else so_far
             used[month] = np.zeros(6)
-        used[month] += day_wh * look.period_share[0]
+        used[month] += day_wh * _split_of(block.learned[0], today + ahead)
         total = 0
         for each, used_wh in used.items():
             days = int(TARIFFS.day_of_month(tariff, noon)) if each == month else 31
