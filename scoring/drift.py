@@ -31,6 +31,9 @@ LEAST_UNIT = np.float32(0.2)
 """Of the slow level: whose days are even is no new tenant by a fifth more; the experts follow."""
 MOST_OFF = np.float32(5)
 """No single day counts as further off: one feast is no new tenant."""
+WIDER = np.float32(2)
+"""A level known from a few days may be wrong: sums are told so much less surely, until their own
+errors have been seen."""
 EMPTY_SHARE = np.float32(0.1)
 """A day below this part of the slow level says that nobody is there, not who will be; it is not
 counted.  With it a works that shuts for days is not believed to stay shut."""
@@ -73,3 +76,4 @@ def begin_anew(rows: NDArray[Any], codes: NDArray[np.uint8]) -> None:
     rows["level_wh"] = level_wh[:, None]
     most_wh = FIRST_ERROR_SHARE * level_wh
     rows["typical_error_wh"] = np.minimum(rows["typical_error_wh"], most_wh)
+    rows["sum_error_wh"] *= WIDER
