@@ -136,6 +136,24 @@ MUTANTS = (
         ("no-fence", "order", "if not await self._log.still_owned(self.number):", "if False:"),
     ),
     *among(
+        "scoring/guards.py", SIMULATION,
+        ("sim-approval", "approvals", "def _by_approval(here: Situation) -> Hold:\n",
+         "def _by_approval(here: Situation) -> Hold:\n    return NO_HOLD\n"),
+    ),
+    *among(
+        "scoring/postings.py", SIMULATION,
+        ("sim-paid-twice", "money",
+         '(one.ledger["payment_hashes"][0] == wanted).any()', "False"),
+    ),
+    *among(
+        "streams/partition.py", SIMULATION,
+        ("sim-committed-early", "order",
+         ("                    await self._settle(entry)\n"
+         "                    self.committable.update(entry.next_offset)\n"),
+         ("                    self.committable.update(entry.next_offset)\n"
+         "                    await self._settle(entry)\n")),
+    ),
+    *among(
         "streams/chain.py", ROAD,
         ("link-not-kept", "chain", '    row["chain_hash"] = np.frombuffer(digest, "<u8")\n', ""),
         ("other-bytes", "chain", '"sha256": sha256(said.value).hexdigest()',
