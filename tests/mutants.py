@@ -126,7 +126,7 @@ MUTANTS = (
         ("closed-charge", "closed month",
          '                one["charged_nanos"] += before - after\n', ""),
         ("closed-tiers", "closed month",
-         '        one["year_used_before_wh"] -= taken\n', "        pass\n"),
+         '        one["year_used_before_wh"] += wh\n', "        pass\n"),
         ("closed-doubt", "closed month", '        annex["closed_month"] = 0\n', ""),
     ),
     *among(
