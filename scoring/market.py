@@ -7,6 +7,7 @@ is announced once.  What used energy comes to at these prices is told in `scorin
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -18,12 +19,12 @@ from scoring.sheet_fields import TariffSheetInvalid, day, items, only, price, te
 from scoring.units import SECONDS_PER_DAY, SLOT_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import date
 
     from numpy.typing import NDArray
 
-    from scoring.sheet import TariffSheet
+    from scoring.tariff import Tariffs
 
     Ints = NDArray[np.int64]
 
@@ -64,13 +65,6 @@ def prices_from_dict(data: Mapping[str, Any]) -> DayPrices:
     return DayPrices(tariff_id, when.toordinal(), picos)
 
 
-def seconds_of_day(prices: DayPrices, sheet: TariffSheet) -> int:
-    """How long a local day must be that has so many prices; raises TariffSheetInvalid."""
-    if not sheet.dynamic:
-        raise TariffSheetInvalid("tariffId", f"{sheet.tariff_id} has no prices of the market")
-    return len(prices.picos) * DYNAMIC_SECONDS[sheet.dynamic]
-
-
 class SlotPrices(NamedTuple):
     """Prices of one tariff in picos by quarter-hour from `first_slot` on; MISSING where unknown."""
 
@@ -102,3 +96,53 @@ def laid_on_slots(days: Mapping[int, tuple[int, Ints]]) -> SlotPrices:
         start, prices = days[one]
         picos[start - first : start - first + len(prices)] = prices
     return SlotPrices(first, picos)
+
+
+def with_prices(tariffs: Tariffs, days: Iterable[DayPrices]) -> Tariffs:
+    """The registry with these days' market prices, instead of any it has.
+
+    Days of tariffs that are not known (yet), or that do not fit their sheet, have no effect.
+    """
+    laid: dict[int, dict[int, tuple[int, Ints]]] = {}
+    for one in days:
+        if one.tariff_id in tariffs.ids:
+            number = tariffs.ids.index(one.tariff_id)
+            try:
+                laid.setdefault(number, {})[one.day] = slots_of(tariffs, one)
+            except TariffSheetInvalid:
+                continue  # the sheet it was published under has been replaced
+    found = copy(tariffs)
+    found.market = {number: laid_on_slots(of_days) for number, of_days in laid.items() if of_days}
+    found.price_nanos_per_wh = tariffs.own_nanos_per_wh.copy()
+    for number, prices in found.market.items():
+        mine = np.flatnonzero(tariffs.tariff_of_version == number)
+        found.price_nanos_per_wh[:, mine] += prices.mean_nanos_per_wh * tariffs.taxed[mine]
+    return found
+
+
+def slots_of(tariffs: Tariffs, prices: DayPrices) -> tuple[int, Ints]:
+    """The first slot of a day of a known tariff, and the price of each of its slots.
+
+    Raises TariffSheetInvalid where a day has more or fewer prices than the sheet in force says.
+    """
+    number = tariffs.ids.index(prices.tariff_id)
+    bounds = tariffs.day_start(np.full(2, number), np.array([prices.day, prices.day + 1]))
+    version = int(tariffs.version_on(np.array([number]), np.array([prices.day]))[0])
+    if version < 0:
+        raise TariffSheetInvalid("date", f"no sheet of {prices.tariff_id} is in force then")
+    kind = tariffs.sheets[version].dynamic
+    if not kind:
+        raise TariffSheetInvalid("tariffId", f"{prices.tariff_id} has no prices of the market")
+    if len(prices.picos) * DYNAMIC_SECONDS[kind] != bounds[1] - bounds[0]:
+        why = f"{len(prices.picos)} of {kind} prices are not the day's"
+        raise TariffSheetInvalid("pricesPerKwh", why)
+    each = DYNAMIC_SECONDS[kind] // SLOT_SECONDS
+    return int(bounds[0]) // SLOT_SECONDS, np.repeat(np.array(prices.picos, np.int64), each)
+
+
+def price_step(tariffs: Tariffs, index: Ints, at: Ints) -> Ints:
+    """A number for the stretch of one market price that holds each instant; 0 where none is."""
+    local, _never = tariffs.local_slot(index, at)
+    version = tariffs.version_on(index, tariffs.day_of(index, at))
+    slots = tariffs.price_slots[version]
+    return np.where(slots > 0, local // np.maximum(slots, 1), 0)

@@ -17,13 +17,14 @@ import numpy as np
 from scoring.events import MAX_RATE_PERIODS
 from scoring.exact import MAX_WORK_WH, PICOS_PER_MICRO, PPM
 from scoring.power_factor import rates_ppm
-from scoring.sheet import MAX_TIERS
+from scoring.sheet import DYNAMIC_SECONDS, MAX_TIERS
 from scoring.sheet_charges import BASES, LEVY_BASES, MAX_LEVIES
-from scoring.units import MAX_NANOS
+from scoring.units import MAX_NANOS, SLOT_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from scoring.market import SlotPrices
     from scoring.sheet import TariffSheet
 
 NO_EDGE_WH = 2**62
@@ -106,6 +107,12 @@ class PriceColumns:
             self.is_plain[v] = _is_plain(sheet)
         self._plain_columns(columns)
         self._forecast_columns()
+        steps = [DYNAMIC_SECONDS[sheet.dynamic] // SLOT_SECONDS for sheet in sheets]
+        self.price_slots = np.array([*steps, 0], np.int64)
+        self.is_dynamic = self.price_slots > 0
+        self.any_dynamic = bool(self.is_dynamic.any())
+        self.market: dict[int, SlotPrices] = {}
+        self.own_nanos_per_wh = self.price_nanos_per_wh
 
     def _plain_columns(self, columns: int) -> None:
         """What homes need, each column by itself, and what is true of all versions at once."""

@@ -17,6 +17,7 @@ import numpy as np
 from scoring import slots
 from scoring.days import DaysClosed
 from scoring.events import MAX_RATE_PERIODS, Quality
+from scoring.market import price_step
 from scoring.units import SLOT_SECONDS
 from scoring.verdicts import Kind
 
@@ -156,7 +157,7 @@ def _in_one_step(
     tariffs: Tariffs, tariff: NDArray[np.int64], at: NDArray[np.int64], starts: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
     """Whether the quarter-hours of each piece have one price of the market, or none has any."""
-    step = tariffs.price_step(tariff, at)
+    step = price_step(tariffs, tariff, at)
     same: NDArray[np.bool_] = np.minimum.reduceat(step, starts) == np.maximum.reduceat(step, starts)
     return same
 

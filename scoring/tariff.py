@@ -14,7 +14,6 @@ callers to mask.  An instant, day or month after calendar.END_AT raises OutsideC
 
 from __future__ import annotations
 
-from copy import copy
 from datetime import timedelta
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
@@ -36,10 +35,8 @@ from scoring.calendar import (
     OutsideCalendar,
     zone_table,
 )
-from scoring.market import DayPrices, SlotPrices, laid_on_slots, seconds_of_day
 from scoring.price_columns import PriceColumns
 from scoring.sheet import (
-    DYNAMIC_SECONDS,
     TariffSheet,
     TariffSheetInvalid,
     sheet_from_dict,
@@ -48,9 +45,10 @@ from scoring.sheet import (
 from scoring.units import SLOT_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from numpy.typing import NDArray
+
 
 __all__ = [
     "TariffSheet",
@@ -58,7 +56,6 @@ __all__ = [
     "Tariffs",
     "sheet_from_dict",
     "sheet_to_dict",
-    "streamed_sheet",
 ]
 
 MAX_TARIFFS = 10_000
@@ -71,15 +68,6 @@ NEVER_DAY = 2**31
 """The day on which no further version begins."""
 
 _FIRST_LOCAL_SLOT = (FIRST_DAY - EPOCH_DAY) * SLOTS_PER_DAY
-
-
-def streamed_sheet(plain: Mapping[str, Any]) -> TariffSheet:
-    """A sheet that can be billed as readings come in; raises TariffSheetInvalid.
-
-    A version may begin and end on any day; days after its end have no price until another tariff
-    or version says one.
-    """
-    return sheet_from_dict(plain)
 
 
 class Tariffs(PriceColumns):
@@ -102,7 +90,8 @@ class Tariffs(PriceColumns):
         super().__init__(self._sheets)
         self._sum_up_versions()
         self._stack_tariffs()
-        self._note_markets()
+        self.has_market = np.zeros(len(self._number) + 1, np.bool_)
+        self.has_market[self.tariff_of_version[self.is_dynamic]] = True
 
     def with_sheet(self, sheet: TariffSheet) -> Tariffs:
         """The registry with this version added, or replaced if it has one of the same day.
@@ -115,47 +104,6 @@ class Tariffs(PriceColumns):
     def with_sheets(self, sheets: Iterable[TariffSheet]) -> Tariffs:
         """The registry with these versions added in order; like `with_sheet` for each."""
         return Tariffs((*self._sheets, *sheets))
-
-    def with_prices(self, days: Iterable[DayPrices]) -> Tariffs:
-        """The registry with these days' market prices, instead of any it has.
-
-        Days of tariffs that are not known (yet), or that do not fit their sheet, have no effect.
-        """
-        laid: dict[int, dict[int, tuple[int, NDArray[np.int64]]]] = {}
-        for one in days:
-            if one.tariff_id in self._number:
-                number = self._number[one.tariff_id]
-                try:
-                    laid.setdefault(number, {})[one.day] = self.slots_of(one)
-                except TariffSheetInvalid:
-                    continue  # the sheet it was published under has been replaced
-        found = copy(self)
-        found.market = {
-            number: laid_on_slots(of_days) for number, of_days in laid.items() if of_days
-        }
-        found.price_nanos_per_wh = self._own_nanos_per_wh.copy()
-        for number, prices in found.market.items():
-            mine = np.flatnonzero(self.tariff_of_version == number)
-            mean = prices.mean_nanos_per_wh
-            found.price_nanos_per_wh[:, mine] += mean * self.taxed[mine]
-        return found
-
-    def slots_of(self, prices: DayPrices) -> tuple[int, NDArray[np.int64]]:
-        """A day's first slot and the price of each of its slots.
-
-        Raises TariffSheetInvalid where a day has more or fewer prices than the sheet in force says.
-        """
-        number = self._number[prices.tariff_id]
-        bounds = self.day_start(np.full(2, number), np.array([prices.day, prices.day + 1]))
-        version = int(self.version_on(np.array([number]), np.array([prices.day]))[0])
-        if version < 0:
-            raise TariffSheetInvalid("date", f"no sheet of {prices.tariff_id} is in force then")
-        told = seconds_of_day(prices, self._sheets[version])
-        if told != bounds[1] - bounds[0]:
-            why = f"{len(prices.picos)} of {self._sheets[version].dynamic} prices are not the day's"
-            raise TariffSheetInvalid("pricesPerKwh", why)
-        each = told // len(prices.picos) // SLOT_SECONDS
-        return int(bounds[0]) // SLOT_SECONDS, np.repeat(np.array(prices.picos, np.int64), each)
 
     def _add(self, sheet: TariffSheet) -> None:
         number = self._number.setdefault(sheet.tariff_id, len(self._number))
@@ -200,18 +148,6 @@ class Tariffs(PriceColumns):
             self.tariff_of_version[version] = self._number[tariff_id]
             self.next_version_month[version] = later.get(tariff_id, calendar.END_YEAR * 12)
             later[tariff_id] = sheet.first_whole_month
-
-    def _note_markets(self) -> None:
-        """Which versions and tariffs have prices of the market, and how long one holds."""
-        self.market: dict[int, SlotPrices] = {}
-        self._own_nanos_per_wh = self.price_nanos_per_wh
-        self.is_dynamic = np.array([*(bool(s.dynamic) for s in self._sheets), False], np.bool_)
-        self.any_dynamic = bool(self.is_dynamic.any())
-        self.has_market = np.zeros(len(self._number) + 1, np.bool_)
-        self.has_market[self.tariff_of_version[self.is_dynamic]] = True
-        self.price_slots = np.array(
-            [*(DYNAMIC_SECONDS[s.dynamic] // SLOT_SECONDS for s in self._sheets), 0], np.int64
-        )
 
     def _stack_tariffs(self) -> None:
         rows = len(self._number) + 1
@@ -286,7 +222,7 @@ class Tariffs(PriceColumns):
 
     # ---- local time
 
-    def _local_slot(
+    def local_slot(
         self, index: Ints, at: Ints
     ) -> tuple[NDArray[np.int64], NDArray[np.bool_] | None]:
         """Slots of local time counted from FIRST_DAY, and where the instant is "never"."""
@@ -296,27 +232,27 @@ class Tariffs(PriceColumns):
 
     def day_of(self, index: Ints, at: Ints) -> NDArray[np.int64]:
         """The local date of each instant as a proleptic ordinal (date.fromordinal)."""
-        local, never = self._local_slot(index, at)
+        local, never = self.local_slot(index, at)
         return _unless(never, local // SLOTS_PER_DAY + FIRST_DAY)
 
     def month_of(self, index: Ints, at: Ints) -> NDArray[np.int64]:
         """The local month of each instant, year x 12 + month - 1."""
-        local, never = self._local_slot(index, at)
+        local, never = self.local_slot(index, at)
         return _unless(never, calendar.MONTH_OF_DAY.take(local // SLOTS_PER_DAY))
 
     def day_of_month(self, index: Ints, at: Ints) -> NDArray[np.int64]:
         """The local day of the month of each instant, 1 to 31."""
-        local, never = self._local_slot(index, at)
+        local, never = self.local_slot(index, at)
         return _unless(never, calendar.DAY_OF_MONTH.take(local // SLOTS_PER_DAY))
 
     def hour_of(self, index: Ints, at: Ints) -> NDArray[np.int64]:
         """The local hour of each instant, 0 to 23."""
-        local, never = self._local_slot(index, at)
+        local, never = self.local_slot(index, at)
         return _unless(never, local % SLOTS_PER_DAY // SLOTS_PER_HOUR)
 
     def weekday_of(self, index: Ints, at: Ints) -> NDArray[np.int64]:
         """The local weekday of each instant, Monday 0."""
-        local, never = self._local_slot(index, at)
+        local, never = self.local_slot(index, at)
         return _unless(never, (local // SLOTS_PER_DAY + FIRST_DAY - 1) % 7)
 
     @staticmethod
@@ -376,15 +312,8 @@ class Tariffs(PriceColumns):
 
     def period_of(self, index: Ints, at: Ints) -> NDArray[np.int64]:
         """The rate period of each instant, a place in the sheet's `rate_periods`."""
-        local, never = self._local_slot(index, at)
+        local, never = self.local_slot(index, at)
         return _unless(never, self._look_up(self._period_of_kind, index, local))
-
-    def price_step(self, index: Ints, at: Ints) -> NDArray[np.int64]:
-        """A number for the stretch of one market price that holds each instant; 0 where none is."""
-        local, _never = self._local_slot(index, at)
-        version = self.version_on(index, self.day_of(index, at))
-        slots = self.price_slots[version]
-        return np.where(slots > 0, local // np.maximum(slots, 1), 0)
 
     def period_of_slot(self, index: Ints, slot: Ints) -> NDArray[np.int64]:
         """The rate period of each UTC slot (at // SLOT_SECONDS)."""
@@ -400,7 +329,7 @@ class Tariffs(PriceColumns):
 
     def constant_until(self, index: Ints, at: Ints) -> NDArray[np.int64]:
         """The first instant after each instant at which the rate period or local day changes."""
-        local, never = self._local_slot(index, at)
+        local, never = self.local_slot(index, at)
         slot = np.asarray(at, np.int64) // SLOT_SECONDS
         quarters = self._look_up(self._until_of_kind, index, local) - local % SLOTS_PER_DAY
         end = slot + quarters

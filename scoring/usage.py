@@ -32,6 +32,7 @@ from scoring import dynamic, parts, slots, spread, trueup, validation
 from scoring.book import LEDGER, copied, put_back
 from scoring.days import DaysClosed, settle_days
 from scoring.events import MAX_RATE_PERIODS, Quality
+from scoring.market import price_step
 from scoring.units import SECONDS_PER_HOUR, SLOT_SECONDS
 from scoring.validation import check
 from scoring.verdicts import REASONS, Checked, Kind, Outcome
@@ -200,8 +201,8 @@ def _simple(
     simple &= (readings.quality == Quality.VALID.value) & ~checked.with_interval
     simple &= tariffs.constant_until(index, start) >= readings.read_at
     if tariffs.any_dynamic:
-        step = tariffs.price_step(index, start)
-        simple &= step == tariffs.price_step(index, np.maximum(readings.read_at - 1, start))
+        step = price_step(tariffs, index, start)
+        simple &= step == price_step(tariffs, index, np.maximum(readings.read_at - 1, start))
     return start, simple
 
 

@@ -12,9 +12,9 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from scoring.effects import Reason
-from scoring.market import DAYS_KEPT, DayPrices, prices_from_dict
-from scoring.sheet import TariffSheet, TariffSheetInvalid
-from scoring.tariff import Tariffs, streamed_sheet
+from scoring.market import DAYS_KEPT, DayPrices, prices_from_dict, slots_of, with_prices
+from scoring.sheet import TariffSheet, TariffSheetInvalid, sheet_from_dict
+from scoring.tariff import Tariffs
 from streams.wire import Refusal, decode_tariff, refusal_of
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class TariffDesk:
                 refusals.append(refusal)
         if self._prices != before:
             self._forget_old_prices()
-            self.tariffs = self.tariffs.with_prices(self._prices.values())
+            self.tariffs = with_prices(self.tariffs, self._prices.values())
         return refusals
 
     def _take_one(self, record: Record) -> Refusal | None:
@@ -67,9 +67,9 @@ class TariffDesk:
         if plain is None:
             sheets.pop(key, None)
         else:
-            sheets[key] = streamed_sheet(plain)
+            sheets[key] = sheet_from_dict(plain)
         if sheets != self._sheets:
-            tariffs = Tariffs(sheets.values()).with_prices(self._prices.values())
+            tariffs = with_prices(Tariffs(sheets.values()), self._prices.values())
             self._sheets, self.tariffs = sheets, tariffs
 
     def _take_prices(self, key: str, plain: dict[str, Any] | None) -> None:
@@ -79,7 +79,7 @@ class TariffDesk:
             return
         prices = prices_from_dict(plain)
         if prices.tariff_id in self.tariffs.ids:
-            self.tariffs.slots_of(prices)
+            slots_of(self.tariffs, prices)
         self._prices[key] = prices
 
     def _forget_old_prices(self) -> None:
