@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scoring.events import Groups, PaymentMode
+from scoring.events import Groups, PaymentKind, PaymentMode, PaymentReceived
 from scoring.units import nanos
 from simulator.answers import answers, book_of
 from streams.topics import DAILY_USAGE, LEDGER_ROWS
@@ -77,3 +77,38 @@ def test_the_days_and_the_open_day_are_the_bills_to_the_last_nano(gaps, tariff_i
     told = sum(nanos(charge) for _, _, charge in days(office))
     # nothing was paid: what the balance lacks is what all months have cost
     assert told + untold(office) == -found.balance_nanos
+
+
+MOVES = st.lists(
+    st.one_of(
+        st.tuples(st.just("read"), st.integers(1, 400), st.integers(0, 3_000)),
+        st.tuples(st.just("payment"), st.integers(1, 500_00), st.integers(1, 3)),
+        st.tuples(st.just("adjustment"), st.integers(-90_00, 90_00), st.just(1)),
+    ),
+    min_size=1,
+    max_size=30,
+)
+
+
+@given(MOVES, st.sampled_from([sheet["tariffId"] for sheet in SHEETS]))
+@settings(max_examples=40, deadline=None)
+def test_the_balance_is_always_the_payments_less_the_bills(moves, tariff_id):
+    office = Office()
+    office.open("home-1", tariff_id=tariff_id)
+    at, register, paid = MONDAY, 0, 0
+    office.read("home-1", (at, 0))
+    for number, (kind, much, little) in enumerate(moves):
+        if kind == "read":
+            at, register = at + much * 900, register + much * little // 4
+            office.read("home-1", (at, register))
+            continue
+        money = PaymentReceived(
+            "home-1", 0, 0, f"p-{number}", much * nanos("0.01"), at, PaymentKind(kind)
+        )
+        paid += money.amount_nanos
+        for _ in range(little):  # said again, it counts once
+            office.event(money, at)
+    told = sum(nanos(charge) for _, _, charge in days(office))
+    book = book_of([r for part in (0, 1) for r in office.kept[LEDGER_ROWS, part]])
+    (found,) = answers(book, office.clerks[0].terms.tariffs).values()
+    assert found.balance_nanos == paid - told - untold(office)
