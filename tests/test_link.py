@@ -10,13 +10,14 @@ import pytest
 from kafka.partitioner.default import murmur2
 from kafka.producer import KafkaProducer
 
+from deploy.broker import EmbeddedBroker
 from simulator.link import LinkBroken, Progress, Reader, SendTimes, Writer
 from simulator.messages import Input
 from streams.settings import settings_from
 from streams.topics import ensure_topics, partition_of
 
 if TYPE_CHECKING:
-    from deploy.broker import EmbeddedBroker
+    from pathlib import Path
 
 
 @pytest.mark.parametrize("key", ["home-0001", "home-00017", "работа-7", "x" * 64, ""])
@@ -40,8 +41,13 @@ def test_send_times_are_found_by_offset():
 
 
 @pytest.mark.broker
-def test_what_is_written_is_read_back_in_order_with_its_time(embedded_broker: EmbeddedBroker):
-    settings = replace(settings_from({}), bootstrap=embedded_broker.bootstrap, partitions=3)
+def test_what_is_written_is_read_back_in_order_with_its_time(tmp_path: Path):
+    with EmbeddedBroker(tmp_path) as broker:  # of its own, for topics of three partitions
+        _write_and_read_back(broker.bootstrap)
+
+
+def _write_and_read_back(bootstrap: str) -> None:
+    settings = replace(settings_from({}), bootstrap=bootstrap, partitions=3)
     asyncio.run(ensure_topics(settings, ["operator-actions"]))
     writer = Writer(settings.bootstrap)
     offsets = [
