@@ -324,9 +324,15 @@ def _tell_adjusted(turn: Turn, one: closed_bills.Adjusted) -> None:
 
 
 def _tell_if_kept(turn: Turn, position: int, paid: PaymentReceived) -> None:
-    """Money for an account whose terms nobody has stated yet is kept for it, and told by name."""
+    """Money for an account whose terms nobody has stated yet is kept for it, and told by name.
+
+    It is a refusal too, `unknown_account`, since the payer's number may be wrong: whoever looks
+    after payments reads those.  Sent again after the terms, its id counts once.
+    """
     here = turn.here(position)
     if here.settings_version == 0:
+        row, unknown = int(turn.rows[position]), Reason.UNKNOWN_ACCOUNT
+        turn.scored.refusals.append(RefusedReading(paid.source_offset, row, unknown))
         turn.scored.count("kept_for_unknown_account", 1)
         detail = f"{paid.kind.value} {paid.payment_id} of {money_text(paid.amount_nanos)} is kept"
         told = f"{detail} until the account's terms are stated"

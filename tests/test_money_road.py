@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from datetime import date
 
@@ -48,6 +49,9 @@ def test_money_that_comes_before_the_account_is_told_kept_and_counted():
     (told,) = office.told[DECISIONS]
     assert told["kind"] == "payment-kept"
     assert told["detail"] == "payment p-0 of 80.00 is kept until the account's terms are stated"
+    (refused,) = office.told[REFUSALS]
+    assert (refused["topic"], refused["reason"]) == ("payments", "unknown_account")
+    assert json.loads(base64.b64decode(refused["original"]))["paymentId"] == "p-0"
     office.open("home-1")
     office.pay("home-1", "20")
     office.read("home-1", (MONDAY, 0))
