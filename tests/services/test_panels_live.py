@@ -26,6 +26,8 @@ SIMULATED_DAYS = 4
 NOBODY_HAS = frozenset({
     "Advance share", "By warning tier", "Facts refused", "Recovery of a partition", "Policies",
     "Contracts", "Letters", "Collection work", "Appraisal of the month",
+    "Proposals", "Late work", "Letters not proven", "Contracts that end", "Policies in force",
+    "Decisions on policies", "Grades", "Work by task", "Recovery and advance", "Times", "Collectors",
     "Refusals by reason", "Interval coverage", "Bias", "Day-ahead error", "Field reports",
     "Quarantines and conflicts",
 })  # fmt: skip
@@ -112,4 +114,4 @@ def test_every_panel_shows_something(watched: str) -> None:
                 if not values(watched, query) and panel.title not in NOBODY_HAS:
                     empty[board.uid, panel.title, legend] = query
     assert asked_for > 60
-    assert not empty
+    assert not empty, sorted(empty)
