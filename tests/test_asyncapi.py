@@ -21,16 +21,10 @@ from streams.topics import SOURCE_OF_TOPIC, TOPICS
 from streams.wire_credit import FACT_NAMES
 from streams.wire_readings import Reading
 from tests.simulation import PARTITIONS, Simulation
-from tests.test_credit_desk import (
-    GOOD_FACTS,
-    REFUSED,
-    days_of,
-    desk,
-    facts_record,
-    grades,
-)
+from tests.test_credit_desk import REFUSED
 from tests.test_wire_effects import EFFECTS
 from tests.wire_records import Record
+from tests.works import GOOD_FACTS, days_of, desk, facts_record, grades
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -32,7 +32,7 @@ from streams import topics
 from streams.credit_desk import INPUTS, CreditDesk, CreditTerms
 from streams.wire import Refusal, decode_event, encode_effect, encode_event
 from streams.wire_customers import decode_fact, encode_fact
-from tests.test_credit_desk import (
+from tests.works import (
     CENT,
     GOOD_FACTS,
     PARTITIONS,
@@ -394,15 +394,3 @@ def test_a_supply_given_back_though_nobody_paid_was_wrongly_stopped():
     months.take_trip("one", at(date(2025, 7, 31)), day)
     months.take_restore("one", at(date(2025, 7, 31), 11), day)
     assert months.of(2025 * 12 + 6, {})[0].wrongful_trips == 1
-
-
-def test_a_batch_of_months_closes_each_of_them():
-    slow, quick = (CreditDesk(PARTITIONS, CreditTerms()) for _ in range(2))
-    records = [facts_record(GOOD_FACTS), *days_of(date(2025, 6, 1), 300)]
-    for each in records:
-        slow.take([each])
-    quick.take(records)
-    assert quick.rows[WORKS].published == slow.rows[WORKS].published
-    assert [lesson.month for lesson in quick.rows[WORKS].lessons] == [
-        lesson.month for lesson in slow.rows[WORKS].lessons
-    ]

@@ -30,8 +30,9 @@ from tests.office import MONDAY, RULES
 from tests.test_actions import Kept
 from tests.test_api import Fed
 from tests.test_benchmark import EASY, HARD, world
-from tests.test_customer_desk import CONTRACT, Sent
+from tests.test_customer_desk import CONTRACT
 from tests.test_security import Asking
+from tests.works import Sent
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 DECIDE = "/v1/accounts/mine/policy/decisions"
