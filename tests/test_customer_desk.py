@@ -1,37 +1,28 @@
-"""From a published grade to terms the stream obeys; letters, work and the appraisal."""
+"""From a published grade to terms the stream obeys: who is asked, which letters and work follow?"""
 
 from __future__ import annotations
 
 import json
 from dataclasses import replace
 from datetime import date, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 import pytest
 
-from api.customer_desk import STREAM_TOPICS, CustomerDesk
-from api.register import TOPICS
+from api.customer_desk import CustomerDesk
 from scoring import policy
 from scoring.collection import Task
 from scoring.contracts import CapacityChange, Change, Contract, Transformer
 from scoring.customer_file import Block, CustomerFile, Fact
-from scoring.effects import Cause, DisconnectionNotice, Evidence, RestoreCommand, WorkItem
-from scoring.events import (
-    NoticeDelivered,
-    PaymentMode,
-    PaymentReceived,
-    Source,
-    Switch,
-    SwitchReported,
-)
+from scoring.effects import DisconnectionNotice, WorkItem
+from scoring.events import NoticeDelivered, PaymentMode
 from scoring.letters import Letter, Method
 from scoring.policy import Status
 from scoring.policy_terms import MustPrepay
 from scoring.units import NANOS_PER_UNIT as UNIT
 from streams import topics
-from streams.credit_desk import INPUTS, CreditDesk, CreditTerms
 from streams.wire import Refusal, decode_event, encode_effect, encode_event
 from streams.wire_customers import decode_fact, encode_fact
+from tests.both_desks import CAUSE, EVIDENCE, SHANGHAI, Both, at
 from tests.works import (
     CENT,
     GOOD_FACTS,
@@ -41,14 +32,10 @@ from tests.works import (
     Sent,
     days_of,
     facts_record,
-    finished,
     record,
 )
 
-SHANGHAI = ZoneInfo("Asia/Shanghai")
 FIRST = date(2025, 1, 1)
-EVIDENCE = Evidence(1, 0, 0, 0, "t", 1, None, None, 0)
-CAUSE = Cause(Source.TICKS, 0, 1)
 CONTRACT = Contract(
     WORKS, "GD-7", "鲁纺棉业", date(2020, 1, 5), date(2020, 2, 1), date(2030, 1, 31),
     has_prepayment_clause=True, has_plan_clause=True,
@@ -58,44 +45,6 @@ CONTRACT = Contract(
         ),
     ),
 )  # fmt: skip
-
-
-def at(day: date, hour: int = 10) -> int:
-    return int(datetime(day.year, day.month, day.day, hour, tzinfo=SHANGHAI).timestamp())
-
-
-class Both:
-    """The credit process and the customers' desk, with a log between them."""
-
-    def __init__(self, fonts: str = "") -> None:
-        self.credit = CreditDesk(PARTITIONS, CreditTerms())
-        self.desk = CustomerDesk(PARTITIONS, SHANGHAI, is_simulated=True, fonts=fonts)
-        self.said = []
-        self.offset = 0
-
-    def hear(self, *records):
-        graded = [
-            record(each)
-            for each in self.credit.take([each for each in records if each.topic in INPUTS])
-        ]
-        for each in (*records, *graded):
-            self.offset += 1
-            each.offset = self.offset
-        found = self.desk.take(
-            [each for each in (*records, *graded) if each.topic in (*TOPICS, *STREAM_TOPICS)],
-            0,
-            is_caught_up=True,
-        )
-        self.said += found
-        return found
-
-    def put(self, fact):
-        one = encode_fact(fact)
-        return self.hear(Sent(one.topic, one.key, one.value))
-
-    @property
-    def policies(self):
-        return self.desk.register.policies(WORKS)
 
 
 LATE = replace(PLAIN, overdue_nanos=5_000_000 * CENT, arrears_months=3, instalments=3)
@@ -317,80 +266,3 @@ def test_who_starts_anew_finds_everything_done():
     follows = again.take([*days, *grades, record(notice())], 0, is_caught_up=True)
     assert {each.topic for each in follows} <= {topics.APPRAISALS}
     assert again.register.policies(WORKS) == both.policies
-
-
-# --- the appraisal from the stream ----------------------------------------------------------------
-
-
-def lived(both, account, collector, paid, *, trip=False):
-    """July of a customer who costs 100 a day; `paid` on the 20th, in a month begun at zero."""
-    first = date(2025, 6, 30)
-    records = []
-    for number in range(36):
-        day, cost = first + timedelta(number), 0 if number == 0 else 10_000
-        owed = -paid_by(number, paid) + cost * number
-        told = json.loads(finished(day, 200_000, cost, 0, None, account, "prepaid").value)
-        told["collector"] = collector
-        told["evidence"] |= {"ledger": f"{paid_by(number, paid) / 100:.2f}",
-                             "bill": f"{cost * number / 100:.2f}"}  # fmt: skip
-        told["owed"] = f"{max(0, owed) / 100:.2f}"
-        value = json.dumps(told).encode()
-        records.append(Sent(topics.DAILY_USAGE, account.encode(), value))
-    when = at(date(2025, 7, 20))
-    warned = WorkItem(f"{account}:w:1", account, when - 7_200, CAUSE, EVIDENCE, "collect", "open",
-                      collector, "x", "", "")  # fmt: skip
-    records.insert(20, record(encode_effect(warned)))
-    paying = PaymentReceived(account, 0, 0, f"p-{account}", paid * CENT, when)
-    records.insert(21, record(encode_event(paying)))
-    if trip:
-        off = SwitchReported(account, 0, 0, f"{account}:trip:1:1", Switch.DISCONNECTED,
-                             succeeded=True, reported_at=when - 3_600)  # fmt: skip
-        back = RestoreCommand(f"{account}:restore:1:1", account, when + 60, CAUSE, EVIDENCE,
-                              "3.31.0.18", when + 999, 1, "", "money")  # fmt: skip
-        on = SwitchReported(account, 0, 0, f"{account}:restore:1:1", Switch.CONNECTED,
-                            succeeded=True, reported_at=when + 360)  # fmt: skip
-        records[21:21] = [record(encode_event(off))]
-        records[23:23] = [record(encode_effect(back)), record(encode_event(on))]
-    both.hear(*records)
-
-
-def paid_by(number: int, paid: int) -> int:
-    return paid if number >= 20 else 0
-
-
-def test_the_months_figures_come_from_the_stream():
-    both = Both()
-    lived(both, "one", "c-1", 310_000, trip=True)
-    lived(both, "two", "c-2", 155_000)
-    july = both.desk.months.of(2025 * 12 + 6, {"one": "AA"})
-    one, two = july
-    assert (one.collector, one.grade, one.billed_nanos) == ("c-1", "AA", 3_100 * UNIT)
-    assert (one.received_nanos, one.advance_nanos) == (3_100 * UNIT, 3_100 * UNIT)
-    assert (two.received_nanos, two.days_past_due) == (1_550 * UNIT, None)
-    assert (one.dunning_hours, one.trips, one.wrongful_trips) == (2.0, 1, 0)
-    assert one.restore_seconds == (300,)
-    both.hear(*days_of(date(2025, 8, 6), 1))
-    all_of_july, *_ = both.desk.register.appraised("2025-07")
-    assert all_of_july.kpis.current_recovery.value == pytest.approx(0.75)
-    assert all_of_july.kpis.prepaid_sales.value == 1.0
-    assert {each.collector for each in both.desk.register.appraised("2025-07")} == {
-        "*", "c-1", "c-2",
-    }  # fmt: skip
-
-
-def test_days_and_payments_told_twice_count_once():
-    both = Both()
-    lived(both, "one", "c-1", 310_000)
-    once = both.desk.months.of(2025 * 12 + 6, {})
-    lived(both, "one", "c-1", 310_000)
-    assert both.desk.months.of(2025 * 12 + 6, {}) == once
-
-
-def test_a_supply_given_back_though_nobody_paid_was_wrongly_stopped():
-    both = Both()
-    lived(both, "one", "c-1", 310_000)
-    months = both.desk.months
-    day = date(2025, 7, 31).toordinal()
-    months.take_trip("one", at(date(2025, 7, 31)), day)
-    months.take_restore("one", at(date(2025, 7, 31), 11), day)
-    assert months.of(2025 * 12 + 6, {})[0].wrongful_trips == 1
