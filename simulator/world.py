@@ -3,7 +3,7 @@
 A seeded step machine: `step(until)` gives every record the outside systems write up to that
 instant, `observe` tells it what Kilowatch answered.  It reads no clock and knows no Kafka, so that
 the same world feeds a broker (`drive`), the crash simulation and the tests.  Customers, meters,
-habits, faults and the field have files of their own; here they meet.
+habits, books, faults and the field have files of their own; here they meet.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import heapq
 import json
 import random
 from collections import Counter
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from simulator import messages, weather
+from simulator.books import bookkeeping
 from simulator.customers import Customer, draw_customers
 from simulator.faults import Faults
 from simulator.field import Field, Happening
@@ -134,41 +134,10 @@ class World:
         for account in self.accounts:
             amount = account.payer.opening_amount(dice.uniform(*self.plan.opening_days))
             sent.append(self._payment(account, at, amount))
-        return sent + self._bookkeeping(at)
-
-    def _bookkeeping(self, at: int) -> list[Input]:
-        """What an account brings from the books before, and what clerks and banks will add.
-
-        Those who settle by plan have books for certain, and more to owe: late charges are theirs.
-        """
-        dice, sent = random.Random(f"{self.plan.seed}:books"), []
-        span = int(self.plan.horizon_days * DAY_SECONDS)
-        for account in self.accounts:
-            share, most = self.plan.bookkeeping_share, 400
-            if share and account.customer.payment_mode == "plan":
-                share, most = 1.0, 90_000
-            if dice.random() >= share:
-                continue
-            account_id, partition = account.customer.account_id, account.partition
-            due = datetime.fromtimestamp(at - dice.randrange(1, 120) * DAY_SECONDS, UTC).date()
-            opening = messages.posting(
-                account_id, partition, "opening", "opening-balance", at,
-                amount=f"-{dice.randint(1, most)}.00", dueOn=due.isoformat(),
-            )  # fmt: skip
-            sent.append(opening)
-            for number in range(dice.randint(1, 4)):
-                then = at + dice.randrange(span)
-                lands = then + dice.randrange(HOUR_SECONDS, DAY_SECONDS)
-                amount, kind = f"{dice.randint(1, 300)}.00", dice.choice(("settled", "failed"))
-                name = f"transfer-{number}"
-                said = (account_id, partition, name)
-                self._queue(messages.posting(*said, "in-flight", then, amount=amount))
-                self._queue(messages.posting(*said, kind, lands))
-            for kind, least in (("adjustment", -90), ("collection-costs", 1)):
-                then, amount = at + dice.randrange(span), f"{dice.randint(least, 90)}.00"
-                said = (account_id, partition, kind)
-                self._queue(messages.posting(*said, kind, then, amount=amount))
-        return sent
+        brought, coming = bookkeeping(self.plan, self.accounts, at)
+        for record in coming:
+            self._queue(record)
+        return sent + brought
 
     def step(self, until: int) -> list[Input]:
         """Every record written in (now, until], in order of time; `until` becomes now."""
