@@ -4,11 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import signal
-import socket
-import subprocess
-import sys
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -21,7 +16,6 @@ from api.answer import SHOWN, Looked, Shown
 from api.app import application
 from api.shapes import EXAMPLE, AccountAnswer, AccountList, ProblemShown
 from api.state import State
-from api.tail import STATE_TOPICS
 from api.view import View
 from api.words import HOLD_WORDS
 from scoring.effects import Hold, Stage
@@ -36,9 +30,8 @@ from scoring.events import (
 from scoring.outlook import OUTLOOK
 from scoring.units import instant
 from streams import wire
-from streams.topics import INTERLOCK, OPERATOR_ACTIONS, PAYMENTS, TICKS, partition_of
+from streams.topics import PAYMENTS, TICKS, partition_of
 from tests.office import DAY, HOUR, MONDAY, RULES, Office
-from tests.test_topics import delete
 
 
 @dataclass
@@ -361,54 +354,3 @@ def test_every_hold_and_stage_has_words():
     assert Shown._fields == SHOWN.names
     assert Looked._fields == OUTLOOK.names
     assert len(Stage) == 6
-
-
-# --- the process ---------------------------------------------------------------------------------
-
-
-def started(bootstrap: str, port: int) -> subprocess.Popen:
-    told = {"KILOWATCH_BOOTSTRAP": bootstrap, "KILOWATCH_API_PORT": str(port)} | {
-        "KILOWATCH_SECURITY": "off"
-    }
-    plain = {name: text for name, text in os.environ.items() if not name.startswith("KILOWATCH_")}
-    return subprocess.Popen(
-        [sys.executable, "-m", "deploy.cli", "api"],
-        env=plain | told | {"KILOWATCH_PARTITIONS": "2"},
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def a_free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
-
-
-@pytest.mark.broker
-def test_the_process_gets_ready_and_ends_at_a_signal(bootstrap):
-    port = a_free_port()
-    with started(bootstrap, port) as process:
-        try:
-            ready = httpx.Client(
-                base_url=f"http://127.0.0.1:{port}", transport=httpx.HTTPTransport(retries=8)
-            )
-            with ready:
-                answer = ready.get("/readyz")
-                while answer.status_code == 503:
-                    assert process.poll() is None
-                    answer = ready.get("/readyz")
-            assert answer.json()["status"] == "ready"
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(20) == 0
-        finally:
-            process.kill()
-    asyncio.run(delete(bootstrap, [*STATE_TOPICS, OPERATOR_ACTIONS, INTERLOCK]))
-
-
-def test_without_a_broker_the_process_says_so_and_ends():
-    with started(f"127.0.0.1:{a_free_port()}", 0) as process:
-        _out, said = process.communicate(timeout=60)
-    assert process.returncode == 1
-    assert "set KILOWATCH_BOOTSTRAP" in said
-    assert "Traceback" not in said
