@@ -56,7 +56,8 @@ def lists(address: str, limit: int) -> list[dict[str, Any]]:
 def truth(bootstrap: str, drive: Drive) -> tuple[str, dict[str, int]]:
     """Who says what every account's balance is, and what, in nanos."""
     try:
-        from tests.oracle import LogRecord, Oracle
+        from tests.oracle import Oracle
+        from tests.oracle_facts import LogRecord
     except ImportError:
         return "durable rows", _durable(bootstrap, drive)
     oracle = Oracle(

@@ -10,7 +10,7 @@ import json
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
-from tests.oracle import LogRecord, seconds_of
+from tests.oracle_facts import LogRecord, seconds_of
 
 if TYPE_CHECKING:
     from scoring.interlock import InterlockRules

@@ -16,7 +16,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from tests.oracle import NANOS, Account, LogRecord, Oracle, billed_nanos, seconds_of, small
+from tests.oracle import NANOS, Account, Oracle, billed_nanos, small
+from tests.oracle_facts import LogRecord, seconds_of
 from tests.oracle_weather import forbidden_by_weather, stated_by
 
 if TYPE_CHECKING:

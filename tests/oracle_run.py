@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from simulator.answers import Answer, answers, book_of, tariffs_of
 from streams.chain import Proof
 from streams.rows import decode_ledger_rows
-from tests.oracle import NANOS, LogRecord, Oracle, small
+from tests.oracle import NANOS, Oracle, small
+from tests.oracle_facts import LogRecord
 from tests.oracle_judge import (
     EFFECT_TOPICS,
     NOTICES,

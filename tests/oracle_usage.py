@@ -11,6 +11,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from tests.oracle_facts import Refused
 from tests.oracle_places import DAY, QUARTER, RATES, REMEMBERED_QUARTERS, Places
 
 if TYPE_CHECKING:
@@ -70,9 +71,7 @@ class UsageOracle(Places):
         self.change_settings(settings)
 
     def take(self, reading: AnyReading) -> str:
-        """The outcome of a reading; raises oracle.Refused with the reason's name."""
-        from tests.oracle import Refused
-
+        """The outcome of a reading; raises Refused with the reason's name."""
         outcome, reason = self.read(reading)
         if outcome == "refused":
             raise Refused(reason)

@@ -10,13 +10,13 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from tests.oracle import seconds_of
+from tests.oracle_facts import seconds_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from zoneinfo import ZoneInfo
 
-    from tests.oracle import LogRecord
+    from tests.oracle_facts import LogRecord
 
 MOST_SILENT_SECONDS = 3 * 3_600
 DAYS_AFTER_HEAT = 2

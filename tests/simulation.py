@@ -46,7 +46,7 @@ from streams.topics import (
 )
 from tests.keys import rotating
 from tests.memory_log import Cluster
-from tests.oracle import LogRecord
+from tests.oracle_facts import LogRecord
 from tests.oracle_interlock import over_limits
 from tests.oracle_judge import EFFECT_TOPICS
 from tests.oracle_run import judge_run

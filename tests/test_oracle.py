@@ -10,7 +10,8 @@ import pytest
 from scoring.units import instant_text
 from simulator.field import Execution
 from simulator.sheets import read_sheet
-from tests.oracle import NANOS, LogRecord, Oracle, bill_nanos
+from tests.oracle import NANOS, Oracle, bill_nanos
+from tests.oracle_facts import LogRecord
 from tests.oracle_judge import (
     Said,
     Witness,

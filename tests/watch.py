@@ -12,7 +12,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tests.oracle import seconds_of
+from tests.oracle_facts import seconds_of
 from tests.oracle_judge import RESTORES, TRIPS
 
 if TYPE_CHECKING:

@@ -29,7 +29,8 @@ from streams.topics import (
     TOPICS,
 )
 from streams.wire_effects import EFFECT_OF_TOPIC
-from tests.oracle import LogRecord, Oracle
+from tests.oracle import Oracle
+from tests.oracle_facts import LogRecord
 from tests.oracle_run import judge_run, wrong_balances
 
 if TYPE_CHECKING:
