@@ -316,6 +316,9 @@ class UsageOracle(Places):
             left = energy - self._give_up(order, energy)
             self._add((month, period), energy - left, 0)
             self._tell(inside)
+            end = (inside[-1] + 1) * QUARTER
+            if end >= self.read_at:  # of the time before a meter that was never read
+                self._reach_day(end)
 
         return count
 

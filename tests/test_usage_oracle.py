@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from scoring.events import MeterSettings, Quality
@@ -152,7 +152,26 @@ def assert_agree(street: Street, oracle: UsageOracle) -> None:
     assert (row["estimated_wh"] >= 0).all()
 
 
+LATE_FOR_A_METER_NEVER_READ = {
+    "tariff": "two-rate",
+    "multiplier": 1,
+    "modulus": 1_000_000_000,
+    "begins": 1_782_687_600,
+    "installed_before": 0,
+    "start": None,
+    "events": [
+        ("register", 900, 18, 330),
+        ("register", 3 * 86_400, 35, 236),
+        ("register", 900, 0, 1),
+        ("exchange", 9 * 86_400, 14, 428),
+        ("late interval", 40 * 86_400, 27, 1),
+    ],
+}
+"""An interval of days before a new meter's start, after the old meter's last word: it ends a day."""
+
+
 @given(LIVES)
+@example(LATE_FOR_A_METER_NEVER_READ)
 def test_the_columns_and_the_oracle_agree_about_any_life_of_an_account(plan):
     life = Life(plan)
     street, oracle = Street([life.terms]), UsageOracle(PUBLISHED, life.terms.on_the_wire())
