@@ -167,7 +167,7 @@ LATE_FOR_A_METER_NEVER_READ = {
         ("late interval", 40 * 86_400, 27, 1),
     ],
 }
-"""An interval of days before a new meter's start, after the old meter's last word: it ends a day."""
+"""An interval between the old meter's last word and the new meter's start: it ends a day."""
 
 
 @given(LIVES)

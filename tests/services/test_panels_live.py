@@ -27,7 +27,8 @@ NOBODY_HAS = frozenset({
     "Advance share", "By warning tier", "Facts refused", "Recovery of a partition", "Policies",
     "Contracts", "Letters", "Collection work", "Appraisal of the month",
     "Proposals", "Late work", "Letters not proven", "Contracts that end", "Policies in force",
-    "Decisions on policies", "Grades", "Work by task", "Recovery and advance", "Times", "Collectors",
+    "Decisions on policies", "Grades", "Work by task", "Recovery and advance", "Times",
+    "Collectors",
     "Refusals by reason", "Interval coverage", "Bias", "Day-ahead error", "Field reports",
     "Quarantines and conflicts",
 })  # fmt: skip
@@ -67,6 +68,8 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             watcher.wait_until(lambda: values(address, up) == [len(targets)], WAIT_SECONDS)
             told = "sum(kilowatch_accounts)"
             watcher.wait_until(lambda: values(address, told) == [40], WAIT_SECONDS)
+            answers = "count(rate(kilowatch_api_requests_total[5m]))"  # two looks since the asking
+            watcher.wait_until(lambda: values(address, answers) != [], WAIT_SECONDS)
             yield address
         finally:
             for child in reversed(started):
