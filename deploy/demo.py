@@ -68,6 +68,10 @@ COLLECTORS = 6
 OPENING_DAYS = (0.1, 5.0)
 """First payments last so long: someone is out of money on the first simulated day."""
 
+SUPPLY_LIMITS = "restore_repeat_seconds=14400, status_read_seconds=14400"
+"""A second of the demo is an hour and a half: a restore that took half a second on the road would
+be 45 minutes old, and by the usual limits (20 and 10 minutes) expired and sent again and again."""
+
 KEY_BEGINS, KEY_DAYS = datetime(2020, 1, 1, tzinfo=UTC), 36_500
 """A key of one run, valid whatever its simulated time is."""
 
@@ -278,7 +282,7 @@ def main(arguments: list[str]) -> int:
     keys = keys_of(directory)
     keys.mkdir(mode=0o700)
     make_key(keys, "demo", KEY_BEGINS, KEY_DAYS)
-    more = {"KILOWATCH_SIGNING_KEYS": str(keys)}
+    more = {"KILOWATCH_SIGNING_KEYS": str(keys), "KILOWATCH_SUPPLY_LIMITS": SUPPLY_LIMITS}
     partitions = 1 if options.story else PARTITIONS  # one works, one clock
     site = Site(directory, options.bootstrap, partitions, more, api_port)
     summary: dict[str, Any] = {}
