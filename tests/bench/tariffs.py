@@ -87,7 +87,7 @@ def measure(accounts: int, rounds: int) -> dict[str, Any]:
                 entry = clerk.enter(
                     Fetched(records={Source.READINGS: some}), payments_caught_up=True
                 )
-                assert entry.outcomes["accepted"] == len(some)
+                assert entry.tally.outcomes["accepted"] == len(some)
                 taken[count].append((time.process_time() - began) / len(some) * 1e6)
     best = {count: min(times[len(times) // rounds :]) for count, times in taken.items()}
     return {
