@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from scoring.annex import MAX_INSTALMENTS
 from scoring.effects import PlanNotice, PlanNoticeKind
 from scoring.events import PaymentMode, PlanMode
@@ -187,10 +189,12 @@ def tell_plans(turn: Turn, positions: NDArray[Any], days: NDArray[Any] | None = 
 
     Or what time alone has brought: `days` (k,) are then their local days.
     """
-    for number, position in enumerate(positions.tolist()):
-        annex = turn.accounts.annexes.row(position)
-        if annex is None:
-            continue
+    annexes = turn.accounts.annexes
+    agreed = (annexes.rows["plan_days"][:, 0] != 0) | (annexes.rows["next_plan_day"] > 0)
+    for number in np.flatnonzero(np.isin(positions, annexes.position[agreed])).tolist():
+        position = int(positions[number])
+        annex = annexes.row(position)
+        assert annex is not None
         read_day = int(turn.accounts.ledger["day"][position])
         day = read_day if days is None else max(read_day, int(days[number]))
         take_up(annex, day)
