@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import logging
-import signal
 import time
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -20,7 +18,7 @@ from zoneinfo import ZoneInfo
 
 import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from prometheus_client import CollectorRegistry, Gauge, start_http_server
+from prometheus_client import CollectorRegistry, Gauge
 
 from api.customer_desk import STREAM_TOPICS, CustomerDesk
 from api.papers import USUAL_FONTS, fonts_missing
@@ -28,6 +26,7 @@ from api.register import TOPICS
 from scoring.policy import Status
 from scoring.units import SECONDS_PER_DAY
 from streams.connection import connection_terms
+from streams.service import keep_until_told
 from streams.settings import settings_from, settings_table
 from streams.topics import ACCOUNT_SETTINGS, CREDIT_GRADES, PAYMENTS, ensure_topics, partition_of
 
@@ -238,8 +237,6 @@ async def serve(settings: Settings, zone: ZoneInfo) -> None:
     """Keep the register until told to stop."""
     await ensure_topics(settings, (*TOPICS, *STREAM_TOPICS, ACCOUNT_SETTINGS))
     meters = CustomerMeters()
-    server, thread = start_http_server(settings.metrics_port, settings.bind, meters.registry)
-    log.info("metrics at port %d", server.server_port)
     fonts = settings.fonts or USUAL_FONTS
     missing = fonts_missing(fonts)
     if missing:
@@ -250,17 +247,7 @@ async def serve(settings: Settings, zone: ZoneInfo) -> None:
         is_simulated=settings.timestamps == "producer",
         fonts="" if missing else fonts,
     )
-    running = asyncio.create_task(CustomersApp(desk, settings, meters).run())
-    loop = asyncio.get_running_loop()
-    for each in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(each, running.cancel)
-    try:
-        with contextlib.suppress(asyncio.CancelledError):
-            await running
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    await keep_until_told(CustomersApp(desk, settings, meters).run, meters.registry, settings)
 
 
 def main(arguments: list[str]) -> int:

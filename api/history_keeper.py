@@ -10,18 +10,17 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import logging
-import signal
 import time
 from typing import TYPE_CHECKING
 
 import uvloop
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from api.history import KINDS, History
 from api.history_tables import engine_of, migrate
+from streams.service import keep_until_told
 from streams.settings import settings_from, settings_table
 from streams.topics import ensure_topics
 from streams.wire import MAX_RECORD_BYTES
@@ -151,19 +150,11 @@ async def keep(settings: Settings) -> None:
     engine = engine_of(settings.history_url)
     migrate(engine)
     meters = HistoryMeters()
-    server, thread = start_http_server(settings.metrics_port, settings.bind, meters.registry)
-    log.info("history in %s, metrics at port %d", engine.url, server.server_port)
-    keeping = asyncio.create_task(Keeper(History(engine), settings, meters).run())
-    loop = asyncio.get_running_loop()
-    for each in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(each, keeping.cancel)
+    log.info("history in %s", engine.url)
+    keeper = Keeper(History(engine), settings, meters)
     try:
-        with contextlib.suppress(asyncio.CancelledError):
-            await keeping
+        await keep_until_told(keeper.run, meters.registry, settings)
     finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
         engine.dispose()
 
 

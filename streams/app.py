@@ -24,7 +24,8 @@ from streams.batches import HotApp, hot_thread
 from streams.board import Board
 from streams.clerk import Terms
 from streams.kafka_log import KafkaLog
-from streams.metrics import Meters, serve
+from streams.metrics import Meters
+from streams.service import answer_metrics
 from streams.settings import (
     day_kinds,
     interlock_rules,
@@ -114,7 +115,7 @@ async def run(settings: Settings, ready: asyncio.Event | None = None) -> None:
     meters, member, desk = Meters(), Member(), TariffDesk()
     kafka_log = KafkaLog(settings, member)
     await kafka_log.start()
-    port, stop_serving = serve(meters, settings.metrics_port, settings.bind)
+    port, stop_serving = answer_metrics(meters.registry, settings.metrics_port, settings.bind)
     log.info("metrics on http://%s:%d/metrics", settings.bind, port)
     sheets, forecasts = kafka_log.follow(TARIFFS, 0), kafka_log.follow(MORATORIA, 0)
     skies = WeatherDesk()

@@ -10,19 +10,18 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import logging
-import signal
 from typing import TYPE_CHECKING
 
 import msgspec
 import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from prometheus_client import CollectorRegistry, Gauge, start_http_server
+from prometheus_client import CollectorRegistry, Gauge
 
 from scoring import credit
 from streams.connection import connection_terms
 from streams.credit_desk import INPUTS, CreditDesk, CreditTerms
+from streams.service import keep_until_told
 from streams.settings import settings_from, settings_table
 from streams.topics import CREDIT_GRADES, CREDIT_ROWS, REFUSALS, ensure_topics, partition_of
 from streams.wire_credit import decode_credit_row
@@ -187,21 +186,9 @@ async def serve(settings: Settings) -> None:
     """Keep the grades until told to stop."""
     await ensure_topics(settings, (*INPUTS, CREDIT_ROWS, CREDIT_GRADES, REFUSALS))
     meters = CreditMeters()
-    server, thread = start_http_server(settings.metrics_port, settings.bind, meters.registry)
-    log.info("metrics at port %d", server.server_port)
     terms = CreditTerms(settings.credit_weights, settings.credit_bands, settings.credit_missing)
     app = CreditApp(CreditDesk(settings.partitions, terms), settings, meters)
-    running = asyncio.create_task(app.run())
-    loop = asyncio.get_running_loop()
-    for each in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(each, running.cancel)
-    try:
-        with contextlib.suppress(asyncio.CancelledError):
-            await running
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    await keep_until_told(app.run, meters.registry, settings)
 
 
 def main(arguments: list[str]) -> int:

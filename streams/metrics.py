@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING
 
 import numpy as np
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from scoring.effects import Hold
 from scoring.events import CustomerClass, Source
@@ -27,7 +27,7 @@ from streams.topics import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from streams.clerk import Clerk
     from streams.entry import Tally
@@ -189,18 +189,3 @@ class Meters:
                     ("coverage", inside / days),
                 ):
                     self.forecast[name].labels(customer_class.value).set(share)
-
-
-def serve(meters: Meters, port: int, address: str) -> tuple[int, Callable[[], None]]:
-    """Answer GET /metrics on this address; the port listened on, and how to stop.
-
-    Raises OSError when the port is taken.
-    """
-    server, thread = start_http_server(port, address, meters.registry)
-
-    def stop() -> None:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-    return server.server_port, stop
