@@ -90,32 +90,57 @@ class Purses:
         self._bought_at[buys] = 24.0 * number
         self._active = takes_part & (self._left > 0)
 
-    def look(self, number: int, hour: float, told: Forecast) -> None:
-        """Note when each rule will warn, if nothing more is read: ticks warn of silence too."""
+    def live(
+        self,
+        number: int,
+        hours: list[float],
+        told: Forecast,
+        interval_wh: NDArray[np.float32],
+        at_once: int,
+    ) -> None:
+        """Look at the meters at these `hours` of the day, and use its intervals (s, n) between.
+
+        `told` of all looks, one after the other; after each, `at_once` intervals are used.
+        """
+        slots = range(0, len(interval_wh), at_once)
+        used = [np.cumsum(interval_wh[s : s + at_once], axis=0, dtype=np.float64) for s in slots]
+        before = np.cumsum([np.zeros(used[0].shape[1]), *(np.rint(u[-1]) for u in used)], axis=0)
+        looks = len(hours)
+        left = self._left - _each(before[:looks].astype(np.int64), axis=1)
         charge = np.cumsum(told.ahead_wh, axis=1, dtype=np.float64)
         ours = runway_hours(
-            self._left,
-            _each(charge),
-            _each(told.today_hours),
-            _each(told.low_factor),
-            _each(told.high_factor),
-        )[:, P10]
+            left.ravel(),
+            _each_look(charge, looks),
+            _each_look(told.today_hours, looks),
+            _each_look(told.low_factor, looks),
+            _each_look(told.high_factor, looks),
+        )[:, P10].reshape(looks, -1)
         with np.errstate(divide="ignore", invalid="ignore"):
-            mean_week = 24 * self._left / _each(self._mean_week[number])
-        now = 24.0 * number + hour
-        hours = np.broadcast_to(np.nan_to_num(mean_week, nan=np.inf), self._warns_at.shape).copy()
-        hours[0] = ours
-        at = now + np.maximum(hours - self._thresholds, 0)
-        waits = self._active & (self._warns_at > now)
-        self._warns_at = np.where(waits, at, self._warns_at)
+            week = np.nan_to_num(24 * left / _each(self._mean_week[number]), nan=np.inf)
+        for place, slot in enumerate(slots):
+            if place < looks:
+                self._look(24.0 * number + hours[place], ours[place], week[place])
+            self._use(24.0 * number + slot * self._interval_hours, used[place])
 
-    def use(self, number: int, hour: float, interval_wh: NDArray[np.float32]) -> None:
-        """Use the energy of some intervals (s, n) that begin at `hour` of this day."""
-        used = _each(np.cumsum(interval_wh, axis=0, dtype=np.float64), axis=1)
+    def _look(self, now: float, ours: NDArray[np.float32], week: NDArray[np.float64]) -> None:
+        """Note when each rule will warn, if nothing more is read: ticks warn of silence too."""
+        here = np.flatnonzero(self._active)
+        hours = np.repeat(week[None, here], len(self._thresholds), axis=0)
+        hours[0] = ours[here]
+        hours -= self._thresholds
+        np.maximum(hours, 0, out=hours)
+        hours += now
+        noted = self._warns_at[:, here]
+        np.copyto(noted, hours, where=noted > now)
+        self._warns_at[:, here] = noted
+
+    def _use(self, now: float, used_wh: NDArray[np.float64]) -> None:
+        """Use some intervals that begin at hour `now`; `used_wh` (s, n) by the end of each."""
+        used = _each(used_wh, axis=1)
         ends = self._active & (used[-1] >= self._left)
         for buyer in np.flatnonzero(ends).tolist():
             slot = int(np.argmax(used[:, buyer] >= self._left[buyer]))
-            at = 24.0 * number + hour + (slot + 1) * self._interval_hours
+            at = now + (slot + 1) * self._interval_hours
             if at - self._bought_at[buyer] >= PROMISED_HOURS:  # else nobody could warn a day ahead
                 warned_at = self._warns_at[:, buyer]
                 self._leads.append(np.where(warned_at < at, at - warned_at, np.nan))
@@ -131,3 +156,10 @@ class Purses:
 def _each(values: NDArray[Any], axis: int = 0) -> NDArray[Any]:
     """The values of customers (along `axis`) for each of their buyers."""
     return np.concatenate([values] * BUYERS, axis)
+
+
+def _each_look(values: NDArray[Any], looks: int) -> NDArray[Any]:
+    """The values (looks x n, ...) for each buyer at each look, look by look."""
+    by_look = values.reshape(looks, 1, -1, *values.shape[1:])
+    whole = np.broadcast_to(by_look, (looks, BUYERS, *by_look.shape[2:]))
+    return whole.reshape(-1, *values.shape[1:])

@@ -89,14 +89,14 @@ def live_through(
     for number in range(count):
         day = days.first_day + number
         accounts.ledger["day"], accounts.ledger["day_wh"] = np.where(whole[number], day, 0), 0
-        look = forecast(accounts, NO_TARIFFS, np.full(n, (day - EPOCH_DAY) * SECONDS_PER_DAY))
-        known = accounts.learned["days"] > 0
-        ahead[number, known] = look.ahead_wh[known]
-        sums = np.cumsum(look.ahead_wh[:, :LONGEST_SPAN], axis=1)
-        low[number, known] = (sums * look.low_factor[:, :LONGEST_SPAN])[known]
-        high[number, known] = (sums * look.high_factor[:, :LONGEST_SPAN])[known]
         purses.midnight(number)
-        noon[number, known] = _live_a_day(accounts, days, number, look, purses)[known]
+        look, at_noon = _live_a_day(accounts, days, number, purses)
+        known = np.flatnonzero(accounts.learned["days"] > 0)
+        ahead[number, known] = look.ahead_wh[known]
+        sums = np.cumsum(look.ahead_wh[known, :LONGEST_SPAN], axis=1)
+        low[number, known] = sums * look.low_factor[known, :LONGEST_SPAN]
+        high[number, known] = sums * look.high_factor[known, :LONGEST_SPAN]
+        noon[number, known] = at_noon[known]
         _close(accounts, knowledge, day, days.used_wh[number])
         passed()
     scored &= np.isfinite(ahead[..., 0])
@@ -104,29 +104,32 @@ def live_through(
 
 
 def _live_a_day(
-    accounts: Accounts, days: Days, number: int, look: Forecast, purses: Purses
-) -> NDArray[np.float32]:
-    """Read the meters every few hours of this day; `look` is what was told at its midnight.
+    accounts: Accounts, days: Days, number: int, purses: Purses
+) -> tuple[Forecast, NDArray[np.float32]]:
+    """Read the meters every few hours of this day.
 
-    Returns the whole day as told when half of it was over.
+    What was told at its midnight, and the whole day (n,) as told when half of it was over.  Between
+    two midnights only the ledger changes, so that all looks of a day are one block: a block of few
+    accounts costs little less than one of many.
     """
     midnight = (days.first_day + number - EPOCH_DAY) * SECONDS_PER_DAY
     interval_wh, length = days.interval_wh[number], days.interval_seconds
     here = np.flatnonzero(accounts.ledger["day"])
     at_once = max(1, LOOK_SECONDS // length)
-    noon_wh = look.today_wh
+    seconds, ledgers = [], []
     for slot in range(0, len(interval_wh), at_once):
-        elapsed = slot * length
-        if 0 < elapsed < SECONDS_PER_DAY:
-            as_of = np.full(len(accounts), midnight + elapsed)
-            look = forecast(accounts, NO_TARIFFS, as_of)
-            noon_wh = look.today_wh if elapsed <= NOON_SECONDS else noon_wh
-        if elapsed < SECONDS_PER_DAY:  # the 25th hour of a day is used, not looked at
-            purses.look(number, elapsed / SECONDS_PER_HOUR, look)
+        if slot * length < SECONDS_PER_DAY:  # the 25th hour of a day is used, not looked at
+            seconds.append(slot * length)
+            ledgers.append(accounts.ledger.copy())
         part = interval_wh[slot : slot + at_once]
-        purses.use(number, elapsed / SECONDS_PER_HOUR, part)
-        _count(accounts, here, part, midnight + elapsed, length)
-    return noon_wh
+        _count(accounts, here, part, midnight + slot * length, length)
+    n, looks = len(accounts), len(seconds)
+    learned, tariff = np.tile(accounts.learned, looks), np.tile(accounts.tariff_index, looks)
+    block = Accounts(np.concatenate(ledgers), learned, tariff)
+    told = forecast(block, NO_TARIFFS, np.repeat(midnight + np.array(seconds), n))
+    purses.live(number, [each / SECONDS_PER_HOUR for each in seconds], told, interval_wh, at_once)
+    noon = sum(each <= NOON_SECONDS for each in seconds) - 1
+    return told, told.today_wh[noon * n : (noon + 1) * n]
 
 
 def _count(
@@ -154,6 +157,7 @@ def _close(
     for position, when in ((new, day - 1), (here, day)):
         nothing = np.zeros(len(position), np.int64)
         wh = nothing if when < day else used_wh[position].astype(np.int64)
+        accounts.ledger["used_wh"][position, 0, 0] += np.asarray(wh, np.int64)
         learn(accounts, DaysClosed(position, nothing + when, wh, nothing), knowledge)
     knowledge.pools.learn()
 
