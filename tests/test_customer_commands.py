@@ -7,8 +7,9 @@ import csv
 import hashlib
 import io
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from pypdf import PdfReader
@@ -20,7 +21,7 @@ from streams.settings import Settings
 from streams.topics import ACCOUNT_SETTINGS, DELIVERY_RECEIPTS, ensure_topics
 from tests.test_benchmark import EASY, EVEN, HARD, world
 
-TODAY = datetime.now(UTC).date()
+TODAY = datetime.now(ZoneInfo("Asia/Shanghai")).date()  # the desk's own day, at any hour
 CONTRACT = f"""
 - accountId: mill-1
   contractId: GD-7

@@ -144,7 +144,7 @@ def restore(kind: str, share: int) -> dict[str, Any]:
     rate, trips = LATENCY_RATE // share, restores.STORM_TRIPS // share
     scene = restores.Scene.of(rate, trips, PARTITIONS)
     with site(kind, restores.WITHOUT_LIMITS) as here:
-        asyncio.run(scene.opening().write(here.bootstrap, scene.names))
+        asyncio.run(scene.open(here.bootstrap))
         worker = here.start_worker()
         worker.wait_until(
             lambda: metric(here.worker_metrics(-1), "recovery_seconds_count") == PARTITIONS, 60.0
