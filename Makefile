@@ -10,7 +10,8 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-LOCK := requirements-dev.lock
+TOOLS := $(VENV)/.tools
+QUIETLY := --quiet --disable-pip-version-check --no-compile
 
 .PHONY: help install demo test test-services test-kafka test-kafka-long bench backtest backtest-peers sim mutants lint lock clean
 
@@ -21,39 +22,45 @@ help: ## list what can be done
 	echo
 	echo "Start with:  make demo"
 
-$(READY): $(LOCK)
+# What the demo needs comes first, and alone: half of all packages are for tests.
+$(READY): requirements.lock
 	@if ! command -v $(PYTHON) >/dev/null; then
 	    echo "Python 3.11 is missing. On Debian: apt-get install python3.11 python3.11-venv (or set PYTHON=)" >&2; exit 1
 	fi
 	if ! $(PYTHON) -c 'import venv, ensurepip' 2>/dev/null; then
 	    echo "$(PYTHON) cannot make virtual environments. On Debian: apt-get install python3.11-venv" >&2; exit 1
 	fi
-	echo "Setting up $(VENV) (once; a few minutes on a slow line) ..."
+	echo "Setting up $(VENV) (once; half a minute, more on a slow line) ..."
 	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $(LOCK)
-	$(BIN)/pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(BIN)/pip install $(QUIETLY) --require-hashes --no-deps -r $<
+	$(BIN)/pip install $(QUIETLY) --no-deps --no-build-isolation --editable .
 	touch $@
 
-install: $(READY) ## make .venv with everything pinned and hashed, and Kilowatch itself
+$(TOOLS): requirements-dev.lock $(READY)
+	@echo "Adding what tests and tools need to $(VENV) (once) ..."
+	$(BIN)/pip install $(QUIETLY) --require-hashes --no-deps -r $<
+	touch $@
+
+install: $(READY) ## make .venv with Kilowatch and what it needs, pinned and hashed
 	@echo "Ready: $(BIN)/kilowatch --help"
 
 demo: $(READY) ## broker, worker, API and a simulated utility on this machine; Ctrl-C ends it
 	@exec $(BIN)/kilowatch demo
 
 # Files are shared out among the processor cores, each file whole: its fixtures are made once.
-test: $(READY) ## all tests that need no other machine
+test: $(TOOLS) ## all tests that need no other machine
 	@$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile -m "not kafka and not services and not long"
 
-test-services: $(READY) ## tests with Debian's PostgreSQL, Prometheus, Alertmanager and Chromium
+test-services: $(TOOLS) ## tests with Debian's PostgreSQL, Prometheus, Alertmanager and Chromium
 	@$(BIN)/pytest -m "services and not long" tests
 
-test-kafka: $(READY) ## the tests against a real Apache Kafka (needs Java 17 and Maven)
+test-kafka: $(TOOLS) ## the tests against a real Apache Kafka (needs Java 17 and Maven)
 	@$(BIN)/pytest -m "kafka and not long" tests/kafka
 
-test-kafka-long: $(READY) ## the long fault runs against a real Apache Kafka
+test-kafka-long: $(TOOLS) ## the long fault runs against a real Apache Kafka
 	@$(BIN)/pytest -m "kafka and long" tests/kafka
 
-bench: $(READY) ## measure speed, memory, recovery and latency; prints JSON
+bench: $(TOOLS) ## measure speed, memory, recovery and latency; prints JSON
 	@$(BIN)/python -m tests.bench $(BENCH)
 
 DATA ?= ../shared/data
@@ -71,7 +78,7 @@ backtest: $(READY) ## judge the forecasts on the real readings in DATA=../shared
 	judge $(DATA)/homes_ca_hourly.parquet --holidays US-CA --max-wape 21
 	judge $(DATA)/meters_be_hourly.parquet --holidays BE --max-wape 22.5
 
-backtest-peers: $(READY) ## AutoETS and AutoTheta beside ours (installs statsforecast; takes long)
+backtest-peers: $(TOOLS) ## AutoETS and AutoTheta beside ours (installs statsforecast; takes long)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[peers]'
 	$(BIN)/python -m deploy.peers $(STEEL) --days 300
 	$(BIN)/python -m deploy.peers $(HOMES) --days 120
@@ -81,13 +88,13 @@ SEED ?=
 SEEDS ?= 100
 FIRST_SEED ?= 0
 JOBS ?=
-sim: $(READY) ## seeded simulation with crashes: SEED=7 repeats one run, SEEDS=300 FIRST_SEED=1000 many
+sim: $(TOOLS) ## seeded simulation with crashes: SEED=7 repeats one run, SEEDS=300 FIRST_SEED=1000 many
 	@$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(SEEDS) --first-seed $(FIRST_SEED) $(if $(JOBS),--jobs $(JOBS)))
 
-mutants: $(READY) ## put small mistakes into copies of the tree; each must be noticed
+mutants: $(TOOLS) ## put small mistakes into copies of the tree; each must be noticed
 	@$(BIN)/python -m tests.mutants $(MUTANTS)
 
-lint: $(READY) ## style, types and which file may import which
+lint: $(TOOLS) ## style, types and which file may import which
 	@$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -95,7 +102,7 @@ lint: $(READY) ## style, types and which file may import which
 
 COMPILE = $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --annotation-style=line \
 	--no-header --no-emit-options --no-emit-index-url --no-emit-trusted-host --no-emit-find-links
-lock: $(READY) ## write the two lock files again after a change of versions in pyproject.toml
+lock: $(TOOLS) ## write the two lock files again after a change of versions in pyproject.toml
 	@$(COMPILE) --extra build --extra demo --extra test --extra bench --extra dev -o requirements-dev.lock pyproject.toml
 	$(COMPILE) --extra build --extra demo -c requirements-dev.lock -o requirements.lock pyproject.toml
 	sed -i 's/via -c requirements-dev.lock, /via /' requirements.lock

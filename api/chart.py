@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT = 640, 220
 LEFT, RIGHT, TOP, BOTTOM = 56, 12, 12, 26
 NANOS = 1e9
+FEWEST_BARS = 14
+"""Days for which there is room at least: the bars of one week are no walls."""
 
 
 class Picture(NamedTuple):
@@ -107,7 +109,7 @@ def balance_picture(
 def usage_bars(days: Sequence[tuple[date, int, str]], height: int = 120) -> list[Bar]:
     """Bars of the closed days (date, Wh, charge), oldest first."""
     most = max((wh for _day, wh, _charge in days), default=0) or 1
-    wide = WIDTH / max(len(days), 1)
+    wide = WIDTH / max(len(days), FEWEST_BARS)
     return [
         Bar(
             round(i * wide + wide * 0.12, 1),

@@ -30,6 +30,8 @@ from scoring.units import instant_text
 from streams.wire_customers import plain_fact
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from api.meters import Meters
     from api.people import Person
     from api.state import State
@@ -56,7 +58,7 @@ class _Shape(BaseModel):
 class WorkList(_Shape):
     """Work items, the most urgent first."""
 
-    as_of: str
+    as_of: str | None
     items: list[dict[str, Any]] = Field(
         examples=[[{"workId": "mill-1@collect@mill-1:warning:1", "isLate": False}]]
     )
@@ -78,7 +80,7 @@ class DayReview(_Shape):
     """The review of a local day, most overdue first."""
 
     day: str
-    as_of: str
+    as_of: str | None
     collectors: list[CollectorDay]
 
 
@@ -86,7 +88,7 @@ class Appraisal(_Shape):
     """A month's appraisal: figures with intervals, and collectors on portfolios alike."""
 
     month: str | None
-    as_of: str
+    as_of: str | None
     months: list[str] = Field(description="those there are, newest first")
     everybody: dict[str, Any] | None = Field(description="all collectors together")
     collectors: list[dict[str, Any]]
@@ -110,6 +112,13 @@ class Collected:
     def now(self) -> int:
         """The instant by which work is late."""
         return self._state.now()
+
+    def as_of(self, items: Iterable[Work] = ()) -> str | None:
+        """The newest fact or, if later, the newest deadline missed: since then nothing changed."""
+        now = self.now()
+        missed = (one.due_at for one in items if one.is_open and one.is_late(now))
+        found = max(self._state.register.as_of, max(missed, default=0))
+        return instant_text(found) if found else None
 
     def review(self, person: Person, day: date, zone: ZoneInfo = ZONE) -> list[Reviewed]:
         """A local day's review."""
@@ -163,9 +172,10 @@ def _add_work(app: FastAPI, state: State, seen: Collected, meters: Meters) -> No
             response = problems.said(problems.forbidden("this is not your work"))
         else:
             now = seen.now()
-            items = seen.work(person, collector, open_only=open_only)[:limit]
+            items = seen.work(person, collector, open_only=open_only)
+            as_of, items = seen.as_of(items), items[:limit]
             told = [plain_fact(w) | {"workId": w.work_id, "isLate": w.is_late(now)} for w in items]
-            response = reply(request, {"asOf": instant_text(now), "items": told})
+            response = reply(request, {"asOf": as_of, "items": told})
         meters.answered("work", response.status_code, perf_counter() - began_at)
         return response
 
@@ -184,7 +194,7 @@ def _add_work(app: FastAPI, state: State, seen: Collected, meters: Meters) -> No
             response = problems.said(problems.not_ready(state))
         else:
             on = min(max(day or seen.today(), date(2000, 1, 1)), date(2099, 12, 30))
-            body = {"day": on.isoformat(), "asOf": instant_text(seen.now())}
+            body = {"day": on.isoformat(), "asOf": seen.as_of()}
             found = [reviewed_told(one) for one in seen.review(_person(request), on)]
             response = reply(request, body | {"collectors": found})
         meters.answered("review", response.status_code, perf_counter() - began_at)
@@ -232,7 +242,7 @@ def _add_appraisal(app: FastAPI, state: State, seen: Collected, meters: Meters) 
             everybody = [plain_fact(one) for one in found if one.compared is None]
             body = {
                 "month": wanted,
-                "asOf": instant_text(seen.now()),
+                "asOf": seen.as_of(),
                 "months": state.register.appraised_months(),
                 "everybody": everybody[0] if everybody else None,
                 "collectors": [plain_fact(one) for one in found if one.compared is not None],

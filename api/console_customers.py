@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import date
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from fastapi import FastAPI, Request, Response  # noqa: TC002 - read at run time
 
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
     from api.state import State
     from scoring.benchmark import Appraised
 
-MOST_WORK = 200
+FIRST_WORK, MOST_WORK = 25, 1_000
+"""Lines of open work at first, so that review and appraisal are near, and when all are wanted."""
 EARLIEST, LATEST = date(2000, 1, 1), date(2099, 12, 30)
 
 
@@ -132,15 +134,17 @@ def _add_collection(app: FastAPI, state: State, pages: Pages) -> None:
             on = seen.today()
         months = state.register.appraised_months()
         wanted, found = seen.appraised(person, month if month in months else None)
-        now = seen.now()
+        now, chosen = seen.now(), dict(request.query_params)
+        most = MOST_WORK if "every" in chosen else FIRST_WORK
         work = seen.work(person, collector[:64] or None, open_only=True)
         return pages.show(
             request, "collection.html", here="collection", collector=collector[:64],
             work=[
                 (w, instant_text(w.due_at, ZONE)[:16].replace("T", " "), w.is_late(now))
-                for w in work[:MOST_WORK]
+                for w in work[:most]
             ],
-            work_count=len(work), reviewed=seen.review(person, on), day=on.isoformat(),
+            work_count=len(work), whole=f"?{urlencode(chosen | {'every': 1})}",
+            reviewed=seen.review(person, on), day=on.isoformat(),
             month=wanted, months=months, chinese=number == 0,
             compared=[_compared(one, number) for one in found if one.compared is not None],
             figures=_figures(found, number),

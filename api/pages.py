@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from api.people import Person
     from api.state import State
+    from scoring.sheet import TariffSheet
 
 HERE = Path(__file__).parent
 ROWS = 50
@@ -166,7 +167,7 @@ class Pages:
         return {
             "a": told, "holds": [hold_words[each] for each in Hold(int(ledger["holds"]))],
             "picture": self._picture(row, told), "bars": self._bars(told["accountId"]),
-            "periods": self._periods(row),
+            "periods": self._periods(row, words),
             "told": words["forecast_text" if told["runwayHours"]["p50"] != 0 else "forecast_over"]
             .format(**hours),
             "size": SIZES[int(ledger["customer_class"])],
@@ -190,7 +191,7 @@ class Pages:
             [(date.fromordinal(day), wh, decimal_text(nanos)) for day, wh, nanos in days]
         )
 
-    def _periods(self, row: int) -> list[dict[str, str]]:
+    def _periods(self, row: int, words: dict[str, str]) -> list[dict[str, str]]:
         view = self._state.view
         version = int(view.look["version"][row])
         if version < 0:
@@ -200,7 +201,7 @@ class Pages:
         whole = sum(used) or 1
         return [
             {
-                "label": sheet.label(name), "kwh": f"{used[i] / 1000:,.1f}",
+                "label": _period(sheet, name, words), "kwh": f"{used[i] / 1000:,.1f}",
                 "share": f"{used[i] / whole:.0%}", "estimated": f"{guessed[i] / 1000:,.1f}",
             }
             for i, name in enumerate(sheet.rate_periods)
@@ -261,6 +262,12 @@ class Pages:
                 ("watchers", state.changes.watchers),
             ],
         }  # fmt: skip
+
+
+def _period(sheet: TariffSheet, name: str, words: dict[str, str]) -> str:
+    """How a clerk calls a rate period: as the sheet says, else by the trade's word."""
+    label = sheet.label(name)
+    return words.get(f"period_{name}", name) if label == name else label
 
 
 def _one_of(text: str | None, known: Any) -> str | None:

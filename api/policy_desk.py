@@ -55,6 +55,12 @@ class PolicyDesk:
         now = self._state.now_of(account_id)
         return datetime.fromtimestamp(now, self.zone_of(account_id)).date()
 
+    def _as_of(self, account_id: str) -> str:
+        """The newest fact or, if later, the account's midnight: what holds changes by the day."""
+        today = self.today(account_id)
+        begins = datetime(today.year, today.month, today.day, tzinfo=self.zone_of(account_id))
+        return instant_text(max(self._state.register.as_of, int(begins.timestamp())))
+
     def is_known(self, account_id: str) -> bool:
         """Whether there is such an account."""
         return self._state.view.book.row(account_id) is not None
@@ -68,7 +74,7 @@ class PolicyDesk:
         have, wanted = file.filled() if file is not None else (0, 0)
         return {
             "accountId": account_id,
-            "asOf": instant_text(self._state.now_of(account_id)),
+            "asOf": self._as_of(account_id),
             "inForce": None if holds is None else version_told(holds),
             "waiting": [version_told(v) for v in versions if v.status is Status.PROPOSED],
             "versions": [version_told(v) for v in versions],
@@ -84,7 +90,7 @@ class PolicyDesk:
         ends = [] if contract is None else expiries([contract], today)
         return {
             "accountId": account_id,
-            "asOf": instant_text(self._state.now_of(account_id)),
+            "asOf": self._as_of(account_id),
             "contract": None if contract is None else plain_fact(contract),
             "capacityVa": 0 if contract is None else contract.capacity_on(today),
             "isSpecialTransformer": contract is not None
@@ -100,7 +106,7 @@ class PolicyDesk:
         served = self._state.register.letters(account_id)
         return {
             "accountId": account_id,
-            "asOf": instant_text(self._state.now_of(account_id)),
+            "asOf": self._as_of(account_id),
             "letters": [
                 plain_fact(each) | {"letterId": each.letter_id, "isProven": each.proof is not None}
                 for each in reversed(served)

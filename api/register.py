@@ -36,10 +36,14 @@ class NotKnown(LookupError):  # noqa: N818 - a named refusal, not a program erro
 
 
 class Register:
-    """All facts of customers by account; `unreadable` counts records that were passed over."""
+    """All facts of customers by account; `unreadable` counts records that were passed over.
+
+    `as_of` is the stamp of the newest record taken up, 0 before the first.
+    """
 
     def __init__(self) -> None:
         self.unreadable = 0
+        self.as_of = 0
         self._of: dict[type[Fact], dict[str, dict[str, Fact]]] = {
             kind: defaultdict(dict) for kind in TYPE_OF_TOPIC.values()
         }
@@ -50,6 +54,7 @@ class Register:
         Whoever writes these topics reads them first, so an unreadable one is a foreign writer's.
         """
         for record in records:
+            self.as_of = max(self.as_of, record.timestamp // 1000)
             if record.value is None:
                 self._forget(record)
                 continue
@@ -154,12 +159,8 @@ class Register:
 
     def work(self) -> list[Work]:
         """All work items, the most urgent first."""
-        found = [
-            one
-            for account_id in self.accounts()
-            for one in self._facts(Work, account_id)
-            if isinstance(one, Work)
-        ]
+        groups = list(self._of[Work].values())  # others may write while a thread reads
+        found = [one for of_one in groups for one in list(of_one.values()) if isinstance(one, Work)]
         return sorted(found, key=lambda one: (not one.is_open, one.due_at, one.work_id))
 
     def open_work(self, account_id: str) -> list[Work]:

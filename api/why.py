@@ -48,6 +48,14 @@ SENTENCES: dict[Language, dict[str, str]] = {
         "hold-ended": "Nothing calls for a disconnection any more.",
         "notice-withdrawn": "The notice was withdrawn: {available} was available.",
         "field-order": "A crew was asked to look: {detail}.",
+        "field-order-withdrawn": "The crew was called back: {detail}.",
+        "connected-by-others": "The switch reports on although we had it switched off.",
+        "approval-not-needed": "An approval came that nothing waited for.",
+        "payment-kept": "A payment was kept apart: {detail}.",
+        "trip-proven": "The meter proves that the supply is off.",
+        "restore-proven": "The meter proves that the supply is on again.",
+        "load-after-trip": "Energy was used after the supply was said to be off: {detail}.",
+        "bill-adjusted": "A closed bill was put right: {detail}.",
         "quarantined": "The account was taken out of every automatic road; a person must look.",
         "never": "The supply was never ordered off.",
         "cut": "{at}: {sentence}",
@@ -71,6 +79,14 @@ SENTENCES: dict[Language, dict[str, str]] = {
         "hold-ended": "已无停电理由。",
         "notice-withdrawn": "停电通知已撤回：当时可用余额 {available}。",
         "field-order": "已派人现场处理：{detail}。",
+        "field-order-withdrawn": "现场处理已取消：{detail}。",
+        "connected-by-others": "停电后开关又报合闸，须人工核查。",
+        "approval-not-needed": "收到审批，但当时没有待审批的停电。",
+        "payment-kept": "有一笔缴费单独记存：{detail}。",
+        "trip-proven": "电表读数证实已停电。",
+        "restore-proven": "电表读数证实已复电。",
+        "load-after-trip": "报停电之后仍有用电：{detail}。",
+        "bill-adjusted": "已结账单已更正：{detail}。",
         "quarantined": "该户数据异常，已退出全部自动流程，等待人工核查。",
         "never": "从未对该户下达停电命令。",
         "cut": "{at}：{sentence}",
@@ -130,9 +146,9 @@ def why(
         elif step.kind == RESTORE_COMMANDS:
             back = step
     if cut is not None:
-        text = say["cut"].format(at=cut.at, sentence=cut.sentence)
+        text = say["cut"].format(at=_said(cut.at, zone), sentence=cut.sentence)
         if back is not None:
-            text = f"{text} {say['back'].format(at=back.at)}"
+            text = f"{text} {say['back'].format(at=_said(back.at, zone))}"
     elif steps:
         held = [step for step in steps if step.kind == "held"][-1:]
         text = " ".join([say["never"], *(step.sentence for step in held)])
@@ -152,8 +168,8 @@ def _step(body: Mapping[str, Any], language: Language, zone: tzinfo) -> Step:
         effect_id=effect_id,
         detail=body["detail"],
         available=evidence["available"],
-        read_at=_local(evidence["readAt"], zone),
-        delivered_at=_local(grounds.get("noticeDeliveredAt"), zone),
+        read_at=_said(evidence["readAt"], zone),
+        delivered_at=_said(grounds.get("noticeDeliveredAt"), zone),
         missed=len(grounds.get("guardsMissed", ())),
         holds=hold_sentence(evidence["holds"], language),
     )
@@ -182,3 +198,15 @@ def hold_sentence(names: Iterable[str], language: Language = "en") -> str:
 def _local(text: str | None, zone: tzinfo) -> str:
     """An instant of a record in a zone; a dash for "never"."""
     return "-" if text is None else datetime.fromisoformat(text).astimezone(zone).isoformat()
+
+
+def _said(text: str | None, zone: tzinfo) -> str:
+    """The same for a sentence: to the minute, which is how people tell the time.
+
+    >>> _said("2026-07-08T02:02:31Z", UTC)
+    '2026-07-08 02:02 UTC'
+    """
+    if text is None:
+        return "-"
+    at = datetime.fromisoformat(text).astimezone(zone)
+    return f"{at:%Y-%m-%d %H:%M}" + ("" if at.utcoffset() else " UTC")

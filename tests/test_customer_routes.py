@@ -91,6 +91,26 @@ def test_a_policy_tells_what_waits_and_why(asking):
     assert again.status_code == 304
 
 
+def test_an_answer_stays_the_same_until_a_fact_or_a_deadline_changes_it(asking):
+    def asked(path, etag=""):
+        return asking.as_("viewer", "GET", path, headers={"if-none-match": etag})
+
+    work = asked("/v1/collection/work")
+    (due_at,) = {one["dueAt"] for one in work.json()["items"]}
+    assert {one["isLate"] for one in work.json()["items"]} == {True}
+    assert work.json()["asOf"] == due_at, "nothing is newer than the deadline that was missed"
+    assert asked("/v1/collection/review").json()["asOf"] is None, "no record has been read"
+    policy_answer = asked("/v1/accounts/mine/policy").json()
+    assert policy_answer["asOf"].endswith("T16:00:00Z"), "the account's midnight"
+    foreign = Sent("collection-work", b"no key", b"?", timestamp=1_790_000_000_500)
+    asking.state.register.take([foreign])
+    for path in ("work", "review", "appraisal"):
+        answer = asked(f"/v1/collection/{path}")
+        assert answer.json()["asOf"] == "2026-09-21T14:13:20Z"
+        assert asked(f"/v1/collection/{path}", answer.headers["etag"]).status_code == 304
+    assert asked("/v1/accounts/mine/policy").json()["asOf"] == "2026-09-21T14:13:20Z"
+
+
 def test_an_approver_decides_and_it_is_written_in_their_name(asking):
     for name in ("viewer", "operator", "collector", "field"):
         assert asking.as_(name, "POST", DECIDE, json=APPROVE).status_code == 403

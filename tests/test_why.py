@@ -15,12 +15,12 @@ from api.history import History
 from api.history_tables import engine_of, migrate
 from api.state import State
 from api.view import View
-from api.why import why
+from api.why import SENTENCES, why
 from api.words import HOLD_WORDS, HOLD_WORDS_ZH
 from deploy.broker import EmbeddedBroker
 from deploy.verify import main as verify
 from deploy.why import main as ask
-from scoring.effects import Hold
+from scoring.effects import DecisionKind, Hold
 from streams.settings import Settings
 from streams.topics import DECISIONS, ensure_topics, partition_of
 from tests.office import DAY, HOUR, MONDAY, RULES, Office
@@ -86,9 +86,9 @@ def test_the_history_gives_what_it_has_and_the_topic_the_rest(tmp_path: Path):
 def test_why_was_i_cut():
     told = why("home-1", LINKS)
     assert told.is_proven
-    assert told.answer.startswith("2026-07-08T02:02:00+00:00: The supply was ordered off")
+    assert told.answer.startswith("2026-07-08 02:02 UTC: The supply was ordered off")
     assert "none of" in told.answer
-    assert "ordered back on 2026-07-08T03:00:00" in told.answer
+    assert "ordered back on 2026-07-08 03:00 UTC" in told.answer
     assert told.proof == f"All {len(LINKS)} records hold together."
     kinds = [step.kind for step in told.steps]
     road = ["disconnection-notices", "trip-commands", "restore-commands"]
@@ -97,9 +97,15 @@ def test_why_was_i_cut():
 
 def test_in_chinese():
     told = why("home-1", LINKS, "zh")
-    assert told.answer.startswith("2026-07-08T02:02:00")
+    assert told.answer.startswith("2026-07-08 02:02 UTC")
     assert "已下达停电" in told.answer
     assert "首尾相连" in told.proof
+
+
+def test_every_kind_of_decision_has_a_sentence():
+    kinds = {each.value for each in DecisionKind}
+    assert kinds <= set(SENTENCES["en"])
+    assert set(SENTENCES["en"]) == set(SENTENCES["zh"])
 
 
 def test_a_broken_chain_is_no_proof():
@@ -139,7 +145,7 @@ def file(tmp_path):
 def test_at_a_terminal(file, capsys):
     assert ask(["home-1", "--file", str(file), "--zone", "Asia/Shanghai"]) == 0
     said = capsys.readouterr().out
-    assert "2026-07-08T10:02:00+08:00: The supply was ordered off" in said
+    assert "2026-07-08 10:02: The supply was ordered off" in said
     assert ask(["home-1", "--file", str(file), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["is_proven"] is True
 

@@ -9,13 +9,14 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
 
+from api.actions import Acted
 from api.app import application
 from api.history import History
 from api.history_tables import engine_of
 from api.people import Role
 from api.state import State
 from api.view import View
-from scoring.events import CustomerClass, Groups
+from scoring.events import Action, CustomerClass, Groups
 from streams.topics import partition_of
 from tests.office import DAY, HOUR, MONDAY, RULES, Office
 from tests.running import served
@@ -75,6 +76,10 @@ def asking(tmp_path_factory, office) -> Asking:
         view, Fed(), RULES, history, no_links, security=asking.security, writer=Kept()
     )
     furnish(asking.state.register, "works-1")
+    deed = Acted(
+        "a1", "home-03", Action.NOTE, "wang", "called; pays on Friday", MONDAY, MONDAY, 0, 0
+    )
+    asking.state.actions.remember(deed)
     asking.app = application(asking.state)
     return asking
 
