@@ -27,7 +27,11 @@ from scoring.units import MICROS_PER_UNIT, WH_PER_KWH, NotExact, whole
 from simulator.table import FileWrong
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from scoring.statement import BillingMonth
+
+BASIS_NAMES = {number: name for name, number in BASES.items()}
 
 EXAMPLES = """usage files (CSV or Parquet)
   monthly totals: a row per month, or per part of one, with any of the columns
@@ -36,6 +40,11 @@ EXAMPLES = """usage files (CSV or Parquet)
     kvarh, max_demand_kw, contract_kw, capacity_kva, suspended_kva, basis (capacity|demand),
     price_adjustment (per kWh), tariff (where it changes)
   interval readings: a time column and a column of kWh per customer (and `kvarh`, if metered)
+    the time is the start of an interval of 15 minutes to a day, in the sheet's zone unless it
+    has an offset; every interval must be there, also the hour that comes twice in autumn
+  market prices: columns time (as above) and price (per kWh)
+  A month's bill ends with the calendar month: what from and to lay across its end is shared out
+  by days.  --one-period makes one bill of the file instead.
 
 examples:
   kilowatch bill --tariff cn-sd-residential --usage home.csv
@@ -43,6 +52,7 @@ examples:
   kilowatch bill --tariff cn-sd-ic-10kv-two-part --usage load.parquet --customer works-7 \\
       --capacity-kva 1250 --contract-kw 800 --basis demand
   kilowatch bill --tariff day-ahead.yaml --usage home.csv --prices market.csv
+  kilowatch bill --tariff old.yaml --usage 24-july-to-23-august.csv --one-period
 
 --tariff is a file, a directory, or the id of a shipped sample (kilowatch tariffs check)."""
 
@@ -53,8 +63,14 @@ def main(arguments: list[str]) -> int:
     try:
         tariffs, tariff_id = tariffs_from(options.tariff, options.tariff_id)
         months = months_in(options.usage, tariffs, _wanted(options, tariffs, tariff_id))
-        _show(tariffs, _chosen(months, options), options.json)
-    except (FileWrong, NoVersion, PricesMissing, UsageOutOfRange, NotExact) as error:
+        chosen = _chosen(months, options)
+        for note in dict.fromkeys(_left_off(tariffs, chosen)):
+            print(f"kilowatch bill: note: {note}", file=sys.stderr)
+        _show(tariffs, chosen, options.json)
+    except UsageOutOfRange:
+        print("kilowatch bill: a usage or power is too large to be billed", file=sys.stderr)
+        return 1
+    except (FileWrong, NoVersion, PricesMissing, NotExact) as error:
         print(f"kilowatch bill: {error}", file=sys.stderr)
         return 1
     return 0
@@ -63,8 +79,30 @@ def main(arguments: list[str]) -> int:
 def _chosen(months: list[BillingMonth], options: argparse.Namespace) -> list[BillingMonth]:
     chosen = [month for month in months if options.month in {None, name_of(month)}]
     if not chosen:
-        raise FileWrong(f"{options.usage} has no usage in {options.month}")
+        first, last = name_of(months[0]), name_of(months[-1])
+        raise FileWrong(
+            f"{options.usage} has no usage in {options.month}: it has {first} to {last}"
+        )
     return chosen
+
+
+def _left_off(tariffs: Tariffs, months: list[BillingMonth]) -> Iterator[str]:
+    """What the sheet charges and nothing was told about, so that no line is missed unseen."""
+    for month in months:
+        if not any(any(part.used_wh) for part in month.stretches):
+            continue
+        for part in month.stretches:
+            sheet = tariffs.sheets[part.version]
+            asked = sheet.basic.choices[0] if sheet.basic else ""
+            if sheet.basic and part.basis and BASIS_NAMES[part.basis] in sheet.basic.choices:
+                asked = BASIS_NAMES[part.basis]
+            if asked == "capacity" and not part.capacity_va:
+                yield f"{name_of(month)}: capacity_kva is 0, so no capacity is charged"
+            if asked == "demand" and not (part.contract_w or part.max_demand_w):
+                yield f"{name_of(month)}: max_demand_kw is 0, so no demand is charged"
+        factor = any(tariffs.sheets[part.version].power_factor for part in month.stretches)
+        if factor and all(part.reactive_varh is None for part in month.stretches):
+            yield f"{name_of(month)}: no kvarh was given, so no power factor is adjusted for"
 
 
 def _show(tariffs: Tariffs, months: list[BillingMonth], as_json: bool) -> None:
@@ -123,6 +161,8 @@ def _wanted(options: argparse.Namespace, tariffs: Tariffs, tariff_id: str) -> Wa
         customer=options.customer,
         time_column=options.time_column,
         prices=prices,
+        one_period=options.one_period,
+        part_month=options.part_month,
     )
 
 
@@ -152,5 +192,15 @@ def _parser() -> argparse.ArgumentParser:
     add("--kvarh", default="", help="reactive energy of the (only) month")
     add("--max-demand-kw", default="", help="maximum demand of the (only) month")
     add("--basis", choices=["capacity", "demand"], default="", help="what the basic charge is on")
+    add(
+        "--one-period",
+        action="store_true",
+        help="the whole file is one bill, read on whatever day; else calendar months",
+    )
+    add(
+        "--part-month",
+        action="store_true",
+        help="the supply began or ended inside the month: capacity and demand by thirtieths",
+    )
     add("--json", action="store_true", help="for programs; amounts exact")
     return parser

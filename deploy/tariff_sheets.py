@@ -44,7 +44,8 @@ def main(arguments: list[str]) -> int:
     for error in wrong:
         print(error, file=sys.stderr)
     if wrong:
-        print(f"{len(wrong)} mistake(s), nothing published", file=sys.stderr)
+        nothing = ", nothing published" if options.deed == "publish" else ""
+        print(f"{len(wrong)} mistake(s){nothing}", file=sys.stderr)
         return COULD_NOT
     if options.deed == "publish":
         return _publish(found, options.replace)

@@ -10,7 +10,7 @@ back.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -56,13 +56,15 @@ class CustomerTerms:
 class Intervals:
     """Interval readings of one customer, rising: `wh` used in the `seconds` from `starts_at` on.
 
-    `varh` is reactive energy, None where it is not metered.
+    `varh` is reactive energy, None where it is not metered; `drawn_w` the mean power of each, None
+    where it is that of its whole watt-hours.
     """
 
     starts_at: Ints
     wh: Ints
     seconds: int
     varh: Ints | None = None
+    drawn_w: Ints | None = None
 
     def quarter_hours(self) -> Intervals:
         """The same energy by quarter-hours, so that no interval lies in two rate periods.
@@ -185,11 +187,28 @@ def months_of_intervals(
 ) -> list[BillingMonth]:
     """The billing months that the readings touch, from their first to their last day, oldest first.
 
-    The maximum demand of a stretch is that of its highest interval.  `year_used_before_wh` is the
-    calendar year's usage before the first reading.  Raises NoVersion, PricesMissing.
+    `year_used_before_wh` is the calendar year's usage before the first reading.  Raises NoVersion,
+    PricesMissing.
+    """
+    whole = stretches_of_intervals(tariffs, terms, intervals, prices)
+    return months_of(tariffs, whole, year_used_before_wh)
+
+
+def stretches_of_intervals(
+    tariffs: Tariffs,
+    terms: Sequence[CustomerTerms],
+    intervals: Intervals,
+    prices: MarketPrices | None = None,
+) -> list[Stretch]:
+    """The days that the readings touch in stretches, with their usage, oldest first.
+
+    The maximum demand of a stretch is that of its highest interval.  Raises NoVersion,
+    PricesMissing.
     """
     index = np.array([tariffs.ids.index(one.tariff_id) for one in terms[:1]])
-    highest_w = intervals.wh * SECONDS_PER_HOUR // intervals.seconds
+    highest_w = intervals.drawn_w
+    if highest_w is None:
+        highest_w = intervals.wh * SECONDS_PER_HOUR // intervals.seconds
     ends = np.array([intervals.starts_at[0], intervals.starts_at[-1] + intervals.seconds - 1])
     first, last = (date.fromordinal(int(day)) for day in tariffs.day_of(index, ends))
     quarters = intervals.quarter_hours()
@@ -200,7 +219,7 @@ def months_of_intervals(
         part = slice(*np.searchsorted(quarters.starts_at, bounds))
         drawn = highest_w[slice(*np.searchsorted(intervals.starts_at, bounds))]
         whole.append(_filled(tariffs, empty, quarters, part, drawn, prices))
-    return months_of(tariffs, whole, year_used_before_wh)
+    return whole
 
 
 def _filled(
@@ -270,6 +289,59 @@ def months_of(
         months.append(BillingMonth(parts, length, before))
         before += sum(sum(part.used_wh) for part in parts)
     return months
+
+
+def one_period(
+    tariffs: Tariffs, whole: Sequence[Stretch], year_used_before_wh: int = 0
+) -> BillingMonth:
+    """All stretches as one billing period, read on whatever day: one bill, one power factor.
+
+    A period no longer than the month from its first day on is that month or part of it; a longer
+    one pays monthly charges by the days it has of such a month.  Raises NoVersion where tiers of
+    the calendar year begin again inside it.
+    """
+    joined: list[Stretch] = []
+    for one in whole:
+        last = joined[-1] if joined else None
+        if last is not None and _same_terms(last, one):
+            joined[-1] = _joined(last, one)
+        else:
+            joined.append(one)
+    first, last_day = whole[0].first_day, whole[-1].first_day + timedelta(days=whole[-1].days - 1)
+    yearly = any(tariffs.sheets[one.version].tier_reset == "year" for one in whole)
+    if yearly and first.year != last_day.year:
+        raise NoVersion(f"the year's tiers begin again inside {first} to {last_day}")
+    month = first.year * 12 + first.month - 1
+    length = int(tariffs.month_first_day(month + 1) - tariffs.month_first_day(month))
+    return BillingMonth(tuple(joined), length, year_used_before_wh)
+
+
+def _same_terms(last: Stretch, one: Stretch) -> bool:
+    """Nothing but the month has changed between two stretches."""
+    until = last.first_day + timedelta(days=last.days)
+    return one.first_day == until and last == replace(
+        one,
+        **{field: getattr(last, field) for field in ("first_day", "days", "used_wh")},
+        max_demand_w=last.max_demand_w,
+        reactive_varh=last.reactive_varh,
+        dynamic_nanos=last.dynamic_nanos,
+        dynamic_rest=last.dynamic_rest,
+    )
+
+
+def _joined(last: Stretch, one: Stretch) -> Stretch:
+    """Two stretches of the same terms as one."""
+    carry, rest = divmod(last.dynamic_rest + one.dynamic_rest, PICOS_PER_MICRO)
+    varh = [part.reactive_varh for part in (last, one) if part.reactive_varh is not None]
+    return replace(
+        last,
+        days=last.days + one.days,
+        used_wh=tuple(a + b for a, b in zip(last.used_wh, one.used_wh, strict=True)),
+        max_demand_w=max(last.max_demand_w, one.max_demand_w),
+        reactive_varh=sum(varh) if varh else None,
+        dynamic_nanos=last.dynamic_nanos + one.dynamic_nanos + carry,
+        dynamic_rest=rest,
+    )
 
 
 def _by_month(whole: Sequence[Stretch]) -> Iterator[tuple[int, tuple[Stretch, ...]]]:

@@ -148,16 +148,23 @@ def charges(
 def _losses(terms: NDArray[Any], used_wh: Ints, days: Ints, facts: NDArray[Any]) -> Ints:
     """Energy lost in the customer's transformer, laid on the rate periods as the usage is.
 
-    Iron losses of the connected capacity run with the days, copper losses with the usage; whole
-    watt-hours, the last below one dropped.
+    Iron losses of the connected capacity run with the days, copper losses with the usage; each in
+    whole watt-hours, the last below one dropped.
     """
     metered = np.maximum(used_wh.sum(axis=0), 0)
     running = facts["capacity_va"] - facts["suspended_va"]
-    iron = terms["loss_no_load_wh"] * running // VA_PER_KVA * days
+    iron = _of_running(terms["loss_no_load"] * days, running)
     lost = iron + metered * terms["loss_load_ppm"] // exact.PPM
     if not lost.any():
         return np.zeros_like(used_wh)
     return _shared_out(lost, used_wh)
+
+
+def _of_running(millionths_of_kwh_per_kva: Ints, running_va: Ints) -> Ints:
+    """Whole Wh (or varh) that a running capacity loses, in two steps so that 64 bits hold it."""
+    of_kva, rest = np.divmod(millionths_of_kwh_per_kva, VA_PER_KVA)
+    lost: Ints = (of_kva * running_va + rest * running_va // VA_PER_KVA) // VA_PER_KVA
+    return lost
 
 
 def _shared_out(amount: Ints, by: Ints) -> Ints:
@@ -254,7 +261,7 @@ def _power_factor(
     running = facts["capacity_va"] - facts["suspended_va"]
     measured_varh = np.abs(facts["reactive_varh"])
     reactive = measured_varh + measured_varh * terms["loss_reactive_ppm"] // exact.PPM
-    reactive += terms["loss_no_load_varh"] * running // VA_PER_KVA * days
+    reactive += _of_running(terms["loss_no_load_reactive"] * days, running)
     starts, group = np.flatnonzero(~continues), np.cumsum(~continues) - 1
     active_wh = np.add.reduceat(used.sum(axis=0), starts)[group]
     month_varh = np.add.reduceat(reactive, starts)[group]

@@ -59,9 +59,9 @@ TERMS = np.dtype(
         ("suspended_ppm", "i8"),
         ("power_factor", "?"),
         ("power_factor_ppm", "i4", (101,)),
-        ("loss_no_load_wh", "i8"),  # of a kVA and day
+        ("loss_no_load", "i8"),  # of a kVA and day, millionths of a kWh
         ("loss_load_ppm", "i8"),
-        ("loss_no_load_varh", "i8"),
+        ("loss_no_load_reactive", "i8"),  # ... of a kvarh
         ("loss_reactive_ppm", "i8"),
         ("levy", "i8", (MAX_LEVIES, 2)),  # micros per kWh and picos
         ("levy_ppm", "i8", (MAX_LEVIES,)),
@@ -205,9 +205,9 @@ def _large_terms(terms: Any, sheet: TariffSheet) -> None:
         terms["floor_ppm"] = basic.floor_ppm
         terms["suspended_ppm"] = basic.suspended_ppm
     if loss is not None:
-        terms["loss_no_load_wh"] = loss.no_load_wh_per_kva_day
+        terms["loss_no_load"] = loss.no_load_per_kva_day
         terms["loss_load_ppm"] = loss.load_ppm
-        terms["loss_no_load_varh"] = loss.no_load_varh_per_kva_day
+        terms["loss_no_load_reactive"] = loss.no_load_reactive_per_kva_day
         terms["loss_reactive_ppm"] = loss.reactive_load_ppm
     if factor is not None:
         terms["power_factor"] = True

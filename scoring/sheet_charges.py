@@ -25,7 +25,7 @@ from scoring.sheet_fields import (
     price,
     share,
 )
-from scoring.units import MICROS_PER_UNIT, NANOS_PER_UNIT, WH_PER_KWH
+from scoring.units import MICROS_PER_UNIT, NANOS_PER_UNIT
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -36,8 +36,9 @@ MAX_LEVIES = 4
 MAX_UNIT_PRICE_MICROS = 10**5 * MICROS_PER_UNIT
 """A kVA or kW of a month costs at most a hundred thousand units of currency."""
 
-MAX_LOSS_WH = 100 * WH_PER_KWH
-"""No-load loss of a kVA and day; real transformers lose some 0.05 kWh."""
+MILLIONTHS_PER_KWH = MICROS_PER_UNIT
+MAX_LOSS_MILLIONTHS = 100 * MILLIONTHS_PER_KWH
+"""No-load loss of a kVA and day in millionths of a kWh; real transformers lose some 0.05376 kWh."""
 
 BASES = ("capacity", "demand")
 LEVY_BASES = ("energy", "basic", "power-factor", "standing", "levies")
@@ -67,12 +68,13 @@ class Basic:
 class TransformerLoss:
     """Energy lost before the meter of a customer metered on the low-voltage side (变损).
 
-    Iron losses run day and night with the capacity, copper losses are a part of what is used.
+    Iron losses run day and night with the capacity (in millionths of a kWh and kvarh), copper
+    losses are a part of what is used.
     """
 
-    no_load_wh_per_kva_day: int = 0
+    no_load_per_kva_day: int = 0
     load_ppm: int = 0
-    no_load_varh_per_kva_day: int = 0
+    no_load_reactive_per_kva_day: int = 0
     reactive_load_ppm: int = 0
 
 
@@ -198,8 +200,8 @@ def read_transformer_loss(value: Any) -> TransformerLoss | None:
     def of(name: str) -> int:
         where = f"transformerLoss.{name}"
         if name.startswith("noLoad"):
-            unit = (WH_PER_KWH, "watt-hours")
-            return amount(value.get(name, "0"), unit, where, MAX_LOSS_WH, 0)
+            unit = (MILLIONTHS_PER_KWH, "millionths (six decimals)")
+            return amount(value.get(name, "0"), unit, where, MAX_LOSS_MILLIONTHS, 0)
         return share(value.get(name, "0"), where)
 
     return TransformerLoss(*(of(name) for name in _LOSS_FIELDS))
@@ -208,9 +210,9 @@ def read_transformer_loss(value: Any) -> TransformerLoss | None:
 def transformer_loss_to_dict(loss: TransformerLoss) -> dict[str, Any]:
     """The plain form; `read_transformer_loss` gives the same again."""
     return {
-        "noLoadKwhPerKvaDay": decimal_text(loss.no_load_wh_per_kva_day, WH_PER_KWH),
+        "noLoadKwhPerKvaDay": decimal_text(loss.no_load_per_kva_day, MILLIONTHS_PER_KWH),
         "loadShare": decimal_text(loss.load_ppm, PPM_PER_ONE),
-        "noLoadKvarhPerKvaDay": decimal_text(loss.no_load_varh_per_kva_day, WH_PER_KWH),
+        "noLoadKvarhPerKvaDay": decimal_text(loss.no_load_reactive_per_kva_day, MILLIONTHS_PER_KWH),
         "reactiveLoadShare": decimal_text(loss.reactive_load_ppm, PPM_PER_ONE),
     }
 

@@ -115,6 +115,9 @@ def items(value: Any, field: str, most: int) -> list[Any]:
 def new_name(data: Mapping[str, Any], where: str, taken: Collection[str]) -> str:
     """The name of a rate period, component or levy, different from the others'."""
     name = data.get("name")
+    if isinstance(name, bool):
+        why = f"a file reads on, off, yes and no as {str(name).lower()}: write the name in quotes"
+        raise TariffSheetInvalid(f"{where}name", why)
     if not isinstance(name, str) or not name or name in taken or len(name) > MAX_NAME_CHARACTERS:
         why = f"must be a text of at most {MAX_NAME_CHARACTERS}, different from the others"
         raise TariffSheetInvalid(f"{where}name", why)

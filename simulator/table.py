@@ -39,12 +39,16 @@ class TimesLocal(FileWrong):
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Real readings: `kwh` (rows, customers) by interval, `starts_at` (rows,) in UTC seconds."""
+    """Real readings: `kwh` (rows, customers) by interval, `starts_at` (rows,) in UTC seconds.
+
+    `left_out` rows of the file have no time, or that of another row.
+    """
 
     customers: list[str]
     starts_at: NDArray[np.int64]
     kwh: NDArray[np.float64]
     interval_seconds: int
+    left_out: int = 0
 
     @property
     def interval_wh(self) -> NDArray[np.int64]:
@@ -59,7 +63,9 @@ def read_table(path: Path, zone: tzinfo | None, time_column: str | None = None) 
     Naive times are local to `zone`, but UTC in a column named ..._utc when no zone is given.
     """
     table = load(path)
-    name = time_column or _time_column(table)
+    name = time_column or time_column_of(table)
+    if name not in table.column_names:
+        raise FileWrong(f"{path} has no column {name}; it has {', '.join(table.column_names[:8])}")
     starts_at, kept = _instants(table.column(name), name, zone)
     customers = [column for column in table.column_names if column != name]
     if not customers:
@@ -72,7 +78,8 @@ def read_table(path: Path, zone: tzinfo | None, time_column: str | None = None) 
         raise FileWrong(f"{path}: every column but {name} must be kWh: {error}") from error
     order = kept[np.argsort(starts_at[kept], kind="stable")]
     starts_at, kwh = starts_at[order], kwh[order]
-    return Table(customers, starts_at, kwh, _interval(starts_at, path))
+    left_out = table.num_rows - len(kept)
+    return Table(customers, starts_at, kwh, _interval(starts_at, path), left_out)
 
 
 def load(path: Path, as_text: tuple[str, ...] = ()) -> pa.Table:
@@ -87,26 +94,39 @@ def load(path: Path, as_text: tuple[str, ...] = ()) -> pa.Table:
         if path.suffix.lower() == ".csv":
             types = dict.fromkeys(as_text, pa.string())
             return pyarrow.csv.read_csv(
-                path, convert_options=pyarrow.csv.ConvertOptions(column_types=types)
+                path,
+                parse_options=pyarrow.csv.ParseOptions(delimiter=_delimiter(path)),
+                convert_options=pyarrow.csv.ConvertOptions(column_types=types),
             )
         return pyarrow.parquet.read_table(path)
     except pa.ArrowInvalid as error:
         raise FileWrong(f"{path} is neither Parquet nor CSV that can be read: {error}") from error
 
 
+def _delimiter(path: Path) -> str:
+    """What stands between the names of the columns: a comma, semicolon or tab."""
+    with path.open("rb") as file:
+        heading = file.readline()
+    return max(",;\t", key=lambda one: heading.count(one.encode()))
+
+
 def times(
     table: pa.Table, zone: tzinfo, name: str | None = None
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """UTC seconds of each row, and the rows that have a time of their own."""
-    name = name or _time_column(table)
+    name = name or time_column_of(table)
     return _instants(table.column(name), name, zone)
 
 
-def _time_column(table: pa.Table) -> str:
+def time_column_of(table: pa.Table) -> str:
+    """The one column of times. Raises FileWrong where there is none, or more than one."""
     found = [field.name for field in table.schema if pa.types.is_timestamp(field.type)]
     if len(found) != 1:
         names = ", ".join(found) or "none"
-        raise FileWrong(f"which column is the time? candidates: {names}; use --time-column NAME")
+        raise FileWrong(
+            f"which column is the time? candidates: {names}; use --time-column NAME, and write "
+            "times as 2026-04-01 00:00 or 2026-04-01T00:00:00+08:00"
+        )
     return str(found[0])
 
 
@@ -115,7 +135,13 @@ def _instants(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """UTC seconds of each row, and the rows that have a time of their own."""
     if not pa.types.is_timestamp(column.type):
-        column = pc.cast(column, pa.timestamp("s"))
+        try:
+            column = pc.cast(column, pa.timestamp("s"))
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            raise FileWrong(
+                f"{name} holds {column[0].as_py()!r}; write times as 2026-04-01 00:00 or "
+                "2026-04-01T00:00:00+08:00"
+            ) from error
     is_aware = column.type.tz is not None
     seconds = column.cast(pa.timestamp("s", column.type.tz)).cast(pa.int64())
     wall = np.asarray(pc.fill_null(seconds, -1).to_numpy(zero_copy_only=False), np.int64)
@@ -124,16 +150,24 @@ def _instants(
             raise TimesLocal(f"times in {name} are local and no --tz says where")
         zone = UTC
     at = wall if is_aware or zone is UTC else _localised(wall, zone or UTC)
-    _, first = np.unique(at, return_index=True)  # an hour that comes twice in autumn: the first
+    _, first = np.unique(at, return_index=True)
     return at, np.sort(first[at[first] >= 0])
 
 
 def _localised(wall: NDArray[np.int64], zone: tzinfo) -> NDArray[np.int64]:
+    """UTC seconds of a wall clock's; what it shows a second time in autumn is the later hour."""
     epoch = datetime(1970, 1, 1)  # noqa: DTZ001 - naive on purpose: these are wall clocks
-    moments = (epoch + timedelta(seconds=int(second)) for second in wall)
-    return np.fromiter(
-        (int(moment.replace(tzinfo=zone).timestamp()) for moment in moments), np.int64, len(wall)
+    rising = (
+        np.arange(len(wall)) if len(wall) and wall[0] <= wall[-1] else np.arange(len(wall))[::-1]
     )
+    shown: set[int] = set()
+    at = np.empty(len(wall), np.int64)
+    for place in rising.tolist():
+        second = int(wall[place])
+        moment = epoch + timedelta(seconds=second)
+        at[place] = int(moment.replace(tzinfo=zone, fold=int(second in shown)).timestamp())
+        shown.add(second)
+    return at
 
 
 def _interval(starts_at: NDArray[np.int64], path: Path) -> int:
@@ -141,7 +175,7 @@ def _interval(starts_at: NDArray[np.int64], path: Path) -> int:
     if not len(steps):
         raise FileWrong(f"{path} has fewer than two rows")
     values, counts = np.unique(steps, return_counts=True)
-    seconds = int(values[np.argmax(counts)])
+    seconds = int(values[counts == counts.max()].max())
     if seconds % SLOT_SECONDS or seconds > DAY_SECONDS:
         raise FileWrong(
             f"{path} has intervals of {seconds} s; they must be quarter-hours or multiples up to "

@@ -65,13 +65,13 @@ def test_local_times_need_a_zone(tmp_path: Path):
     assert read_table(path, zone_of("+10:00")).starts_at[0] == instant("2026-01-01T00:00:00+10:00")
 
 
-def test_the_hour_that_comes_twice_in_autumn_is_sent_once(tmp_path: Path):
+def test_the_hour_that_comes_twice_in_autumn_is_sent_twice(tmp_path: Path):
     night = [
         np.datetime64("2026-11-01T00:00", "s") + np.timedelta64(m, "h") for m in (0, 1, 1, 2, 3)
     ]
     path = written(tmp_path / "t.parquet", night, "start_local", kwh=[0.0, 1.0, 2.0, 3.0, 4.0])
     table = read_table(path, ZoneInfo("America/Los_Angeles"))
-    assert table.interval_wh[:, 0].tolist() == [0, 1000, 3000, 4000]
+    assert table.interval_wh[:, 0].tolist() == [0, 1000, 2000, 3000, 4000]
 
 
 @pytest.mark.parametrize(
