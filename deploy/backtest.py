@@ -57,6 +57,7 @@ def parser() -> argparse.ArgumentParser:
     add("--holidays", metavar="PLACE", help="country, or part of one: GB, AU-NSW, CN (none)")
     add("--tz", metavar="ZONE", help="zone of the customers, where the file's times are UTC (UTC)")
     add("--columns", metavar="A,B", help="only these customers")
+    add("--time-column", metavar="NAME", help="which column is the start of each interval")
     add("--from", dest="first", metavar="DATE", help="first local day")
     add("--to", dest="last", metavar="DATE", help="last local day")
     add("--seed", type=int, default=0, help="of the prepaying customers' purchases (0)")
@@ -152,10 +153,18 @@ def main(argv: list[str] | None = None) -> int:
     try:
         kinds = of_country(options.holidays) if options.holidays else weekdays_only()
         columns = options.columns.split(",") if options.columns else None
-        days = read_days(options.file, options.tz, columns, options.first, options.last)
+        days = read_days(
+            options.file, options.tz, columns, options.first, options.last, options.time_column
+        )
     except (FileWrong, CountryUnknown, ZoneInvalid) as error:
         print(f"kilowatch backtest: {error}", file=sys.stderr)
         return 1
+    if days.backwards:
+        print(
+            f"kilowatch backtest: {days.backwards} intervals are below nothing and their days are "
+            "left out; give what is drawn and what is fed in as columns apart",
+            file=sys.stderr,
+        )
     told, found = backtest(days, kinds, options.seed, Console(stderr=True))
     if not found["customer_days"]:
         print("nothing to judge: 28 days of each customer are left out", file=sys.stderr)

@@ -36,7 +36,8 @@ class Days:
     """n customers through d local days of s intervals at most.
 
     `first_day` is a proleptic ordinal; `used_wh` (d, n) is NaN where a day is not whole;
-    `interval_wh` (d, s, n) are the same days' intervals, 0 where there is none.
+    `interval_wh` (d, s, n) are the same days' intervals, 0 where there is none.  `backwards` counts
+    intervals of the file below nothing, which are unknown: what a home feeds in is no use of it.
     """
 
     customers: list[str]
@@ -44,6 +45,7 @@ class Days:
     used_wh: NDArray[np.float64]
     interval_wh: NDArray[np.float32]
     interval_seconds: int
+    backwards: int
 
     def __len__(self) -> int:
         return len(self.used_wh)
@@ -70,23 +72,25 @@ def read_days(
     columns: list[str] | None = None,
     first: str | None = None,
     last: str | None = None,
+    time_column: str | None = None,
 ) -> Days:
     """The days of a file; `zone` names the customers' zone where the file's times are UTC.
 
     Local times are taken as they stand.  `columns` chooses customers, `first` and `last` local
-    dates.  Raises FileWrong with what to do.
+    dates, `time_column` names the starts of intervals.  Raises FileWrong with what to do.
     """
     zone = zone or "UTC"
     zone_table(zone)  # also where it is not needed: a wrong word is said, not passed over
     try:
-        table = read_table(path, None)
+        table = read_table(path, None, time_column)
     except TimesLocal:
-        table, zone = read_table(path, UTC), "UTC"
+        table, zone = read_table(path, UTC, time_column), "UTC"
     unknown = set(columns or ()) - set(table.customers)
     if unknown:
         raise FileWrong(f"{path} has no column {', '.join(sorted(unknown))}")
     chosen = [c for c in table.customers if not columns or c in columns]
     kwh = table.kwh[:, [table.customers.index(c) for c in chosen]]
+    backwards = int((kwh < 0).sum())
     kwh = np.where(np.isfinite(kwh) & (kwh >= 0), kwh, np.nan)  # no meter of use runs backwards
     if np.nanmax(kwh, initial=0) > MOST_INTERVAL_KWH:
         raise FileWrong(f"{path} has {np.nanmax(kwh):.3g} kWh in one interval: is it in Wh?")
@@ -99,7 +103,7 @@ def read_days(
     kept = (day >= (start or with_data[0])) & (day <= (end or with_data[-1]))
     if not np.isfinite(kwh[kept]).any():
         raise FileWrong(f"{path} has no readings from {first} to {last}")
-    return _laid(chosen, day[kept], kwh[kept], table.interval_seconds)
+    return _laid(chosen, day[kept], kwh[kept], table.interval_seconds, backwards)
 
 
 def _whole_grid(
@@ -144,6 +148,7 @@ def _laid(
     day: NDArray[np.int64],
     kwh: NDArray[np.float64],
     interval_seconds: int,
+    backwards: int,
 ) -> Days:
     first, count = int(day.min()), int(day.max() - day.min()) + 1
     place = np.searchsorted(day, np.arange(first, first + count))
@@ -156,4 +161,4 @@ def _laid(
     np.add.at(seen, day - first, known)
     whole = seen == rows[:, None]
     used_wh = np.where(whole, np.rint(interval_wh.sum(axis=1, dtype=np.float64)), np.nan)
-    return Days(customers, first + EPOCH_DAY, used_wh, interval_wh, interval_seconds)
+    return Days(customers, first + EPOCH_DAY, used_wh, interval_wh, interval_seconds, backwards)

@@ -37,9 +37,10 @@ LEAST_PURCHASE_DAYS, MOST_PURCHASE_DAYS = 7, 35
 each time, and buys again the midnight after the money has run out; no warning changes that, so
 that every warning can be judged."""
 
-BUYERS = 4
-"""Each customer is played so many times side by side, buying on other days, so that a year of a few
-customers holds enough exhaustions to compare."""
+LEAST_BUYERS_EACH, LEAST_BUYERS = 4, 200
+"""Each customer is played so many times side by side, buying on other days, and as often as makes
+so many buyers in all: needless warnings are so few that those of four buyers of one works, 2 to 10
+a year, are the dice of their purchases."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class Warned:
 
 
 class Purses:
-    """The buyers of all customers, (n x BUYERS,), and the hours since the first midnight."""
+    """The buyers of all customers, side by side, and the hours since the first midnight."""
 
     def __init__(
         self,
@@ -68,7 +69,9 @@ class Purses:
         self._scored, self._chance = scored, chance
         self._mean_week, self._mean_month = mean_week_wh, mean_month_wh
         self._interval_hours = days.interval_seconds / 3600
-        count = days.used_wh.shape[1] * BUYERS
+        customers = days.used_wh.shape[1]
+        self._buyers = max(LEAST_BUYERS_EACH, -(-LEAST_BUYERS // customers))
+        count = customers * self._buyers
         self._left = np.zeros(count, np.int64)
         self._active = np.zeros(count, np.bool_)
         self._bought_at = np.zeros(count)
@@ -79,10 +82,10 @@ class Purses:
 
     def midnight(self, number: int) -> None:
         """Buy where the money ran out on the day before; an unknown day begins everything again."""
-        takes_part = _each(self._scored[number])
+        takes_part = self._each(self._scored[number])
         self._account_days += int(takes_part.sum())
         self._left[~takes_part] = 0
-        mean_wh = np.nan_to_num(_each(self._mean_month[number]))
+        mean_wh = np.nan_to_num(self._each(self._mean_month[number]))
         buys = takes_part & (self._left <= 0) & (mean_wh > 0)
         days = self._chance.uniform(LEAST_PURCHASE_DAYS, MOST_PURCHASE_DAYS, len(buys))
         self._left[buys] = np.maximum(days * mean_wh, 1)[buys].astype(np.int64)
@@ -106,17 +109,17 @@ class Purses:
         used = [np.cumsum(interval_wh[s : s + at_once], axis=0, dtype=np.float64) for s in slots]
         before = np.cumsum([np.zeros(used[0].shape[1]), *(np.rint(u[-1]) for u in used)], axis=0)
         looks = len(hours)
-        left = self._left - _each(before[:looks].astype(np.int64), axis=1)
+        left = self._left - self._each(before[:looks].astype(np.int64), axis=1)
         charge = np.cumsum(told.ahead_wh, axis=1, dtype=np.float64)
         ours = runway_hours(
             left.ravel(),
-            _each_look(charge, looks),
-            _each_look(told.today_hours, looks),
-            _each_look(told.low_factor, looks),
-            _each_look(told.high_factor, looks),
+            self._each_look(charge, looks),
+            self._each_look(told.today_hours, looks),
+            self._each_look(told.low_factor, looks),
+            self._each_look(told.high_factor, looks),
         )[:, P10].reshape(looks, -1)
         with np.errstate(divide="ignore", invalid="ignore"):
-            week = np.nan_to_num(24 * left / _each(self._mean_week[number]), nan=np.inf)
+            week = np.nan_to_num(24 * left / self._each(self._mean_week[number]), nan=np.inf)
         for place, slot in enumerate(slots):
             if place < looks:
                 self._look(24.0 * number + hours[place], ours[place], week[place])
@@ -136,7 +139,7 @@ class Purses:
 
     def _use(self, now: float, used_wh: NDArray[np.float64]) -> None:
         """Use some intervals that begin at hour `now`; `used_wh` (s, n) by the end of each."""
-        used = _each(used_wh, axis=1)
+        used = self._each(used_wh, axis=1)
         ends = self._active & (used[-1] >= self._left)
         for buyer in np.flatnonzero(ends).tolist():
             slot = int(np.argmax(used[:, buyer] >= self._left[buyer]))
@@ -152,14 +155,12 @@ class Purses:
         leads = np.array(self._leads).reshape(-1, len(self._thresholds))
         return Warned(leads[:, 0], leads[:, 1:], self._account_days)
 
+    def _each(self, values: NDArray[Any], axis: int = 0) -> NDArray[Any]:
+        """The values of customers (along `axis`) for each of their buyers."""
+        return np.concatenate([values] * self._buyers, axis)
 
-def _each(values: NDArray[Any], axis: int = 0) -> NDArray[Any]:
-    """The values of customers (along `axis`) for each of their buyers."""
-    return np.concatenate([values] * BUYERS, axis)
-
-
-def _each_look(values: NDArray[Any], looks: int) -> NDArray[Any]:
-    """The values (looks x n, ...) for each buyer at each look, look by look."""
-    by_look = values.reshape(looks, 1, -1, *values.shape[1:])
-    whole = np.broadcast_to(by_look, (looks, BUYERS, *by_look.shape[2:]))
-    return whole.reshape(-1, *values.shape[1:])
+    def _each_look(self, values: NDArray[Any], looks: int) -> NDArray[Any]:
+        """The values (looks x n, ...) for each buyer at each look, look by look."""
+        by_look = values.reshape(looks, 1, -1, *values.shape[1:])
+        whole = np.broadcast_to(by_look, (looks, self._buyers, *by_look.shape[2:]))
+        return whole.reshape(-1, *values.shape[1:])

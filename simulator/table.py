@@ -29,6 +29,11 @@ SLOT_SECONDS = 900
 DAY_SECONDS = 86_400
 
 
+MOST_REPEATED = 4
+"""Not more than one row in so many may have the time of an earlier row: in autumn an hour comes
+twice, but a file whose times come again and again has a row per customer."""
+
+
 class FileWrong(ValueError):  # noqa: N818 - read as a sentence
     """The file cannot be replayed as it is; the message says what to do."""
 
@@ -67,15 +72,26 @@ def read_table(path: Path, zone: tzinfo | None, time_column: str | None = None) 
     if name not in table.column_names:
         raise FileWrong(f"{path} has no column {name}; it has {', '.join(table.column_names[:8])}")
     starts_at, kept = _instants(table.column(name), name, zone)
-    customers = [column for column in table.column_names if column != name]
+    if MOST_REPEATED * (len(table) - table.column(name).null_count - len(kept)) > len(table):
+        raise FileWrong(
+            f"{path} has the same times again and again: give each time one row, and each customer "
+            "a column of kWh"
+        )
+    customers = [
+        field.name
+        for field in table.schema
+        if field.name != name and not (time_column and pa.types.is_temporal(field.type))
+    ]  # beside the named time another one, as the intervals' ends, is nobody's use
     if not customers:
         raise FileWrong(f"{path} has no column besides {name}")
     try:
         kwh = np.column_stack(
             [table.column(c).cast(pa.float64()).to_numpy(zero_copy_only=False) for c in customers]
         )
-    except pa.ArrowInvalid as error:
-        raise FileWrong(f"{path}: every column but {name} must be kWh: {error}") from error
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise FileWrong(
+            f"{path}: every column but {name} must be kWh, and empty where none was read: {error}"
+        ) from error
     order = kept[np.argsort(starts_at[kept], kind="stable")]
     starts_at, kwh = starts_at[order], kwh[order]
     left_out = table.num_rows - len(kept)
@@ -88,18 +104,22 @@ def load(path: Path, as_text: tuple[str, ...] = ()) -> pa.Table:
     So do all columns of totals by month: a sum of money must not pass through a float.
     Raises FileWrong.
     """
-    if not path.exists():
+    if not path.is_file():
         raise FileWrong(f"there is no file {path}")
     try:
         if path.suffix.lower() == ".csv":
             types = dict.fromkeys(as_text, pa.string())
-            return pyarrow.csv.read_csv(
+            table = pyarrow.csv.read_csv(
                 path,
                 parse_options=pyarrow.csv.ParseOptions(delimiter=_delimiter(path)),
                 convert_options=pyarrow.csv.ConvertOptions(column_types=types),
             )
+            assert table.column_names  # a name that is not UTF-8 is found out here
+            return table
         return pyarrow.parquet.read_table(path)
-    except pa.ArrowInvalid as error:
+    except UnicodeDecodeError as error:
+        raise FileWrong(f"{path} is not written in UTF-8: {error}") from error
+    except (pa.ArrowInvalid, OSError) as error:
         raise FileWrong(f"{path} is neither Parquet nor CSV that can be read: {error}") from error
 
 

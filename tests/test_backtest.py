@@ -181,6 +181,79 @@ def test_an_insane_file_is_refused_by_name(why, kwh, year, said, tmp_path, capsy
     assert said in capsys.readouterr().err, why
 
 
+HOURS = [datetime(2024, 1, 1) + timedelta(hours=hour) for hour in range(24 * 40)]  # noqa: DTZ001
+KWH = homes(40, 1)[:, 0]
+TIMES = pa.array(HOURS, pa.timestamp("s"))
+ODD = [
+    # why                  columns                                           what is said
+    ("a row per customer", {"at": pa.concat_arrays([TIMES, TIMES]),
+                            "kwh": pa.array([*KWH, *KWH])},                  "same times again"),
+    ("no numbers",         {"at": TIMES, "a": [[kwh] for kwh in KWH]},       "must be kWh"),
+    ("a word for a gap",   {"at": TIMES, "a": ["-", *map(str, KWH[1:])]},    "empty where none"),
+    ("two times",          {"at": TIMES, "end": TIMES, "a": KWH},            "--time-column"),
+    ("no time",            {"a": KWH},                                       "--time-column"),
+    ("nothing but times",  {"at": TIMES},                                    "no column besides"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("why", "columns", "said"), ODD, ids=[odd[0] for odd in ODD])
+def test_a_table_of_another_kind_is_refused_with_what_to_do(why, columns, said, tmp_path, capsys):
+    path = tmp_path / "odd.parquet"
+    pq.write_table(pa.table(columns), path)
+    assert main([str(path), "--json"]) == 1, why
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("time,Müller\n2024-01-01 00:00,1\n".encode("latin1"), "UTF-8"),
+        (b"time,a\n31/01/2024 00:00,1\n", "2026-04-01 00:00"),
+        (b"", "neither Parquet nor CSV"),
+    ],
+    ids=["latin1", "day first", "empty"],
+)
+def test_a_csv_file_of_another_habit_is_refused_with_what_to_do(content, said, tmp_path, capsys):
+    path = tmp_path / "odd.csv"
+    path.write_bytes(content)
+    assert main([str(path)]) == 1
+    assert main([str(path), "--time-column", "time"]) == 1
+    assert said in capsys.readouterr().err
+
+
+ALIKE = [
+    ("text",                   {"at": TIMES, "a": [f"{kwh:.17g}" for kwh in KWH]}, None, None),
+    ("another time beside it", {"at": TIMES, "end": TIMES, "a": KWH}, None, "at"),
+    ("written times",          {"at": [at.isoformat() for at in HOURS], "a": KWH}, None, "at"),
+    ("a zone in the type",     {"at": TIMES.cast(pa.timestamp("s", "UTC")), "a": KWH}, "UTC", None),
+    ("the last row first",     {"at": TIMES[::-1], '客户, "x"': KWH[::-1]}, None, None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("why", "columns", "zone", "time_column"), ALIKE)
+def test_the_same_readings_in_other_clothes_are_the_same_days(
+    why, columns, zone, time_column, tmp_path
+):
+    plain, other = tmp_path / "plain.parquet", tmp_path / "other.parquet"
+    pq.write_table(pa.table({"at": TIMES, "a": KWH}), plain)
+    pq.write_table(pa.table(columns), other)
+    one, two = read_days(plain, None), read_days(other, zone, time_column=time_column)
+    assert two.first_day == one.first_day, why
+    assert np.array_equal(two.used_wh, one.used_wh), why
+    assert np.isfinite(two.used_wh).all(), why
+
+
+def test_what_a_home_feeds_in_is_said_and_not_taken_for_use(tmp_path, capsys):
+    kwh = homes(80, 2)
+    kwh[24 * 60 + 12 :: 24, 0] = -1
+    path = wide(tmp_path / "solar.parquet", kwh)
+    days = read_days(path, None)
+    assert np.isnan(days.used_wh[60:, 0]).all()
+    assert np.isfinite(days.used_wh[:, 1]).all()
+    assert main([str(path)]) == 0
+    assert "20 intervals are below nothing" in capsys.readouterr().err
+
+
 def test_rows_that_the_file_leaves_out_make_a_day_unknown_and_no_shorter(tmp_path):
     path = wide(tmp_path / "holes.parquet", homes(60, 2))
     table = pq.read_table(path)
