@@ -20,6 +20,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from api.history import KINDS, History
 from api.history_tables import engine_of, migrate
+from streams.connection import connection_terms
 from streams.service import keep_until_told
 from streams.settings import settings_from, settings_table
 from streams.topics import ensure_topics
@@ -89,6 +90,7 @@ class Keeper:
         self._next: dict[TopicPartition, int] = {}
         self._consumer = AIOKafkaConsumer(
             bootstrap_servers=settings.bootstrap,
+            **connection_terms(settings),
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             fetch_max_wait_ms=WAIT_MS,

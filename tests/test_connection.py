@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import datetime as dt
 import ipaddress
+import re
 import ssl
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
@@ -19,9 +21,6 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from streams.batches import _faust_credentials
 from streams.connection import connection_terms
 from streams.settings import Settings, SettingsWrong, settings_from
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 SECRET = "correct-horse-battery"  # noqa: S105 - of this test alone
 
@@ -71,6 +70,29 @@ def secured(tmp_path: Path) -> dict[str, str]:
 def test_plain_text_is_the_default_and_says_so():
     assert connection_terms(Settings()) == {"security_protocol": "PLAINTEXT"}
     assert _faust_credentials(Settings()) is None
+
+
+ROOT = Path(__file__).parent.parent
+CLIENT = re.compile(r"^(AIO)?Kafka(Consumer|Producer|AdminClient)$")
+
+
+def test_no_client_in_the_tree_forgets_the_terms():
+    found = []
+    for folder in ("streams", "api", "simulator", "deploy"):
+        for path in (ROOT / folder).rglob("*.py"):
+            calls = [each for each in ast.walk(ast.parse(path.read_text())) if is_client(each)]
+            if calls:
+                found.append(path.name)
+            for call in calls:
+                given = {ast.unparse(each.value) for each in call.keywords if not each.arg}
+                said = {each.partition("(")[0] for each in given}
+                assert said & {"connection_terms", "terms"}, f"{path}:{call.lineno}"
+    assert {"history_keeper.py", "tail.py", "customers_app.py", "kafka_log.py"} <= set(found)
+
+
+def is_client(node):
+    called = isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2]
+    return bool(called) and CLIENT.match(called) is not None
 
 
 def test_all_clients_take_the_same_terms(secured):

@@ -8,7 +8,6 @@ import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import pytest
 import yaml
@@ -16,12 +15,13 @@ import yaml
 from deploy import dashboards
 from deploy.local import Site, asked
 from deploy.processes import Child, free_port
+from tests.services import watcher
+from tests.services.watcher import WAIT_SECONDS, values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 DEPLOY = Path(dashboards.__file__).parent
-WAIT_SECONDS = 90.0
 
 
 def said_by(*command: str) -> str:
@@ -116,36 +116,18 @@ def alertmanager(directory: Path, webhook: Webhook) -> tuple[Child, int]:
     return child, port
 
 
-def prometheus(directory: Path, manager_port: int, worker_port: int) -> tuple[Child, str]:
+def ours(directory: Path, manager_port: int, worker_port: int) -> tuple[Child, str]:
     """Ours, except for the targets, a faster clock, and alerts that do not wait to be sure."""
     config = yaml.safe_load((DEPLOY / "prometheus/prometheus.yaml").read_text())
     config["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
     managers = [{"static_configs": [{"targets": [f"127.0.0.1:{manager_port}"]}]}]
     config["alerting"]["alertmanagers"] = managers
-    worker = {"job_name": "kilowatch-worker",
-              "static_configs": [{"targets": [f"127.0.0.1:{worker_port}"]}]}  # fmt: skip
-    config["scrape_configs"] = [worker]
-    (directory / "prometheus.yaml").write_text(yaml.safe_dump(config))
+    config["scrape_configs"] = [watcher.job("worker", worker_port)]
     rules = yaml.safe_load((DEPLOY / "prometheus/alerts.yaml").read_text())
     for rule in rules["groups"][0]["rules"]:
         rule.pop("for", None)
     (directory / "alerts.yaml").write_text(yaml.safe_dump(rules))
-    port = free_port()
-    child = Child.start(
-        "prometheus",
-        ["prometheus", f"--config.file={directory}/prometheus.yaml",
-         f"--web.listen-address=127.0.0.1:{port}", f"--storage.tsdb.path={directory}/tsdb"],
-        directory,
-    )  # fmt: skip
-    address = f"http://127.0.0.1:{port}"
-    child.wait_until(lambda: asked(f"{address}/-/ready") != "", WAIT_SECONDS)
-    return child, address
-
-
-def value_of(address: str, query: str) -> float | None:
-    answer = json.loads(asked(f"{address}/api/v1/query?query={quote(query)}") or "{}")
-    found = answer.get("data", {}).get("result", [])
-    return float(found[0]["value"][1]) if found else None
+    return watcher.prometheus(directory, config)
 
 
 def test_a_worker_that_dies_reaches_the_pager(tmp_path: Path, webhook: Webhook) -> None:
@@ -156,12 +138,12 @@ def test_a_worker_that_dies_reaches_the_pager(tmp_path: Path, webhook: Webhook) 
             worker = site.start_worker()
             manager, manager_port = alertmanager(tmp_path, webhook)
             started.append(manager)
-            watcher, address = prometheus(tmp_path, manager_port, site.metrics_ports[0])
-            started.append(watcher)
+            prometheus, address = ours(tmp_path, manager_port, site.metrics_ports[0])
+            started.append(prometheus)
             alive = "kilowatch_worker_alive_timestamp_seconds"
-            watcher.wait_until(lambda: value_of(address, alive) is not None, WAIT_SECONDS)
+            prometheus.wait_until(lambda: values(address, alive) != [], WAIT_SECONDS)
             firing = 'ALERTS{alertname="MonitorSilent",alertstate="firing"}'
-            watcher.wait_until(lambda: value_of(address, firing) is None, WAIT_SECONDS)
+            prometheus.wait_until(lambda: values(address, firing) == [], WAIT_SECONDS)
             before = len(webhook.of("MonitorSilent"))
             worker.kill()
 

@@ -3,12 +3,9 @@ scrapes a running utility: worker, API, history, credit and customers."""
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 import pytest
-import yaml
 
 from deploy import dashboards
 from deploy.demo import OPENING_DAYS
@@ -16,18 +13,17 @@ from deploy.local import Site, asked
 from deploy.processes import Child, free_port
 from simulator.drive import Drive
 from simulator.world import Plan
+from tests.services.watcher import job, prometheus, values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 WAIT_SECONDS = 180.0
 SIMULATED_DAYS = 4
 NOBODY_HAS = frozenset({
-    "Advance share", "By warning tier", "Facts refused", "Recovery of a partition", "Policies",
-    "Contracts", "Letters", "Collection work", "Appraisal of the month",
+    "Advance share", "By warning tier", "Facts refused", "Recovery of a partition", "Letters",
     "Proposals", "Late work", "Letters not proven", "Contracts that end", "Policies in force",
-    "Decisions on policies", "Grades", "Work by task", "Recovery and advance", "Times",
+    "Decisions on policies", "Work by task", "Recovery and advance", "Times",
     "Collectors",
     "Refusals by reason", "Interval coverage", "Bias", "Day-ahead error", "Field reports",
     "Quarantines and conflicts",
@@ -53,7 +49,9 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
                 "worker": site.metrics_ports[0], "api": int(site.api_address.rpartition(":")[2]),
                 **ports,
             }  # fmt: skip
-            watcher, address = prometheus(directory, targets)
+            jobs = [job(name, port) for name, port in targets.items()]
+            config = {"global": {"scrape_interval": "500ms"}, "scrape_configs": jobs}
+            watcher, address = prometheus(directory, config)
             started.append(watcher)
             plan = Plan(seed=7, accounts=40, partitions=2, opening_days=OPENING_DAYS)
             drive = Drive(plan, site.bootstrap, kept=False)
@@ -74,38 +72,6 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         finally:
             for child in reversed(started):
                 child.stop()
-
-
-def prometheus(directory: Path, targets: dict[str, int]) -> tuple[Child, str]:
-    """Debian's, at two looks a second."""
-    config = {
-        "global": {"scrape_interval": "500ms"},
-        "scrape_configs": [
-            {
-                "job_name": f"kilowatch-{name}",
-                "static_configs": [{"targets": [f"127.0.0.1:{port}"]}],
-            }
-            for name, port in targets.items()
-        ],
-    }
-    (directory / "prometheus.yaml").write_text(yaml.safe_dump(config))
-    port = free_port()
-    child = Child.start(
-        "prometheus",
-        ["prometheus", f"--config.file={directory}/prometheus.yaml",
-         f"--web.listen-address=127.0.0.1:{port}", f"--storage.tsdb.path={directory}/tsdb"],
-        directory,
-    )  # fmt: skip
-    address = f"http://127.0.0.1:{port}"
-    child.wait_until(lambda: asked(f"{address}/-/ready") != "", WAIT_SECONDS)
-    return child, address
-
-
-def values(address: str, query: str) -> list[float]:
-    """What a query comes to; raises what Prometheus does not understand."""
-    text = asked(f"{address}/api/v1/query?query={quote(query)}")
-    assert text, f"Prometheus does not understand {query}"
-    return [float(each["value"][1]) for each in json.loads(text)["data"]["result"]]
 
 
 def test_every_panel_shows_something(watched: str) -> None:
