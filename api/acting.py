@@ -25,6 +25,7 @@ from api.replies import NOT_CHANGED, reply
 from api.shapes import ActionList, ActionShown
 from scoring.effects import Stage
 from scoring.events import Action, OperatorActed
+from scoring.ids import person_key
 from streams import wire
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ class Desk:
                 return problems.conflict("you have approved it already; a second person must")
         if action is Action.RELEASE_SUPPLY:
             holder = state.actions.holder(account_id)
-            if holder is not None and holder.operator == person.name:
+            if holder is not None and person_key(holder.operator) == person_key(person.name):
                 return problems.conflict("you hold this supply; another person must release it")
         return None
 

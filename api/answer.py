@@ -16,13 +16,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 import numpy as np
 
+from api.next_step import next_step
 from api.words import HOLD_WORDS
 from scoring.book import LEDGER
 from scoring.debts import ARREARS, OVERDUE_DAYS, arrears, owed_nanos
 from scoring.effects import Hold, Stage, Tier
 from scoring.events import PaymentMode, Source, Switch
 from scoring.plans import standing
-from scoring.rules import earliest_trip, next_window
+from scoring.procedures import Procedure, Step
+from scoring.rules import earliest_trip
 from scoring.units import NO_TIME, SECONDS_PER_HOUR, SLOT_SECONDS, money_text
 from streams.topics import TOPIC_OF_SOURCE
 from streams.wire import decimal_text
@@ -32,12 +34,14 @@ if TYPE_CHECKING:
 
     from api.view import Place, View
     from scoring.rules import SupplyRules
+    from scoring.weather import AreaWeather
 
 TIER_NAMES = [tier.name.lower() for tier in Tier]
 STAGE_NAMES = [stage.name.lower() for stage in Stage]
 SWITCH_NAMES = [switch.name.lower() for switch in Switch]
 SOURCE_TOPICS = [TOPIC_OF_SOURCE[source] for source in Source]
 PREPAID = tuple(PaymentMode).index(PaymentMode.PREPAID)
+BY_LAW_STEPS = (Step.DUNNING, Step.WRITTEN_NOTICE, Step.SECOND_NOTICE)
 
 
 class Shown(NamedTuple):
@@ -54,9 +58,12 @@ class Shown(NamedTuple):
     warn_at: int
     source_offset: Any
     settings_version: int
+    area: bytes
     holds: int
     payment_mode: int
     tier: int
+    procedure: int
+    step_at: int
     stage: int
     switch: int
     quarantined: int
@@ -95,14 +102,6 @@ class Looked(NamedTuple):
     runway_hours_p90: float
 
 
-class NextStep(NamedTuple):
-    """What happens next to the account if nothing else does, and when (None: not by time)."""
-
-    step: str
-    at: int | None
-    text: str
-
-
 def answer(view: View, row: int, rules: SupplyRules) -> bytes:
     """The whole answer about the account in `row`, as JSON.
 
@@ -112,7 +111,8 @@ def answer(view: View, row: int, rules: SupplyRules) -> bytes:
     shown, look, place = _about(view, row)
     zone = place.zone
     low, middle, high = look.runway_hours_p10, look.runway_hours_p50, look.runway_hours_p90
-    step = next_step(shown, look, zone, rules)
+    weather = view.weather.of(shown.area.decode(), rules.moratoria_areas)
+    step = next_step(shown, look, zone, rules, weather, _step_taken(view, row, shown))
     is_known = look.version >= 0
     partition = int(view.partition[row])
     return msgspec.json.encode(
@@ -138,7 +138,7 @@ def answer(view: View, row: int, rules: SupplyRules) -> bytes:
                 "p50": _ends_at(shown.read_at, middle, zone),
                 "p90": _ends_at(shown.read_at, high, zone),
             },
-            **_no_trip_before(shown, look, place.zone, rules, is_known=is_known),
+            **_no_trip_before(shown, look, place.zone, rules, weather, is_known=is_known),
             "tier": TIER_NAMES[shown.tier],
             "stage": STAGE_NAMES[shown.stage],
             "stageSince": time_in(shown.stage_since, zone),
@@ -224,6 +224,14 @@ def _plan(view: View, row: int, shown: Shown, look: Looked) -> dict[str, Any] | 
     }
 
 
+def _step_taken(view: View, row: int, shown: Shown) -> Step:
+    """The notice given last; the law's are counted in the annex."""
+    if shown.procedure != Procedure.ARREARS_STOP:
+        return Step.DISCONNECTION_NOTICE
+    annex = view.book.annex(row)
+    return BY_LAW_STEPS[0 if annex is None else int(annex["step"][0])]
+
+
 def _about(view: View, row: int) -> tuple[Shown, Looked, Place]:
     shown = Shown._make(view.book.ledger.view(SHOWN)[row].item())
     look = Looked._make(view.look[row].item())
@@ -260,85 +268,23 @@ def reasons(holds: int) -> list[dict[str, str]]:
 
 
 def _no_trip_before(
-    shown: Shown, look: Looked, zone: tzinfo | None, rules: SupplyRules, *, is_known: bool
+    shown: Shown,
+    look: Looked,
+    zone: tzinfo | None,
+    rules: SupplyRules,
+    weather: AreaWeather,
+    *,
+    is_known: bool,
 ) -> dict[str, str | None]:
-    """Before when no trip can come, by calendar and procedure, and by when to pay for certain."""
+    """Before when no trip can come, by calendar, weather and procedure, and by when to pay."""
     at = None
     if is_known and shown.payment_mode == PREPAID and math.isfinite(look.runway_hours_p50):
         runs_out_at = shown.read_at + round(look.runway_hours_p50 * SECONDS_PER_HOUR)
-        at = earliest_trip(rules, zone, shown.received_at, runs_out_at)
+        at = earliest_trip(rules, zone, shown.received_at, runs_out_at, weather)
     if at is None:
         return {"noTripBefore": None, "payBy": None}
     pay_by = max(shown.received_at, at - rules.payment_lead_seconds)
     return {"noTripBefore": time_in(at, zone), "payBy": time_in(pay_by, zone)}
-
-
-def next_step(shown: Shown, look: Looked, zone: tzinfo | None, rules: SupplyRules) -> NextStep:
-    """What happens next if nothing else does: no payment, no report, no word of an operator."""
-    if shown.quarantined:
-        return NextStep("release-quarantine", None, "a person must look at this account's figures")
-    if not shown.settings_version:
-        return NextStep("account-settings", None, "the account's terms have not been stated yet")
-    if zone is None:  # it is the tariff's
-        return NextStep("tariff", None, f"there is no sheet of {shown.tariff_id.decode()!r}")
-    if shown.read_at == NO_TIME:
-        return NextStep("first-reading", None, "no reading has been counted yet")
-    if look.version < 0:
-        return NextStep("tariff", None, f"no sheet of {shown.tariff_id.decode()!r} is in force")
-    on_the_road = _ROAD.get(shown.stage)
-    if on_the_road is not None:
-        return on_the_road(shown, zone, rules)
-    return _before_the_road(shown, look)
-
-
-def _before_the_road(shown: Shown, look: Looked) -> NextStep:
-    if look.available_nanos < 0:
-        if shown.payment_mode != PREPAID:
-            return NextStep("payment", None, "the money is used up; plan-settled, so never tripped")
-        words = "held, see reasons" if shown.holds else "due at once"
-        return NextStep(
-            "disconnection-notice", None, f"the money is used up; the notice is {words}"
-        )
-    if shown.warn_at != NO_TIME:
-        return NextStep("low-balance-warning", shown.warn_at, "if use goes on as forecast")
-    if math.isfinite(look.runway_hours_p50) and shown.payment_mode == PREPAID:
-        at = shown.read_at + round(look.runway_hours_p50 * SECONDS_PER_HOUR)
-        return NextStep("disconnection-notice", at, "when the money is used up, most likely")
-    return NextStep("none", None, "the money lasts beyond the 35 days looked ahead")
-
-
-def _notice_sent(_shown: Shown, _zone: tzinfo | None, _rules: SupplyRules) -> NextStep:
-    return NextStep("notice-delivery", None, "the notice's delivery must be proven first")
-
-
-def _noticed(shown: Shown, zone: tzinfo | None, rules: SupplyRules) -> NextStep:
-    earliest = shown.notice_delivered_at + rules.notice_lead_seconds
-    at = next_window(rules, zone, earliest)
-    if at is None:
-        return NextStep("trip-command", None, "not before somebody states the days off")
-    return NextStep("trip-command", at, "no earlier, and only if no reason holds it back")
-
-
-def _trip_commanded(shown: Shown, _zone: tzinfo | None, _rules: SupplyRules) -> NextStep:
-    return NextStep("trip-report", shown.command_expires_at, "the field reports, or it expires")
-
-
-def _tripped(shown: Shown, _zone: tzinfo | None, _rules: SupplyRules) -> NextStep:
-    least = money_text(shown.reconnect_min_nanos)
-    return NextStep("restore-command", None, f"as soon as {least} is available again")
-
-
-def _restore_commanded(shown: Shown, _zone: tzinfo | None, _rules: SupplyRules) -> NextStep:
-    return NextStep("restore-report", shown.command_expires_at, "the field reports, or it repeats")
-
-
-_ROAD = {
-    int(Stage.NOTICE_SENT): _notice_sent,
-    int(Stage.NOTICED): _noticed,
-    int(Stage.TRIP_COMMANDED): _trip_commanded,
-    int(Stage.TRIPPED): _tripped,
-    int(Stage.RESTORE_COMMANDED): _restore_commanded,
-}
 
 
 def _hours(hours: float) -> float | None:

@@ -222,6 +222,8 @@ _WORDS: dict[str, tuple[str, str]] = {
     ),
     "step_none": ("nothing for 35 days", "35天内无"),
     "step_notice-delivery": ("the notice's delivery must be proven", "等待通知送达凭证"),
+    "step_written-notice": ("written notice, once overdue long enough", "逾期期满后发书面停电通知"),
+    "step_second-notice": ("second notice, half an hour before", "停电前半小时再次通知"),
     "step_trip-command": ("trip, if no reason holds it back", "若无保电原因则停电"),
     "step_trip-report": ("the field reports, or the command expires", "等待现场回报"),
     "step_restore-command": ("restore, as soon as enough is paid", "缴费足额后立即复电"),

@@ -29,6 +29,7 @@ from streams.topics import (
     INTERLOCK,
     LEARNED_ROWS,
     LEDGER_ROWS,
+    MORATORIA,
     OPERATOR_ACTIONS,
     TARIFFS,
 )
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-STATE_TOPICS = (TARIFFS, LEDGER_ROWS, LEARNED_ROWS, DAILY_USAGE, CREDIT_GRADES)
+STATE_TOPICS = (TARIFFS, MORATORIA, LEDGER_ROWS, LEARNED_ROWS, DAILY_USAGE, CREDIT_GRADES)
 
 LOADING_RECORDS = 10_000
 """Records taken at once before anybody may ask."""
@@ -91,7 +92,7 @@ class Tail:
             max_partition_fetch_bytes=4 * 1024 * 1024,
         )
         shared = range(settings.partitions)
-        self._tariffs = [TopicPartition(TARIFFS, 0)]
+        self._everywhere = [TopicPartition(TARIFFS, 0), TopicPartition(MORATORIA, 0)]
         self._ledger = [TopicPartition(LEDGER_ROWS, partition) for partition in shared]
         self._learned = [TopicPartition(LEARNED_ROWS, partition) for partition in shared]
         self._days = [TopicPartition(DAILY_USAGE, partition) for partition in shared]
@@ -103,7 +104,7 @@ class Tail:
     @property
     def behind(self) -> int | None:
         """Records known to the broker and not read yet; None while that is not known."""
-        everything = [*self._tariffs, *self._ledger, *self._learned]
+        everything = [*self._everywhere, *self._ledger, *self._learned]
         if len(self._consumer.assignment()) < len(everything):
             return None
         ends: list[int | None] = [self._consumer.highwater(each) for each in everything]
@@ -117,13 +118,13 @@ class Tail:
         """Read until cancelled.  Any exception is the end of the process: it starts anew."""
         await self._consumer.start()
         try:
-            # Tariffs first, since a row means nothing without; ledger rows before learned ones,
-            # since these only belong to accounts that are known.
-            everything = [*self._tariffs, *self._ledger, *self._learned]
+            # Tariffs and weather first, since a row means nothing without; ledger rows before
+            # learned ones, since these only belong to accounts that are known.
+            everything = [*self._everywhere, *self._ledger, *self._learned]
             later = [*self._days, *self._acted, *self._words, *self._grades, *self._facts]
             self._consumer.assign([*everything, *later])
             self._consumer.pause(*later)
-            for first in (self._tariffs, self._ledger, self._learned):
+            for first in (self._everywhere, self._ledger, self._learned):
                 self._consumer.pause(*everything)
                 self._consumer.resume(*first)
                 await self._read_to_the_end(first)
@@ -197,6 +198,8 @@ class Tail:
             self._interlock.take([each for each in records if each.key is None])
             for each in self._actions.take(records, len(self._acted)):
                 self._changes.note_action(self.view, each.account_id)
+        elif partition.topic == MORATORIA:
+            self.view.take_weather(records)
         elif self.view.take_tariffs(records) and self.is_ready:
             await self._compute_all()
 

@@ -24,6 +24,7 @@ from scoring.units import NO_TIME
 from streams.rightful import Taken, adopt_learned_rows, adopt_ledger_rows
 from streams.rows import decode_learned_rows, decode_ledger_rows
 from streams.tariff_desk import TariffDesk
+from streams.weather_desk import WeatherDesk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from scoring.weather import Weather
     from streams.rows import DecodedRows
     from streams.wire import Record
 
@@ -83,7 +85,7 @@ class View:
         self.rows_taken = 0
         self.unreadable = 0
         self.ids_in_order: list[str] = []
-        self._desk = TariffDesk()
+        self._desk, self._skies = TariffDesk(), WeatherDesk()
         self._taken = Taken(self.book)
         self._look = np.zeros(0, OUTLOOK)
         self._partition = np.zeros(0, np.int32)
@@ -167,6 +169,15 @@ class View:
         self.places = places_of(self.tariffs)
         self.book.tariff_index[:] = self.tariffs.index_of(self.book.ledger["tariff_id"])
         return True
+
+    @property
+    def weather(self) -> Weather:
+        """What the weather feed has stated, as the workers know it."""
+        return self._skies.weather
+
+    def take_weather(self, records: Sequence[Record]) -> None:
+        """Words on the weather; one that cannot be read makes its area unknown, as for a worker."""
+        self._skies.take(records)
 
     def looks(self) -> Iterator[int]:
         """Compute every account's outlook, block by block; yields how many are done.

@@ -28,6 +28,8 @@ from scoring.guards import (
     notice_holds,
     procedure_called_for,
     trip_holds,
+    why_notice_is_void,
+    why_trip_is_void,
     why_unfounded,
 )
 from scoring.metered import back_in_use, proof_by_metering
@@ -94,13 +96,13 @@ def _begin(here: Situation) -> Verdict:
 
 def _from_notice_sent(here: Situation) -> Verdict:
     """Sent, not proven to have arrived: withdraw if unfounded, else wait, and say why."""
-    why = why_unfounded(here)
+    why = why_unfounded(here) or why_notice_is_void(here)
     return _withdraw(here, why) if why else tell_holds(here, trip_holds(here))
 
 
 def _from_noticed(here: Situation) -> Verdict:
     """A step is proven: withdraw, repeat it if it has aged, take the next, or trip."""
-    why = why_unfounded(here)
+    why = why_unfounded(here) or why_notice_is_void(here)
     if why:
         return _withdraw(here, why)
     if here.now - here.notice_delivered_at > here.line.valid_seconds:
@@ -125,7 +127,7 @@ def _from_trip_commanded(here: Situation) -> Verdict:
     until it expires, and one command at a time is alive per switch.  What expired without a word
     is unknown: the switch is asked where it stands before anything else is sent.
     """
-    why = why_unfounded(here)
+    why = why_unfounded(here) or why_trip_is_void(here)
     if why:
         return restore(here, why)
     if here.now < here.command_expires_at:

@@ -241,3 +241,37 @@ def why_unfounded(here: Situation, least_nanos: int = 0) -> str:
     ):
         return f"{money_text(here.available_nanos)} is available"
     return ""
+
+
+def why_notice_is_void(here: Situation) -> str:
+    """Why a notice by contract announces nothing any more, though the money is used up; "" if not.
+
+    Its meter, tariff or terms are others now, or it is too old: whatever follows is announced anew.
+    The law's notices are about bills of the past; they are given again step by step when they age.
+    """
+    if here.procedure is not Procedure.PREPAID_TRIP:
+        return ""
+    if _by_settling(here):
+        return "the balance rests on other terms now"
+    days = here.rules.notice_valid_days
+    is_proven = here.stage is Stage.NOTICED
+    is_old = is_proven and here.now - here.notice_delivered_at > here.line.valid_seconds
+    return f"it was delivered more than {days} days ago" if is_old else ""
+
+
+def why_trip_is_void(here: Situation) -> str:
+    """Why a trip that was rightly commanded must not be carried out after all; "" if it may.
+
+    What the account's terms say now would have held it: it is still alive for half an hour, or may
+    have been carried out unheard of, so it is taken back (DESIGN D6).  While it is alive a freeze
+    of the fleet, or a moratorium stated since, calls it back too.
+    """
+    holds = _by_settling(here) | _by_emergency_credit(here) | _by_control_mode(here)
+    if here.now < here.command_expires_at:
+        rules = here.rules
+        holds |= here.interlock & Hold.INTERLOCK_FROZEN
+        until = here.weather.forbids(
+            here.now, here.command_expires_at, here.zone, rules.heat_aftermath_days
+        )
+        holds |= NO_HOLD if until is None else Hold.WEATHER_MORATORIUM
+    return "called back: " + ", ".join(hold_names(holds)) if holds else ""

@@ -9,6 +9,7 @@ It does not check an id's form; `streams.wire` does.
 
 from __future__ import annotations
 
+import unicodedata
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -68,3 +69,12 @@ def text_hash(text: str) -> int:
     True
     """
     return int(text_hashes([text])[0])
+
+
+def person_key(name: str) -> str:
+    r"""Who a person is, however the name was typed: case, width and blanks make no second person.
+
+    >>> person_key(" Li.Lei"), person_key("li.lei "), person_key("\uff2c\uff29.lei")
+    ('li.lei', 'li.lei', 'li.lei')
+    """
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())

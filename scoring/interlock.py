@@ -29,6 +29,7 @@ import numpy as np
 
 from scoring.effects import NO_HOLD, Hold, Stage
 from scoring.events import Quality
+from scoring.ids import person_key
 from scoring.units import NO_TIME, SECONDS_PER_DAY, SECONDS_PER_HOUR
 
 if TYPE_CHECKING:
@@ -152,6 +153,11 @@ class Interlock:
 
     # --- asked before every trip ---------------------------------------------------------------
 
+    @property
+    def is_frozen(self) -> bool:
+        """Whether trips are frozen, here or elsewhere."""
+        return self.state.is_frozen or self.elsewhere == Hold.INTERLOCK_FROZEN
+
     def hold(self, feeder: bytes, now: int) -> Hold:
         """Why no trip of an account on this feeder may be sent now; b"" is an unknown feeder."""
         if self.state.is_frozen:
@@ -239,7 +245,7 @@ class Interlock:
         state = replace(state, action_offset=offset)
         rules = self.rules
         is_second = (
-            state.first_release_by not in ("", person)
+            person_key(state.first_release_by) not in ("", person_key(person))
             and at - state.first_release_at <= rules.release_within_seconds
         )
         if state.is_frozen and (is_second or rules.people_to_release == 1):

@@ -96,8 +96,8 @@ def steps_of(
     ['DISCONNECTION_NOTICE']
     """
     if procedure is not Procedure.ARREARS_STOP:
-        wait = rules.notice_lead_seconds
-        return (NoticeStep(Step.DISCONNECTION_NOTICE, 0, wait, FOR_EVER),)
+        wait, valid = rules.notice_lead_seconds, rules.notice_valid_days * SECONDS_PER_DAY
+        return (NoticeStep(Step.DISCONNECTION_NOTICE, 0, wait, valid),)
     is_home = who is CustomerClass.RESIDENT
     days = rules.written_notice_resident_days if is_home else rules.written_notice_other_days
     valid = rules.written_notice_valid_days * SECONDS_PER_DAY

@@ -108,6 +108,10 @@ class SupplyRules:
     """Notice without proof of delivery for so long: a person must deliver it (proposal; a text
     message that has not arrived in a day will not arrive)."""
 
+    notice_valid_days: int = 30
+    """After so long the notice of a prepaid trip counts no more, and the procedure begins anew
+    (proposal: what was announced before the winter announces nothing in spring)."""
+
     trip_window_opens_hour: int = 9
     """Local hour from which trips are sent: domain.md 6 "working days 09:00-16:00" (proposal,
     analogues K28-K30): people can pay, call and be helped."""
@@ -118,7 +122,8 @@ class SupplyRules:
 
     trips_before_weekend: bool = False
     """Whether a trip may be sent on a Friday.  False: the day before any day off is closed, since
-    an office that could help is closed for longer than a night (domain.md 2.2, K28-K30)."""
+    an office that could help is closed for longer than a night (domain.md 2.2, K28-K30).  The day
+    before a holiday stays closed in any case, also if a weekend lies between."""
 
     command_validity_seconds: int = 30 * 60
     """Life of a trip command: domain.md 6 "30 min; 3 tries" (proposal; K72 shows expiry)."""
@@ -192,8 +197,8 @@ class SupplyRules:
     """The same for an arrears stop: domain.md 2.1, approved internally before notice (recall)."""
 
     unsettled_days: int = 5
-    """After a change of payment mode, meter or tariff nobody is tripped: the opening balance and
-    late readings are still on their way (domain.md 6 "late data horizon 5 days", K80)."""
+    """After a change of payment mode, meter or tariff, or to less credit or fewer approvals, nobody
+    is tripped: opening balance and late readings are still on their way (domain.md 6, K80)."""
 
     approval_valid_seconds: int = SECONDS_PER_DAY
     """Life of a person's approval to trip a large customer (proposal: the one who approved still
@@ -235,7 +240,7 @@ class SupplyRules:
 
     max_warnings_a_day: int = 3
     """Warnings an account gets on one local day (proposal: who hears too much hears nothing); the
-    first of an episode and the third tier, after which comes the notice, are never kept back."""
+    first of an episode, the third tier, and that all is well again are never kept back."""
 
     payment_lead_seconds: int = SECONDS_PER_HOUR
     """A payment should be made so long before the earliest trip, that it is surely seen in time
@@ -301,7 +306,7 @@ def window_hold(rules: SupplyRules, zone: tzinfo | None, at: int) -> Hold:
     works_next = rules.calendar.is_working_day(start.date() + timedelta(days=1))
     if works is None or works_next is None:
         return Hold.CALENDAR_UNREADABLE
-    if start.weekday() == SATURDAY - 1 and rules.trips_before_weekend:
+    if rules.trips_before_weekend and _precedes_plain_weekend(rules.calendar, start.date()):
         works_next = True
     is_open = (
         works
@@ -311,6 +316,13 @@ def window_hold(rules: SupplyRules, zone: tzinfo | None, at: int) -> Hold:
         and end.time() <= time(rules.trip_window_closes_hour)
     )
     return NO_HOLD if is_open else Hold.OUTSIDE_WINDOW
+
+
+def _precedes_plain_weekend(calendar: WorkingCalendar, day: date) -> bool:
+    """Whether this is a Friday, and people work again on the Monday after: no holiday adjoins."""
+    saturday, sunday, monday = (day + timedelta(days=n) for n in (1, 2, 3))
+    is_plain = not calendar.days_off & {saturday, sunday}
+    return day.weekday() == SATURDAY - 1 and is_plain and bool(calendar.is_working_day(monday))
 
 
 def weather_hold(

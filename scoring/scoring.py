@@ -15,7 +15,7 @@ import numpy as np
 
 from scoring import balance, decide, dynamic, forecast, gaps, large, metered, parts, postings, usage
 from scoring import closed as closed_bills
-from scoring.effects import DecisionKind, Reason, RefusedReading
+from scoring.effects import DecisionKind, Reason, RefusedReading, Stage
 from scoring.events import (
     NoticeDelivered,
     OperatorActed,
@@ -30,7 +30,7 @@ from scoring.situation import decision
 from scoring.slots import starts_run
 from scoring.terms import basis, enter, unsettle
 from scoring.turn import Scored, Turn, World, broken_beliefs
-from scoring.units import SECONDS_PER_DAY, money_text
+from scoring.units import money_text
 from scoring.validation import REASONS, Outcome, check
 
 if TYPE_CHECKING:
@@ -101,6 +101,10 @@ def due_at_tick(book: Book, at: int, source_offset: int, world: World) -> NDArra
     book.pools.learn_at(at)
     unseen = book.ledger["source_offset"][:, Source.TICKS] < source_offset
     due = decide.due(book.ledger, at, world.rules)
+    if world.weather.words or (world.interlock is not None and world.interlock.is_frozen):
+        # trips still alive may have to be called back: no event of theirs tells them
+        is_alive = book.ledger["command_expires_at"] > at
+        due |= (book.ledger["stage"] == Stage.TRIP_COMMANDED) & is_alive
     rows, _days = _turned(book, at, world)
     due[rows] = True
     return np.flatnonzero(due & unseen)
@@ -284,14 +288,13 @@ def _score_event_turn(
         if event.source_offset <= one.ledger["source_offset"][0, source]:
             scored.count("already_counted", 1)
             continue
-        was = basis(one.ledger)
+        was = basis(one)
         done = enter(one, event, world.tariffs, world.late_charges)
         for reason in filter(None, (done.refused, done.final_refused)):
             scored.refusals.append(RefusedReading(event.source_offset, int(rows[i]), reason))
         scored.count("repeated", int(done.is_repeat))
         if done.refused is None:
-            unsettled_seconds = world.rules.unsettled_days * SECONDS_PER_DAY
-            unsettle(one, was, event.received_at + unsettled_seconds)
+            unsettle(one, was, event.received_at, world.rules)
             accounts.keep_annex(i, one)
             one.ledger["source_offset"][0, source] = event.source_offset
             entered[i] = True

@@ -191,8 +191,10 @@ def _road_is_due(
     step_at = ledger["step_at"][few]
     step_is_due = (step_at != NO_TIME) & (step_at <= now)
     is_to_prove = ledger["command"][few] == CommandState.EXECUTED.value
-    # its notices age: what waits for a person's approval may have to be given anew
+    # notices age: what waits for a person's approval may have to be given anew
     is_by_law = ledger["procedure"][few] == Procedure.ARREARS_STOP.value
+    valid_seconds = rules.notice_valid_days * SECONDS_PER_DAY
+    is_old = ledger["notice_delivered_at"][few] + valid_seconds < now
     command_is_over = ledger["command_expires_at"][few] <= now
     # quarantine comes without a judgement: it must still give tripped accounts their supply back
     is_newly_quarantined = (ledger["quarantined"][few] != 0) & ((holds & Hold.QUARANTINED) == 0)
@@ -202,7 +204,11 @@ def _road_is_due(
         | ((stage == Stage.NORMAL.value) & step_is_due & ((holds & BY_TERMS) == 0))
         | ((stage == Stage.NORMAL.value) & step_is_due & is_to_prove)
         | ((stage == Stage.NOTICE_SENT.value) & is_overdue & ((holds & Hold.NOTICE_OVERDUE) == 0))
-        | ((stage == Stage.NOTICED.value) & (step_at <= now) & (~waits_for_event | is_by_law))
+        | (
+            (stage == Stage.NOTICED.value)
+            & (step_at <= now)
+            & (~waits_for_event | is_by_law | is_old)
+        )
         | ((stage == Stage.TRIP_COMMANDED.value) & command_is_over & ~waits_for_event)
         | ((stage == Stage.RESTORE_COMMANDED.value) & command_is_over)
         | ((stage != Stage.RESTORE_COMMANDED.value) & is_newly_quarantined)

@@ -28,6 +28,7 @@ from scoring.effects import (
     Tier,
 )
 from scoring.events import CustomerClass, Feed, PaymentMode, Quality, Switch
+from scoring.ids import person_key
 from scoring.procedures import (
     USUAL_MODE_ARMED,
     CommandState,
@@ -205,7 +206,7 @@ class Situation(NamedTuple):
             for name, at in zip(self.approvers, self.approved_at, strict=True)
             if name and at != NO_TIME and self.now < at + life
         )
-        return tuple(dict.fromkeys(holding))
+        return tuple({person_key(name): name for name in holding}.values())
 
     @property
     def approvers_needed(self) -> int:

@@ -8,7 +8,7 @@ row, a warning or a restore, is `scoring.decide`'s to say.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -17,19 +17,19 @@ from scoring.balance import BillsClosed
 from scoring.book import GROUP_BYTES
 from scoring.days import DaysClosed
 from scoring.decide import SET_BY_OPERATOR
-from scoring.effects import Reason
-from scoring.events import PaymentReceived, PolicyChanged, SettingsChanged
+from scoring.effects import Reason, Stage
+from scoring.events import CustomerClass, PaymentReceived, PolicyChanged, SettingsChanged
 from scoring.ids import text_hash
 from scoring.plans import enter_plan
 from scoring.procedures import USUAL_MODE_ARMED, USUAL_MODE_DIRECT
-from scoring.situation import CUSTOMER_CLASSES, PAYMENT_MODES
+from scoring.situation import CUSTOMER_CLASSES, PAYMENT_MODES, PREPAID
+from scoring.units import SECONDS_PER_DAY
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from scoring.book import Accounts
     from scoring.events import AccountEvent, AccountSettings, PolicyTerms
     from scoring.late_charge import LateChargeRules
+    from scoring.rules import SupplyRules
     from scoring.tariff import Tariffs
 
 CALM_A_WARNING = ("credit_limit_nanos", "warning_amount_nanos", "warning_hours", "tariff_id")
@@ -102,20 +102,55 @@ def _enter_policy(accounts: Accounts, policy: PolicyTerms) -> Entered:
     return Entered()
 
 
-def basis(ledger: NDArray[Any]) -> tuple[object, ...]:
-    """On what the one account's balance rests: payment mode, tariff, meter; () before any terms."""
+class Basis(NamedTuple):
+    """On what the one account's balance rests; `lent_nanos` is what it may owe without a trip."""
+
+    terms: tuple[object, ...]
+    is_prepaid: bool
+    is_large: bool
+    lent_nanos: int
+
+
+def basis(accounts: Accounts) -> Basis | None:
+    """On what the one account's balance rests now; None before any terms."""
+    ledger = accounts.ledger
     if not ledger["settings_version"][0]:
-        return ()
-    return tuple(ledger[name][0] for name in ("payment_mode", "tariff_id", "meter_hash"))
+        return None
+    annex = accounts.annexes.row(0)
+    emergency_nanos = 0 if annex is None else int(annex["emergency_credit_nanos"][0])
+    return Basis(
+        tuple(ledger[name][0] for name in RESTS_ON),
+        int(ledger["payment_mode"][0]) == PREPAID,
+        CUSTOMER_CLASSES[int(ledger["customer_class"][0])] is CustomerClass.LARGE,
+        int(ledger["credit_limit_nanos"][0]) + emergency_nanos,
+    )
 
 
-def unsettle(accounts: Accounts, was: tuple[object, ...], until: int) -> None:
-    """If the balance rests on something else than it `was`, nobody is tripped by it `until` then.
+RESTS_ON = ("payment_mode", "tariff_id", "meter_hash")
 
-    The opening balance, the old meter's last figures and late readings are still on their way.
+
+def unsettle(accounts: Accounts, was: Basis | None, at: int, rules: SupplyRules) -> None:
+    """If the balance rests on something else than it `was`, nobody is tripped by it for a while.
+
+    The opening balance, the old meter's last figures and late readings are still on their way; who
+    is lent less than before, and is on no trip's way yet, must hear of it; and nobody gets round
+    the approvals for a large customer by calling it a small one.  Whoever moves to prepayment
+    owing money is not cut for it sooner than the law would have allowed.
     """
-    if was and basis(accounts.ledger) != was:
-        accounts.annexes.make(0)["unsettled_until"] = until
+    now = basis(accounts)
+    if was is None or now is None:
+        return
+    days = rules.unsettled_days
+    owes = int(accounts.ledger["ledger_nanos"][0]) < 0
+    if now.is_prepaid and not was.is_prepaid and owes:
+        days = max(days, rules.arrears_overdue_days + rules.written_notice_resident_days)
+    is_on_its_way = accounts.ledger["stage"][0] >= Stage.TRIP_COMMANDED
+    lent_less = now.lent_nanos < was.lent_nanos and not is_on_its_way
+    needs_fewer_approvals = was.is_large and not now.is_large
+    if now.terms != was.terms or lent_less or needs_fewer_approvals:
+        annex = accounts.annexes.make(0)
+        until = at + days * SECONDS_PER_DAY
+        annex["unsettled_until"] = np.maximum(annex["unsettled_until"], until)
 
 
 def _enter_settings(

@@ -20,7 +20,8 @@ from scoring.events import (
     Switch,
     SwitchReported,
 )
-from scoring.metered import proof_by_voltage
+from scoring.ids import person_key
+from scoring.metered import proof_by_voltage, shows_load
 from scoring.procedures import CommandState
 from scoring.situation import NOTHING, Verdict, decision
 from scoring.units import NO_TIME
@@ -87,10 +88,12 @@ def on_operator_action(here: Situation, event: OperatorActed) -> Verdict:
 def _approved(here: Situation, operator: str) -> Verdict:
     """One more person has approved; the same one again only renews what he said."""
     name = operator.encode()[:APPROVER_BYTES].decode(errors="ignore").rstrip("\0")
-    life = here.rules.approval_valid_seconds
+    life, same = here.rules.approval_valid_seconds, ("", person_key(name))
     said = dict(zip(here.approvers, here.approved_at, strict=True))
     others = [
-        (who, at) for who, at in said.items() if who not in ("", name) and here.now < at + life
+        (who, at)
+        for who, at in said.items()
+        if person_key(who) not in same and here.now < at + life
     ]
     holding = [(name, here.now), *others][:MAX_APPROVERS]
     changes: dict[str, Any] = {
@@ -168,6 +171,8 @@ def _reported_open(here: Situation, event: SwitchReported) -> Verdict:
     if here.stage is Stage.TRIPPED:
         return Verdict(changes={"switch": Switch.DISCONNECTED})
     is_wanted_back = answers_restore and is_new and here.stage is not Stage.RESTORE_COMMANDED
+    if answers_trip and _is_an_echo(here, event):
+        return NOTHING
     if answers_trip or is_wanted_back:
         # a cancelled trip was carried out, or a restore failed after all: due at once
         return Verdict(
@@ -186,6 +191,16 @@ def _reported_open(here: Situation, event: SwitchReported) -> Verdict:
     if here.stage is Stage.RESTORE_COMMANDED:
         changes |= {"proof_from": here.now, "command": CommandState.FAILED}
     return Verdict(changes=changes)
+
+
+def _is_an_echo(here: Situation, event: SwitchReported) -> bool:
+    """An old trip told again, of a switch that others have opened since: not ours to close.
+
+    The meter has shown load after what the report speaks of, so that cut is over; whoever opened
+    the switch then may be at work behind it.
+    """
+    is_others = here.stage is Stage.NORMAL and here.switch is Switch.DISCONNECTED
+    return is_others and bool(shows_load(here, event.reported_at))
 
 
 def _reported_open_after_trip(here: Situation, event: SwitchReported) -> Verdict:

@@ -89,7 +89,7 @@ def warning(here: Situation) -> Verdict:
     today = datetime.fromtimestamp(here.now, here.zone or UTC).date().toordinal()
     told_today = here.warned_today if here.warned_day == today else 0
     begins = here.tier is Tier.NORMAL
-    is_spared = begins or tier is Tier.LOWEST
+    is_spared = begins or tier in (Tier.LOWEST, Tier.NORMAL)
     if told_today >= here.rules.max_warnings_a_day and not is_spared:
         return NOTHING  # tomorrow, if it still holds
     episode = here.episode + begins

@@ -21,6 +21,7 @@ from api.words import HOLD_WORDS
 from scoring.effects import Hold, Stage
 from scoring.events import (
     Action,
+    Groups,
     NoticeDelivered,
     OperatorActed,
     PaymentMode,
@@ -29,9 +30,11 @@ from scoring.events import (
 )
 from scoring.outlook import OUTLOOK
 from scoring.units import instant
+from scoring.weather import AreaWord, Spell, WeatherKind
 from streams import wire
 from streams.topics import PAYMENTS, TICKS, partition_of
-from tests.office import DAY, HOUR, MONDAY, RULES, Office
+from streams.weather_desk import encode_word
+from tests.office import DAY, HOUR, MONDAY, RULES, Office, Record
 
 
 @dataclass
@@ -187,9 +190,9 @@ def test_lists_rank_and_page():
 class Road:
     """One prepaid home that has used up its money, step by step."""
 
-    def __init__(self) -> None:
+    def __init__(self, area: str = "") -> None:
         self.office, self.now = Office(), MONDAY + 2 * DAY + 10 * HOUR
-        self.office.open("home-1")
+        self.office.open("home-1", groups=Groups(area=area))
         self.office.pay("home-1", "5")
         self.partition = partition_of(b"home-1", self.office.partitions)
         self.heartbeat(MONDAY)
@@ -239,6 +242,29 @@ def test_the_road_to_a_trip_and_back_is_told_step_by_step():
     office.pay("home-1", "100", now + HOUR)
     body = road.answer()
     assert (body["stage"], body["nextStep"]["step"]) == ("restore_commanded", "restore-report")
+
+
+SKIES = [
+    # what the feed says of the home's area, from Wednesday noon, and when the cut may come
+    ([], "2026-07-08T10:30:00+08:00", "nothing: half an hour after the notice's proof"),
+    ([("cold", 1)], "2026-07-08T13:00:00+08:00", "frost until one o'clock"),
+    ([("heat", 1)], "2026-07-13T09:00:00+08:00", "two whole days after a heat warning, a weekend"),
+]
+
+
+@pytest.mark.parametrize(("spells", "at", "why"), SKIES)
+def test_no_cut_is_named_before_a_moratorium_ends(spells, at, why):
+    road = Road(area="north")
+    office, now = road.office, road.now
+    office.event(NoticeDelivered("home-1", 0, 0, "home-1:notice:1", now), now)
+    view, noon = office.feed(View()), MONDAY + 2 * DAY + 12 * HOUR
+    told = (Spell(WeatherKind(kind), MONDAY, noon + hours * HOUR) for kind, hours in spells)
+    said = encode_word("north", AreaWord(now, tuple(told)))
+    view.take_weather([Record(said.topic, 0, 0, now * 1000, said.key, said.value)])
+    body = Client(application(State(view, Fed(), RULES))).get("/v1/accounts/home-1").json()
+    assert (body["nextStep"]["step"], body["nextStep"]["at"]) == ("trip-command", at), why
+    if spells:  # else it counts from the newest reading, before any notice
+        assert body["noTripBefore"] == at, why
 
 
 def test_a_hold_is_told_in_plain_words():

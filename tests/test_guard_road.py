@@ -63,6 +63,13 @@ NEWS = [
      "no_safe_reconnection"),
     ("a new tariff", [terms_of(tariffId="nobody-knows"), terms_of(3)], NINE,
      "balance_unsettled"),
+    ("less credit than an hour ago", [terms_of(creditLimit="1.00"), terms_of(3)], NINE,
+     "balance_unsettled"),
+    ("a raised credit that is used up too", [terms_of(creditLimit="0.01")], NINE, "a trip"),
+    ("a large customer called a small one", [LARGE, terms_of(3)], NINE, "balance_unsettled"),
+    ("moved to a plan and back, still owing", [terms_of(paymentMode="plan"), terms_of(3),
+                                               read(NINE + 36 * DAY, REGISTER + 99)],
+     NINE + 36 * DAY, "balance_unsettled"),
     ("emergency credit", [terms_of(emergencyCredit="999.00")], NINE, "emergency_credit"),
 ]  # fmt: skip
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from scoring.book import empty_ledger
 from scoring.effects import NO_HOLD, Hold, Stage
-from scoring.events import Feed, Quality
+from scoring.events import Feed, Quality, Switch, SwitchReported
 from scoring.interlock import (
     NO_FREEZE,
     Census,
@@ -293,6 +293,32 @@ def test_a_persons_freeze_holds_a_trip_that_was_due():
     assert office.told["decisions"][-1]["evidence"]["holds"] == ["interlock_frozen"]
     word = office.words()[-1]
     assert (word.why, word.action_offset) == (["by_a_person"], 0)
+
+
+def test_a_freeze_calls_back_what_is_on_its_way_and_nothing_that_was_carried_out():
+    office = Office(1, interlock=RULES)
+    at = MONDAY + 2 * DAY + 9 * HOUR
+    for home in ("home-1", "home-2"):
+        office.open(home, direct_close_agreed=True)
+        office.pay(home, "10")
+        office.live(home, 2, watts=2_000)
+        office.read(home, (at, 57 * 2_000))
+    office.beat(at + 60)
+    office.tick(at + 120)
+    for home in ("home-1", "home-2"):
+        office.receive(home, at + 180)
+        office.read(home, (at + HOUR, 58 * 2_000))
+    office.beat(at + HOUR + 60)
+    office.tick(at + HOUR + 120)
+    trips = [each["effectId"] for each in office.told["trip-commands"]]
+    assert [each.split(":")[0] for each in trips] == ["home-1", "home-2"]
+    then = at + HOUR + 150
+    done = SwitchReported("home-2", 0, then, trips[1], Switch.DISCONNECTED, True, then)
+    office.event(done, then)
+    freeze = encode_interlock_action(InterlockAction.FREEZE, "ann", "wrong sheet", at, "f-1")
+    office.enter(OPERATOR_ACTIONS, 0, (None, freeze, at + HOUR + 180))
+    office.tick(at + HOUR + 240)
+    assert [each["cancels"] for each in office.told["restore-commands"]] == trips[:1]
 
 
 def test_state_and_word_are_read_as_written():

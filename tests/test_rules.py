@@ -3,7 +3,7 @@
 import ast
 import inspect
 import itertools
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import date
 from zoneinfo import ZoneInfo
 
@@ -70,10 +70,24 @@ def test_without_calendar_or_zone_nobody_is_tripped(zone):
     assert next_window(unread, zone, at) is None
 
 
-def test_fridays_may_be_opened():
-    rules = SupplyRules(CALENDAR, trips_before_weekend=True)
-    assert window_hold(rules, SHANGHAI, instant("2026-07-03T10:00:00+08:00")) == OPEN
-    assert window_hold(rules, SHANGHAI, instant("2026-07-04T10:00:00+08:00")) == SHUT
+FRIDAYS = [
+    # local time            expected     why
+    ("2026-07-03T10:00:00", OPEN, "Friday before a plain weekend"),
+    ("2026-07-04T10:00:00", SHUT, "Saturday"),
+    ("2026-05-08T10:00:00", SHUT, "Friday, but the Saturday is a holiday"),
+    ("2026-05-15T10:00:00", SHUT, "Friday, but the Sunday is a holiday"),
+    ("2026-05-22T10:00:00", SHUT, "Friday, but the Monday is a holiday: three days in the dark"),
+    ("2026-09-30T10:00:00", SHUT, "Wednesday before National Day"),
+    ("2026-12-25T10:00:00", OPEN, "Friday, and the calendar reaches Monday the 28th"),
+]
+
+
+@pytest.mark.parametrize(("local", "expected", "why"), FRIDAYS, ids=lambda value: str(value)[:40])
+def test_fridays_may_be_opened_but_not_before_a_holiday(local, expected, why):
+    holidays = {date(2026, 5, 9), date(2026, 5, 17), date(2026, 5, 25)}
+    calendar = replace(CALENDAR, days_off=CALENDAR.days_off | holidays)
+    rules = SupplyRules(calendar, trips_before_weekend=True)
+    assert window_hold(rules, SHANGHAI, instant(local + UTC_8)) == expected, why
 
 
 NEXT = [

@@ -59,6 +59,19 @@ def test_the_rest_is_refused_by_name(done, later, why):
     assert refused.value.reason == why
 
 
+def test_a_slow_clock_in_the_field_keeps_nobody_in_the_dark():
+    """An hour behind, the receiver refuses trips as from the future; restores it lets through."""
+    receiver, sign = verifier(), signer()
+    restore = command(
+        effectId="home-1:restore:1:1", controlCode="3.31.0.5", cancels="home-1:trip:1:1"
+    )
+    assert receiver.accept(sign.signed(restore, DECIDED_AT), DECIDED_AT - 3_600)
+    with pytest.raises(CommandRefused, match="repeated"):
+        receiver.accept(sign.signed(restore, DECIDED_AT), DECIDED_AT - 3_599)
+    with pytest.raises(CommandRefused, match="from_future"):
+        receiver.accept(sign.signed(command(), DECIDED_AT), DECIDED_AT - 3_600)
+
+
 def test_a_trip_is_void_once_its_restore_has_come():
     receiver, sign = verifier(), signer()
     restore = command(

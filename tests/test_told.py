@@ -47,6 +47,7 @@ ON, OFF, ARMED, LOST = (
     Switch.UNKNOWN,
 )
 BACK_NORMAL = replace(AT_REST, trip_episode=2, attempt=1, restore_attempt=1, stage_since=NOON - 600)
+IN_USE = replace(BACK_NORMAL, load_wh=2_000, load_from=NOON - 4 * HOUR, load_until=NOON - HOUR)
 TRIP, OLD_TRIP = "home-1:trip:2:1", "home-1:trip:1:1"
 RESTORE = "home-1:restore:2:1"
 
@@ -85,6 +86,14 @@ REPORTS = [
     (NOTICED, report(OLD_TRIP, OFF), "restore 1", "RESTORE_COMMANDED", OFF, "of an older episode"),
     (BACK_NORMAL, report("", OFF), "", "NORMAL", OFF, "opened by others: not ours to close"),
     (BACK_NORMAL, report("", OFF, 11), "", "NORMAL", ON, "older than the proof of closing"),
+    (IN_USE, report(TRIP, OFF, 300), "restore 2", "RESTORE_COMMANDED", OFF,
+     "told again five hours later; the meter has shown load since, but a restore does no harm"),
+    (replace(IN_USE, switch=OFF), report(TRIP, OFF, 300), "", "NORMAL", OFF,
+     "an echo, and an electrician has opened it since: our restore would close it on him"),
+    (replace(IN_USE, switch=OFF, load_wh=0), report(TRIP, OFF, 300), "restore 2",
+     "RESTORE_COMMANDED", OFF, "no load since: it may be ours"),
+    (replace(IN_USE, switch=OFF), report(TRIP, OFF, 120), "restore 2", "RESTORE_COMMANDED", OFF,
+     "the load was before what is told"),
     (BACK_NORMAL, report(RESTORE, OFF, succeeded=False), "restore 2", "RESTORE_COMMANDED", OFF,
      "the restore failed after all"),
     (BACK_NORMAL, report(RESTORE, OFF, 11, succeeded=False), "", "NORMAL", ON, "an old echo"),
@@ -129,6 +138,10 @@ ACTIONS = [
      "TRIP_COMMANDED", "the second person approved, and nothing else holds"),
     (replace(NOTICED, **LARGE | {"approvers": ("li", "")}), Action.APPROVE_TRIP, "held",
      "NOTICED", "the same person twice"),
+    (replace(NOTICED, **LARGE | {"approvers": ("LI ", "")}), Action.APPROVE_TRIP, "held",
+     "NOTICED", "the same person, typed otherwise"),
+    (replace(NOTICED, **LARGE | {"approvers": ("\uff4c\uff49", "")}), Action.APPROVE_TRIP, "held",
+     "NOTICED", "and typed in wide letters"),
     (replace(NOTICED, **LARGE | {"approvers": ("", "")}), Action.APPROVE_TRIP, "held",
      "NOTICED", "one of two"),
     (replace(NOTICE_SENT, **LARGE | {"approvers": ("wang", "")}), Action.APPROVE_TRIP, "",

@@ -174,10 +174,10 @@ def test_the_tail_reads_a_broker_to_its_end_and_then_goes_on(bootstrap):
 async def _tailed(office: Office, settings_: Settings) -> View:
     from aiokafka import AIOKafkaProducer
 
-    from streams.topics import LEARNED_ROWS, LEDGER_ROWS, TARIFFS, ensure_topics
+    from streams.topics import LEARNED_ROWS, LEDGER_ROWS, MORATORIA, TARIFFS, ensure_topics
     from tests.test_topics import delete
 
-    names = [TARIFFS, LEDGER_ROWS, LEARNED_ROWS]
+    names = [TARIFFS, MORATORIA, LEDGER_ROWS, LEARNED_ROWS]
     await ensure_topics(settings_, names)
     producer = AIOKafkaProducer(bootstrap_servers=settings_.bootstrap)
     await producer.start()

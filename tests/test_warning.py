@@ -144,14 +144,22 @@ A_DAY = [
     (1, 2, TODAY - 1, 3, True, "a new day"),
     (0, 1, TODAY, 3, True, "the first of an episode is never kept back"),
     (2, 3, TODAY, 9, True, "nor the last before the notice"),
+    (3, 0, TODAY, 9, True, "nor that all is well again: it calls the collector back"),
+    (3, 1, TODAY, 9, False, "a little better can wait"),
 ]
 
 
 @pytest.mark.parametrize(("tier", "to", "day", "times", "said", "why"), A_DAY)
 def test_nobody_is_warned_all_day_long(tier, to, day, times, said, why):
-    amount = {1: 45, 2: 25, 3: 5}[to] * UNIT
+    amount = {0: 60, 1: 45, 2: 25, 3: 5}[to] * UNIT
     here = replace(
-        LOW_NOW, available_nanos=amount, tier=Tier(tier), warned_day=day, warned_today=times
+        LOW_NOW,
+        available_nanos=amount,
+        tier=Tier(tier),
+        ledger_changed=True,
+        runway_hours_p50=None,
+        warned_day=day,
+        warned_today=times,
     )
     found, _, then = warned(here)
     assert bool(found) == said, why

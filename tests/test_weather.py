@@ -94,6 +94,25 @@ def test_the_weather_holds_a_trip(area: str, words: list[Kept], wanted: str) -> 
         assert wanted in "".join(road.held_by())
 
 
+def test_what_is_on_its_way_when_a_moratorium_is_stated_is_called_back() -> None:
+    """The frost is stated five minutes after the trip was sent; the next tick cancels it."""
+
+    async def story(road: Road) -> None:
+        await on_the_way_to_a_trip(road, groups={"area": "north"})
+        for at in (NOW, NOW + MINUTE, NOW + 6 * MINUTE):
+            await road.say(Source.PAYMENTS, (heartbeat(at), at))
+            await road.say(Source.TICKS, (tick(at), at))
+            desk = WeatherDesk()
+            desk.take([word(as_of=at)] if at == NOW else [word("north", at, COLD)])
+            road.partition.clerk.terms.weather = desk.weather
+        await road.stop()
+
+    asyncio.run(story(road := Road()))
+    (trip,), (restore,) = road.said("trip-commands"), road.said("restore-commands")
+    assert restore["cancels"] == trip["effectId"]
+    assert restore["decidedAt"] == instant_text(NOW + MINUTE + 5 * MINUTE)
+
+
 def test_when_the_spell_is_over_a_tick_sends_the_trip() -> None:
     async def story(road: Road) -> None:
         await on_the_way_to_a_trip(road, groups={"area": "north"})
