@@ -140,6 +140,12 @@ COMMANDS = {
             "kilowatch tariffs check my-sheets/",
         ),
         Command(
+            "prices",
+            "deploy.prices",
+            "check or publish a market's prices by the day, and send again what waited for them",
+            "kilowatch prices publish april.csv --tariff day-ahead.yaml",
+        ),
+        Command(
             "why",
             "deploy.why",
             "tell in words why an account was warned, cut or left on",

@@ -161,8 +161,16 @@ def refused_readings(
     for one in refused:
         at = record_of[one.source_offset]
         detail = _remedy(one.month) if one.month else ""
+        if one.reason is Reason.PRICE_MISSING:
+            detail = _NO_PRICE
         found.append(refusal_of(records[at], one.reason, detail, one.item, original(at, one.item)))
     return found
+
+
+_NO_PRICE = (
+    "no price of the market is published for its time: publish the day's (`kilowatch prices "
+    "publish`), then send the reading again (`kilowatch prices resend`); a later register covers it"
+)
 
 
 def _remedy(month: int) -> str:

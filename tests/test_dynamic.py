@@ -7,6 +7,7 @@ below zero.
 
 from __future__ import annotations
 
+import base64
 from datetime import date, timedelta
 from fractions import Fraction
 
@@ -15,7 +16,7 @@ import pytest
 
 from scoring.balance import balance
 from scoring.billing_month import CustomerTerms, Intervals, MarketPrices, months_of_intervals
-from scoring.events import MeterSettings
+from scoring.events import BasicTerms, MeterSettings
 from scoring.statement import statement
 from scoring.units import instant, nanos
 from streams import wire
@@ -62,7 +63,7 @@ class Spot(Office):
         meter = MeterSettings(f"m-{NAME}", FIRST, start_register_wh=0)
         self.open(NAME, FIRST, tariff_id="spot", meter=meter)
         self.pay(NAME, "10000", FIRST)
-        self.register = 0
+        self.version, self.meter_id = 1, f"m-{NAME}"
 
     def publish(self, *encoded: wire.Encoded) -> list[wire.Refusal]:
         refused = self.desk.take([Record(TARIFFS, 0, 0, 0, e.key, e.value) for e in encoded])
@@ -87,7 +88,7 @@ class Spot(Office):
         for hour in hours:
             end = FIRST + (hour + 1) * HOUR
             value = wire.encode_reading(
-                NAME, f"m-{NAME}", end, interval_seconds=HOUR, interval_wh=int(load[hour])
+                NAME, self.meter_id, end, interval_seconds=HOUR, interval_wh=int(load[hour])
             )
             said.append((NAME, value, max(end, at) + 20))
         self.enter(READINGS, 0, *said)
@@ -99,6 +100,20 @@ class Spot(Office):
             value = wire.encode_reading(NAME, f"m-{NAME}", end, register_wh=int(until[hour]))
             said.append((NAME, value, end + 20))
         self.enter(READINGS, 0, *said)
+
+    def terms_from(self, at: int, adjust_micros: int) -> None:
+        basic = BasicTerms(price_adjustment_micros=adjust_micros)
+        meter = MeterSettings(f"m-{NAME}", FIRST, start_register_wh=0)
+        self.version += 1
+        terms = {"tariff_id": "spot", "meter": meter, "basic": basic}
+        self.open(NAME, at, version=self.version, **terms)
+
+    def exchange(self, at: int, final_wh: int) -> None:
+        """Another meter from an instant on."""
+        self.version += 1
+        meter = MeterSettings("m-new", at, previous_final_register_wh=final_wh)
+        self.open(NAME, at + 30, version=self.version, tariff_id="spot", meter=meter)
+        self.meter_id = "m-new"
 
     @property
     def billed(self) -> int:
@@ -250,3 +265,84 @@ def test_the_forecast_reckons_with_the_mean_of_the_newest_prices():
     known = [float(one) for one in PRICES[home.start(33) : home.start(40)]]
     assert per_kwh == pytest.approx(np.mean(known), abs=1e-6)
     assert home.tariffs.market[index].mean_nanos_per_wh == pytest.approx(np.mean(known) * 10**6)
+
+
+def test_a_price_published_anew_changes_nothing_that_was_counted():
+    home = Spot(published=2)
+    home.intervals(range(30))
+    before = home.billed
+    first = date(2026, 3, 1)
+    assert home.publish(encode_prices("spot", first, ["9"] * 24)) == []
+    assert home.billed == before
+    home.intervals(range(30, 48))
+    assert Fraction(home.billed, 10**9) == by_fractions(48, 2)
+    assert home.told[REFUSALS] == []
+
+
+def test_what_was_refused_for_want_of_a_price_counts_when_its_originals_are_sent_again():
+    home = Spot(published=1)
+    home.intervals(range(36))
+    refused = list(home.told[REFUSALS])
+    assert {each["reason"] for each in refused} == {"price_missing"}
+    assert "`kilowatch prices resend`" in refused[0]["detail"]
+    home.next_day()
+    originals = [base64.b64decode(each["original"]) for each in refused]
+    for _ in range(2):  # a second time changes nothing
+        home.enter(READINGS, 0, *((NAME, value, FIRST + 40 * HOUR) for value in originals))
+    home.intervals(range(36, 48))
+    assert Fraction(home.billed, 10**9) == by_fractions(48, 2)
+    assert len(home.told[REFUSALS]) == len(refused)
+
+
+def changed_terms(days: list[int], adjustments: list[int], hours: int) -> int:
+    """The statements of a home whose price adjustment changes on some days of March."""
+    home = Spot()
+    at = FIRST + np.arange(hours) * HOUR
+    picos = np.array([round(float(one) * 10**12) for one in PRICES[:hours]])
+    terms = [CustomerTerms(date.min, "spot")]
+    for day, micros in zip(days, adjustments, strict=True):
+        first = date(2026, 3, 1) + timedelta(days=day)
+        terms.append(CustomerTerms(first, "spot", adjust_micros_per_kwh=micros))
+    months = months_of_intervals(
+        home.tariffs, terms, Intervals(at, LOAD[:hours], HOUR), MarketPrices(at, picos, HOUR)
+    )
+    return sum(statement(home.tariffs, month).total_nanos for month in months)
+
+
+@pytest.mark.parametrize(("days", "hours"), [([9], 12 * 24), ([3, 6, 12, 20], 25 * 24)])
+def test_each_part_of_a_month_has_its_own_markets_cost(days, hours):
+    home = Spot()
+    adjustments = [(-30_000, 50_000, 7_000, -1)[n] for n in range(len(days))]
+    done = 0
+    for day, micros in zip(days, adjustments, strict=True):
+        home.intervals(range(done, day * 24))
+        done = day * 24
+        home.terms_from(FIRST + day * DAY + 5, micros)
+    for first in range(done, hours, 100):
+        home.intervals(range(first, min(first + 100, hours)))
+    assert home.billed == changed_terms(days, adjustments, hours)
+
+
+def test_the_old_meters_last_energy_costs_the_markets_prices_too():
+    home = Spot()
+    home.registers(range(30))
+    home.exchange(FIRST + 33 * HOUR, int(LOAD[:33].sum()))
+    home.intervals(range(33, 48))
+    assert home.told[REFUSALS] == []
+    whole = home.billed
+    one = Spot()
+    one.registers(range(30))
+    one.registers([32])  # the same three hours, told by the meter that stays
+    one.intervals(range(33, 48))
+    assert whole == one.billed
+    assert home.annex["dynamic_guess_nanos"][0] == one.annex["dynamic_guess_nanos"][0] != 0
+
+
+def test_an_exchange_before_its_price_is_known_counts_no_energy_for_nothing():
+    home = Spot(published=1)
+    home.registers(range(24))
+    before = home.billed
+    home.exchange(FIRST + 26 * HOUR, int(LOAD[:26].sum()))
+    (refused,) = home.told[REFUSALS]
+    assert refused["reason"] == "price_missing"
+    assert home.billed == before
