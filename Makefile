@@ -34,6 +34,7 @@ $(READY): requirements.lock
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/pip install $(QUIETLY) --require-hashes --no-deps -r $<
 	$(BIN)/pip install $(QUIETLY) --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m compileall -q scoring streams api deploy simulator
 	touch $@
 
 $(TOOLS): requirements-dev.lock $(READY)

@@ -119,8 +119,7 @@ async def run(settings: Settings, ready: asyncio.Event | None = None) -> None:
     log.info("metrics on http://%s:%d/metrics", settings.bind, port)
     sheets, forecasts = kafka_log.follow(TARIFFS, 0), kafka_log.follow(MORATORIA, 0)
     skies = WeatherDesk()
-    await _read_all(sheets, desk, kafka_log)
-    await _read_all(forecasts, skies, kafka_log)
+    await asyncio.gather(_read_all(sheets, desk, kafka_log), _read_all(forecasts, skies, kafka_log))
     terms = Terms(
         desk.tariffs,
         supply_rules(settings),

@@ -18,6 +18,9 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from aiokafka.consumer.fetcher import READ_UNCOMMITTED
+from aiokafka.errors import CorruptRecordException
+
 from streams.wire_base import BROKEN_BATCH
 
 if TYPE_CHECKING:
@@ -30,6 +33,7 @@ PINNED = (
     "Fetcher._records",
     "FetchResult._partition_records, .getall, .check_assignment, .has_more, ._update_position",
     "PartitionRecords._consumer_record, ._records_iterator, ._records, ._check_crcs",
+    "PartitionRecords._isolation_level",
 )
 
 
@@ -131,7 +135,9 @@ class _Results(OrderedDict[Any, Any]):
                 highwater = result._assignment.state_value(here).highwater
                 records._records = _Batches(records._records, records.next_fetch_offset, highwater)
                 records._check_crcs = False  # done by `_Batches`
-            result.getall = _drawn_at_once(here, result)
+                result.getall = _drawn_at_once(here, result)
+            else:
+                result.getall = _drawn_whole(here, result)
         super().__setitem__(here, result)
 
 
@@ -147,6 +153,50 @@ def _drawn_at_once(
         result._update_position()
         if max_records is None or len(drawn) < max_records:
             result._partition_records = None
+        return drawn
+
+    return getall
+
+
+def _drawn_whole(
+    here: TopicPartition,
+    result: FetchResult,
+    new: Callable[..., PlainRecord] = tuple.__new__,
+    kind: type[PlainRecord] = PlainRecord,
+) -> Callable[[int | None], list[PlainRecord]]:
+    """The same for our own state, of which all that came is drawn: no frame per record at all.
+
+    It is what `PartitionRecords` does where no transaction is heeded.  Of an answer of which only
+    some has been wanted the rest comes by the client's road, which knows how far that went.
+    """
+    draw_some = _drawn_at_once(here, result)
+    topic, partition = here
+    is_begun = False
+
+    def getall(max_records: int | None = None) -> list[PlainRecord]:
+        nonlocal is_begun
+        records = result._partition_records
+        is_begun = is_begun or max_records is not None
+        if is_begun or records is None or records._isolation_level != READ_UNCOMMITTED:
+            return draw_some(max_records)
+        if not result.check_assignment(here):
+            return []
+        drawn: list[PlainRecord] = []
+        batches = records._records
+        while batches.has_next():
+            batch = batches.next_batch()
+            if not batch.validate_crc():
+                raise CorruptRecordException(f"Invalid CRC - {here}")
+            if not batch.is_control_batch:
+                first = records.next_fetch_offset
+                drawn += [
+                    new(kind, (topic, partition, at, each.timestamp, each.key, each.value))
+                    for each in batch
+                    if (at := each.offset) >= first
+                ]
+            records.next_fetch_offset = batch.next_offset
+        result._update_position()
+        result._partition_records = None
         return drawn
 
     return getall

@@ -132,17 +132,29 @@ def test_seek_to_committed_still_leaves_uncommitted_partitions_where_they_are() 
     assert "if offset and offset > 0:" in source
 
 
-def test_plain_records_are_what_the_client_itself_would_have_given() -> None:
-    asyncio.run(_draw_both_ways())
+@pytest.mark.parametrize("isolation", [fetcher.READ_COMMITTED, fetcher.READ_UNCOMMITTED])
+@pytest.mark.parametrize(
+    "draws",
+    [
+        # the last of twelve comes with the second draw; only the third finds that there are no more
+        ((4, True), (6, True), (None, False)),
+        ((4, True), (None, False)),
+        ((None, False),),
+    ],
+    ids=["some and some", "some and the rest", "all at once"],
+)
+def test_plain_records_are_what_the_client_itself_would_have_given(
+    draws: tuple[tuple[int | None, bool], ...], isolation: int
+) -> None:
+    asyncio.run(_draw_both_ways(draws, isolation))
 
 
-async def _draw_both_ways() -> None:
+async def _draw_both_ways(draws: tuple[tuple[int | None, bool], ...], isolation: int) -> None:
     here = aiokafka.TopicPartition("meter-readings", 3)
-    stock, ours = _answer(here), _answer(here)
+    stock, ours = (_answer(here, isolation=isolation) for _ in range(2))
     results = records._Results()
     results[here] = ours
-    # the last of twelve comes with the second draw; only the third finds that there are no more
-    for most, left in ((4, True), (6, True), (None, False)):
+    for most, left in draws:
         theirs = stock.getall(most)
         found = ours.getall(most)
         assert [(r.topic, r.partition, r.offset, r.timestamp, r.key, r.value) for r in theirs] == [
@@ -187,6 +199,19 @@ async def _draw_past_broken(broken: int, lost: range) -> None:
     assert event.reason is Reason.BROKEN_CHECKSUM
 
 
+def test_a_broken_batch_of_our_own_rows_is_not_passed_over() -> None:
+    async def story() -> None:
+        here = aiokafka.TopicPartition("ledger-rows", 3)
+        answer = _answer(here, (100, 106), 1, isolation=fetcher.READ_UNCOMMITTED)
+        results = records._Results()
+        results[here] = answer
+        with pytest.raises(CorruptRecordException):
+            answer.getall()
+        assert answer._assignment.state_value(here).position == 102, "nothing counts as read"
+
+    asyncio.run(story())
+
+
 def test_a_broken_batch_whose_head_lies_is_left_offset_by_offset() -> None:
     async def story() -> None:
         here = aiokafka.TopicPartition("meter-readings", 3)
@@ -204,6 +229,7 @@ def _answer(
     firsts: tuple[int, ...] = (100, 106),
     broken: int = -1,
     last_delta: int | None = None,
+    isolation: int = fetcher.READ_COMMITTED,
 ) -> fetcher.FetchResult:
     """A fetch answer of some records in batches of six, the first of which were read before."""
     parts = []
@@ -220,7 +246,7 @@ def _answer(
             struct.pack_into(">i", built, 23, last_delta)
         parts.append(bytes(built))
     unpacked = fetcher.PartitionRecords(
-        here, MemoryRecords(b"".join(parts)), [], 102, None, None, True, fetcher.READ_COMMITTED
+        here, MemoryRecords(b"".join(parts)), [], 102, None, None, True, isolation
     )
     subscription = subscription_state.SubscriptionState()
     subscription.assign_from_user([here])
