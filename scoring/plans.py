@@ -40,6 +40,10 @@ OUTRUNS_PERCENT = 110
 
 MISSED_BIT = 8
 OUTRUNS_BIT = 16
+BEFORE_BIT = 16
+"""From here on (and the number): missed, of the month before."""
+HELD_BIT = 24
+"""The plan held in the month before too, so its last instalments are its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,7 @@ def enter_plan(annex: NDArray[Any], plan: Plan | None, day: int = 0) -> None:
     the plan before it goes on.  None ends any plan.
     """
     annex["next_plan_day"] = 0
+    terms = [annex[f"plan_{name}"][0].tolist() for name in PLAN]
     if plan is None:
         annex["plan_days"] = 0
         return
@@ -97,6 +102,13 @@ def enter_plan(annex: NDArray[Any], plan: Plan | None, day: int = 0) -> None:
     annex[f"{later}plan_security_nanos"] = plan.deposit_nanos + plan.guarantee_nanos
     if later:
         annex["next_plan_day"] = plan.from_day
+    elif terms != [annex[f"plan_{name}"][0].tolist() for name in PLAN]:
+        _held_no_more(annex)
+
+
+def _held_no_more(annex: NDArray[Any]) -> None:
+    """Other terms are in force: nothing of the month before is judged by them."""
+    annex["plan_told"] = int(annex["plan_told"][0]) & ~(1 << HELD_BIT)
 
 
 def take_up(annex: NDArray[Any], day: int) -> None:
@@ -105,6 +117,19 @@ def take_up(annex: NDArray[Any], day: int) -> None:
         for name in PLAN:
             annex[f"plan_{name}"] = annex[f"next_plan_{name}"]
         annex["next_plan_day"] = 0
+        _held_no_more(annex)
+
+
+def begin_month(annex: NDArray[Any], month: int) -> None:
+    """Let the plan of this annex (1,) be told of another month (year x 12 + month - 1)."""
+    last = int(annex["plan_month"][0])
+    if last == month:
+        return
+    told = int(annex["plan_told"][0]) if last == month - 1 else 0
+    missed = told >> MISSED_BIT & (1 << MAX_INSTALMENTS + 1) - 2
+    annex["plan_told"] = missed << BEFORE_BIT | (last == month - 1) << HELD_BIT
+    annex["plan_month"] = month
+    annex["plan_read_day"] = annex["plan_read_nanos"] = 0
 
 
 def standing(
@@ -119,8 +144,9 @@ def standing(
     """Where the account of this annex (1,) stands in a month (year x 12 + month - 1) on a day.
 
     By estimate an instalment is its share of the agreed month, or of the forecast where none is
-    agreed; by reading, a past one is what had been used at the first reading after it.  Money on
-    the account pays what is owed from before first, then this month's instalments.
+    agreed; by reading, the newest past one is what had been used at the first reading after it,
+    and those before it are settled with it.  Money on the account pays what is owed from before
+    first, then this month's instalments.
     """
     first = date(month // 12, month % 12 + 1, 1).toordinal()
     length = date((month + 1) // 12, (month + 1) % 12 + 1, 1).toordinal() - first
@@ -135,6 +161,8 @@ def standing(
         if not day_of_month:
             break
         due_day = first + min(day_of_month, length) - 1
+        if by_reading and due_day < read_day:
+            continue
         planned = max(0, whole) * share // WHOLE_SHARE
         if by_reading and due_day <= day:
             planned = read_nanos if due_day <= read_day else bill_nanos
@@ -158,9 +186,7 @@ def what_to_tell(
     `read_day` is the local day of the newest reading, if it is another: what an instalment by
     reading comes to is known at the first reading after its date, not when a day has passed.
     """
-    if int(annex["plan_month"][0]) != month:
-        annex["plan_month"], annex["plan_told"] = month, 0
-        annex["plan_read_day"] = annex["plan_read_nanos"] = 0
+    begin_month(annex, month)
     read = day if read_day is None else read_day
     past = [each.due_day for each in now.instalments if each.due_day <= read]
     if past and max(past) > int(annex["plan_read_day"][0]):
@@ -184,6 +210,32 @@ def what_to_tell(
     return news
 
 
+def missed_before(
+    annex: NDArray[Any], month: int, day: int, now: Standing
+) -> list[tuple[PlanNoticeKind, Instalment]]:
+    """Instalments of the month before `month` whose days of grace have ended only in this one.
+
+    `now` is that month's standing by its bill.  By reading only its last day is judged: what had
+    been read by an earlier one is not kept.  Notes them in the annex (1,) as told.
+    """
+    told = int(annex["plan_told"][0])
+    if not told >> HELD_BIT & 1:
+        return []
+    end = date(month // 12, month % 12 + 1, 1).toordinal() - 1
+    by_reading = MODES[int(annex["plan_mode"][0])] is PlanMode.READING
+    grace, found = int(annex["plan_grace_days"][0]), []
+    for each in now.instalments:
+        last_day = each.due_day + grace
+        is_late = end <= last_day < day and now.paid_nanos < each.planned_nanos
+        if is_late and not told >> (BEFORE_BIT + each.number) & 1:
+            if by_reading and each.due_day < end:
+                continue
+            found.append((PlanNoticeKind.INSTALMENT_MISSED, each))
+            told |= 1 << (BEFORE_BIT + each.number)
+    annex["plan_told"] = told
+    return found
+
+
 def tell_plans(turn: Turn, positions: NDArray[Any], days: NDArray[Any] | None = None) -> None:
     """Tell those of these accounts of the turn that are on a plan what a reading has shown.
 
@@ -197,19 +249,25 @@ def tell_plans(turn: Turn, positions: NDArray[Any], days: NDArray[Any] | None = 
         assert annex is not None
         read_day = int(turn.accounts.ledger["day"][position])
         day = read_day if days is None else max(read_day, int(days[number]))
+        row, look = turn.accounts.ledger[position], turn.look[position]
+        month = int(row["month"])
+        begin_month(annex, month)
         take_up(annex, day)
         if not annex["plan_days"][0, 0]:
             continue
-        row, look = turn.accounts.ledger[position], turn.look[position]
         if row["payment_mode"] != ON_PLAN or look["version"] < 0:
             continue
-        month = int(row["month"])
+        ledger_nanos, before_nanos = int(row["ledger_nanos"]), int(look["previous_bill_nanos"])
+        if row["previous_month_open"]:
+            then = standing(annex, month - 1, day, ledger_nanos, 0, before_nanos, before_nanos)
+            for kind, late in missed_before(annex, month, day, then):
+                turn.tell(position, _notice(turn, position, month - 1, then, kind, late))
         now = standing(
             annex,
             month,
             day,
-            int(row["ledger_nanos"]),
-            int(look["previous_bill_nanos"]),
+            ledger_nanos,
+            before_nanos,
             int(look["bill_nanos"]),
             int(look["forecast_month_nanos"]),
         )

@@ -116,8 +116,10 @@ WHOLE = hours("2026-04-01", 24)
         (rows(hours("2026-10-25", 24)), "2026-10-25 of day-ahead has 25 hourly prices, 1 of them"),
         (
             "".join(f"2026-10-25 {n:02d}:00,1\n" for n in range(24)),
-            ("2026-10-25 of day-ahead has 25 hourly prices, 1 of them missing, the first of "
-            "2026-10-25 02:00+01:00"),
+            (
+                "2026-10-25 of day-ahead has 25 hourly prices, 1 of them missing, the first of "
+                "2026-10-25 02:00+01:00"
+            ),
         ),
         (
             "".join(f"2026-03-29 {n:02d}:00,1\n" for n in range(24)),

@@ -208,3 +208,40 @@ def test_a_plan_from_a_date_comes_over_the_wire():
         office.read("works-1", (start + day * DAY + HOUR, day * 24_000 + 1_000))
         agreed.append(office.clerks[0].book.annex(0)["plan_month_nanos"][0] // 10**9)
     assert agreed == [3_000, 9_000, 9_000]
+
+
+@pytest.mark.parametrize(
+    ("mode", "paid", "told"),
+    [
+        # 5 kW for a month come to 2,094.47; 3,000 are agreed by estimate
+        (PlanMode.ESTIMATE, "2000", [("instalment-due", 3), ("instalment-missed", 3)]),
+        (PlanMode.READING, "2000", [("instalment-due", 3), ("instalment-missed", 3)]),
+        (PlanMode.READING, "2100", []),
+        (PlanMode.ESTIMATE, "3000", []),
+    ],
+)
+def test_the_last_instalment_of_a_month_is_missed_in_the_next_and_no_other(mode, paid, told):
+    office, start = Office(partitions=1), instant("2026-07-01T00:00:00+08:00")
+    agreed = nanos("3000") if mode is PlanMode.ESTIMATE else 0
+    office.open("works-1", start, plan=Plan(mode=mode, month_nanos=agreed), **WORKS)
+    office.pay("works-1", paid, start)
+    for day in range(1, 37):
+        office.read("works-1", (start + day * DAY + HOUR, day * 120_000 + 5_000))
+    found = office.told[PLAN_NOTICES]
+    assert [(each["kind"], each["instalment"]) for each in found] == told
+    if told:
+        late = found[-1]
+        assert (late["dueDate"], late["decidedAt"][:10]) == ("2026-07-31", "2026-08-03")
+        assert late["effectId"] == "works-1:plan:2026-07:instalment-missed:3"
+
+
+def test_other_terms_do_not_judge_the_month_before():
+    office, start = Office(partitions=1), instant("2026-07-01T00:00:00+08:00")
+    office.open("works-1", start, plan=Plan(month_nanos=nanos("3000")), **WORKS)
+    office.pay("works-1", "2000", start)
+    for day in range(1, 37):
+        if day == 32:
+            dearer = Plan(month_nanos=nanos("9000"))
+            office.open("works-1", start + day * DAY, version=2, plan=dearer, **WORKS)
+        office.read("works-1", (start + day * DAY + HOUR, day * 120_000 + 5_000))
+    assert [each["kind"] for each in office.told[PLAN_NOTICES]] == ["instalment-due"]
