@@ -16,14 +16,18 @@ from api import problems
 from api.appraisal_words import NAMES, VERDICTS, compared_shown, figure_shown
 from api.collection_routes import ZONE, Collected
 from api.console import form_of
+from api.console_words import WORDS
+from api.credit_route import CreditGrade
 from api.gate import PERSON
 from api.pages import Pages
 from api.people import Role
 from api.sheet_words import CALLERS, MODES, NEEDS, why_texts
-from scoring.policy import Policy, Status
+from scoring.policy import RULES, Policy, Status, overtaken_by
 from scoring.units import instant_text, money_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from api.people import Person
     from api.policy_desk import PolicyDesk
     from api.state import State
@@ -51,14 +55,16 @@ def _add_policy(app: FastAPI, state: State, pages: Pages, desk: PolicyDesk) -> N
         register, today = state.register, desk.today(account_id)
         zone = desk.zone_of(account_id)
         holds = register.holding(account_id, today)
-        versions = [_version(one, number) for one in reversed(register.policies(account_id))]
+        known = register.policies(account_id)
+        versions = [_version(one, number, known) for one in reversed(known)]
         contract = register.contract(account_id, today)
         person: Person = request.scope[PERSON]
         return pages.show(
             request, "policy.html", status, account_id=account_id, today=today.isoformat(),
-            holds=None if holds is None else _version(holds, number),
+            holds=None if holds is None else _version(holds, number, known),
             waiting=[v for v in versions if v["is_waiting"]], versions=versions,
             may_decide=Role.APPROVER in person.roles, contract=contract, day=today,
+            credit=_credit(state.view.grades.of(account_id), number),
             security=money_text(0 if contract is None else contract.security_on(today)),
             money=money_text,
             letters=[
@@ -95,9 +101,11 @@ def _add_policy(app: FastAPI, state: State, pages: Pages, desk: PolicyDesk) -> N
         return shown(request, account_id, told.status, problem=told.detail)
 
 
-def _version(one: Policy, number: int) -> dict[str, Any]:
-    """A version for the page, in the language of this number."""
-    terms = one.terms
+def _version(one: Policy, number: int, known: Sequence[Policy]) -> dict[str, Any]:
+    """A version for the page, in the language of this number; `known` are all of the account."""
+    is_drawn, is_overtaken = one.proposed_by == RULES, overtaken_by(one, known) is not None
+    terms, words = one.terms, WORDS["en" if number else "zh"]
+    why = why_texts(one)[number]
     mode = MODES[terms.payment_mode.value if not terms.plan else f"plan-by-{terms.plan.mode.value}"]
     return {
         "id": one.policy_id, "version": one.version, "grade": one.facts.grade or "-",
@@ -107,13 +115,43 @@ def _version(one: Policy, number: int) -> dict[str, Any]:
              CALLERS[each.caller][number])
             for each in terms.levels
         ],
-        "plan": [f"{day}: {share / 100:g} %" for day, share in terms.plan.instalments]
-        if terms.plan else [],
+        "plan": [
+            f"{words['month_end'] if day > 30 else words['day_of_month'].format(day)} "
+            f"{share / 100:g} %"
+            for day, share in terms.plan.instalments
+        ] if terms.plan else [],
         "security": money_text(terms.security_wanted_nanos), "approvals": terms.trip_approvals,
-        "why": why_texts(one)[number], "needs": [NEEDS[need][number] for need in one.needs],
-        "status": one.status.value, "is_waiting": one.status is Status.PROPOSED,
-        "by": one.decided_by or one.proposed_by, "because": one.decided_because or one.reason,
+        "why": why, "needs": [NEEDS[need][number] for need in one.needs],
+        "status": "overtaken" if is_overtaken else one.status.value,
+        "is_waiting": one.status is Status.PROPOSED and not is_overtaken,
+        "by": one.decided_by or (words["the_rules"] if is_drawn else one.proposed_by),
+        "because": one.decided_because or (why[0] if is_drawn else one.reason),
         "from": one.effective_on.isoformat() if one.effective_on else "",
+    }  # fmt: skip
+
+
+def _credit(told: bytes | None, number: int) -> dict[str, Any] | None:
+    """The newest record of credit-grades for the page, in the language of this number."""
+    if told is None:
+        return None
+    grade = CreditGrade.model_validate_json(told)
+    items = {each.item: each for each in grade.items}
+    return {
+        "score": grade.score, "coverage": grade.coverage, "asOf": grade.as_of,
+        "today": (grade.grade, grade.stars), "published": grade.published,
+        "heldBy": [(each.chinese, each.text)[number] for each in grade.held_by],
+        "items": [
+            (each.item, (each.chinese, each.name)[number], each.group, each.points, each.weight,
+             (each.line_chinese, each.line)[number])
+            for each in grade.items
+        ],
+        "better": [
+            (each.item in grade.enough, (items[each.item].chinese, items[each.item].name)[number],
+             (each.to_chinese, each.to)[number], each.raises_by)
+            for each in grade.improvements
+        ],
+        "next": grade.next_grade if grade.enough else None,
+        "risk": None if grade.risk is None else f"{grade.risk.chance_late:.1%}",
     }  # fmt: skip
 
 

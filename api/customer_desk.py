@@ -10,12 +10,12 @@ told twice changes nothing, so whoever starts anew reads all again.  The process
 from __future__ import annotations
 
 import logging
-from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
-from api.decided_facts import GradeTold, drawn_from, grade_told, is_answered
+from api.decided_facts import drawn_from, grade_told, is_answered
+from api.large_now import THE_STREAM, Large
 from api.papers import USUAL_FONTS
 from api.register import TOPICS, Register
 from api.told_letters import letter_of, proven_by
@@ -24,7 +24,7 @@ from scoring.account_months import AccountMonths, Day, local_day
 from scoring.benchmark import appraise
 from scoring.collection import NOBODY, Task, ask, close
 from scoring.contracts import expiries, to_warn_of
-from scoring.customer_file import Block, CustomerFile, rolled_over
+from scoring.customer_file import rolled_over
 from scoring.effects import DisconnectionNotice, LowBalanceWarning, RestoreCommand, WorkItem
 from scoring.events import (
     NoticeDelivered,
@@ -70,25 +70,6 @@ EFFECTS = (
 )
 """Read whole; of the days, which are many, only what is needed."""
 
-MEAN_DAYS = 30
-"""Days of which a large customer's mean day and month are made."""
-
-THE_STREAM = "stream"
-"""Who closes work that is no longer needed."""
-
-
-@dataclass(slots=True)
-class Large:
-    """What is remembered of a large customer between two records."""
-
-    sector: str = ""
-    collector: str = ""
-    payment_mode: str = ""
-    newest_day: int = 0
-    told_at: int = 0
-    days: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=MEAN_DAYS))
-    grade: GradeTold | None = None
-
 
 class CustomerDesk:
     """The register, what the stream adds to it, and what follows.
@@ -117,6 +98,7 @@ class CustomerDesk:
         self._large: dict[str, Large] = {}
         self._to_draw: dict[str, None] = {}
         self._to_obey: set[str] = set()
+        self._to_settle: dict[str, None] = {}
         self._reviewed_on = date.min
         self._newest_day = 0
         self._said: list[Encoded] = []
@@ -140,6 +122,9 @@ class CustomerDesk:
             self._to_draw.clear()
             for account_id in sorted(self._to_obey):
                 self._obey(account_id)
+            for account_id in self._to_settle:
+                self._settle(account_id)
+            self._to_settle.clear()
             self._review_day()
         return self._said
 
@@ -174,6 +159,7 @@ class CustomerDesk:
             told = decode_fact(record)
             if isinstance(told, Policy):
                 known = self.register.policy(told.policy_id)
+                self._to_settle[known.account_id] = None
                 if known.decided_by != told.decided_by:
                     self._write(known)  # the first decision stands, also after compaction
                 if known.status is Status.APPROVED and not known.obeyed_at:
@@ -186,7 +172,6 @@ class CustomerDesk:
     def _take_day(self, told: FinishedDay) -> None:
         day = date.fromisoformat(told.local_date).toordinal()
         self._newest_day = max(self._newest_day, day)
-        ended_at = int(told.decided_at.timestamp())
         self.months.take_day(
             told.account_id,
             Day(
@@ -194,14 +179,8 @@ class CustomerDesk:
                 told.collector, told.industry, told.payment_mode == "prepaid",
             ),
         )  # fmt: skip
-        if told.large is None:
-            return
-        large = self._large.setdefault(told.account_id, Large())
-        if day > large.newest_day:
-            large.sector, large.collector = told.industry, told.collector
-            large.payment_mode = told.payment_mode
-            large.newest_day, large.told_at = day, ended_at
-            large.days.append((told.used_wh, told.charge_nanos))
+        if told.large is not None:
+            self._large.setdefault(told.account_id, Large()).take_day(told)
 
     def _take_grade(self, record: Record) -> None:
         account_id = (record.key or b"").decode(errors="replace")
@@ -279,11 +258,9 @@ class CustomerDesk:
         if large.grade is None or not large.grade.grade or not large.days:
             return
         today, now = self._today(account_id), self._time(account_id)
-        used = sum(wh for wh, _ in large.days) * MEAN_DAYS // len(large.days)
-        mean_day = sum(nanos for _, nanos in large.days) // len(large.days)
         facts = drawn_from(
-            account_id, large.grade, self.register, today, large.sector, used, mean_day,
-            large.payment_mode,
+            account_id, large.grade, self.register, today, large.sector, large.mean_month_wh,
+            large.mean_day_nanos, large.payment_mode,
         )  # fmt: skip
         versions = self.register.policies(account_id)
         if is_answered(facts, versions):
@@ -292,6 +269,7 @@ class CustomerDesk:
         if found is None:
             return
         self._write(found)
+        self._to_settle[account_id] = None
         self._write(
             ask(account_id, Task.DECIDE_POLICY, found.policy_id, large.collector or NOBODY, now)
         )
@@ -304,16 +282,28 @@ class CustomerDesk:
             now = self._time(account_id)
             self._said.append(encode_event(PolicyChanged(account_id, 0, now, obeyed(one))))
             self._write(replace(one, obeyed_at=now))
-            self._close_decided(account_id, one, now)
         left = [v for v in versions if v.status is Status.APPROVED and not v.obeyed_at]
         if not [v for v in left if one is None or v.version > one.version]:
             self._to_obey.discard(account_id)
 
-    def _close_decided(self, account_id: str, decided: Policy, now: int) -> None:
+    def _settle(self, account_id: str) -> None:
+        """Nobody is asked any longer for a decision that was taken, or that a newer one replaced.
+
+        By what stands in the register, so that a crash between two records leaves nothing open.
+        """
+        versions, now = self.register.policies(account_id), self._time(account_id)
         for item in self.register.open_work(account_id):
-            if item.task is Task.DECIDE_POLICY:
-                outcome = f"{decided.policy_id} {decided.status.value}: {decided.decided_because}"
-                self._write(close(item, decided.decided_by, outcome, max(now, item.opened_at)))
+            of_item = [one for one in versions if one.policy_id == item.about_id]
+            if item.task is not Task.DECIDE_POLICY or not of_item:
+                continue
+            (one,), newer = of_item, policy.overtaken_by(of_item[0], versions)
+            closed_at = max(now, item.opened_at)
+            if one.status is not Status.PROPOSED:
+                outcome = f"{one.policy_id} {one.status.value}: {one.decided_because}"
+                self._write(close(item, one.decided_by, outcome, closed_at))
+            elif newer is not None:
+                outcome = f"overtaken by {newer.policy_id}"
+                self._write(close(item, THE_STREAM, outcome, closed_at))
 
     # --- once a day -------------------------------------------------------------------------------
 
@@ -337,33 +327,24 @@ class CustomerDesk:
         for account_id in self.register.accounts():
             file = self.register.file(account_id)
             if file is not None and file.month < month:
-                self._write(rolled_over(file, month, self._streamed(account_id, file), today))
+                told = self._large.get(account_id, Large()).file_facts(file)
+                self._write(rolled_over(file, month, told, today))
         self._appraise(today)
-
-    def _streamed(self, account_id: str, file: CustomerFile) -> dict[tuple[Block, str], str]:
-        large, found = self._large.get(account_id), {}
-        if large is None:
-            return {}
-        if large.days:
-            used = sum(wh for wh, _ in large.days) * MEAN_DAYS // len(large.days)
-            found[Block.SUPPLY, "mean_month_usage"] = f"{used // 1000} kWh"
-            found[Block.SUPPLY, "payment_mode"] = large.payment_mode
-        if large.sector:
-            found[Block.SUPPLY, "sector"] = large.sector
-        if large.grade is not None and large.grade.grade:
-            found[Block.PAYMENT_HISTORY, "grade"] = large.grade.grade
-            found[Block.PAYMENT_HISTORY, "stars"] = str(large.grade.stars)
-        entered = {(f.block, f.name) for f in file.facts if f.source != THE_STREAM}
-        return {key: text for key, text in found.items() if key not in entered}
 
     def _appraise(self, today: date) -> None:
         grades = {
             name: one.grade.grade for name, one in self._large.items() if one.grade is not None
         }
         for month in self.months.months():
+            if self._is_appraised(month, today):
+                continue  # today, before a restart: one day has one appraisal
             if date(month // 12, month % 12 + 1, 1) >= self.months_from:
                 for one in appraise(self.months.of(month, grades), month, today):
                     self._write(one)
+
+    def _is_appraised(self, month: int, today: date) -> bool:
+        told = self.register.appraised(f"{month // 12:04d}-{month % 12 + 1:02d}")
+        return any(one.as_of >= today for one in told)
 
     # --- time and writing -------------------------------------------------------------------------
 

@@ -23,12 +23,19 @@ from prometheus_client import CollectorRegistry, Gauge
 from api.customer_desk import STREAM_TOPICS, CustomerDesk
 from api.papers import USUAL_FONTS, fonts_missing
 from api.register import TOPICS
-from scoring.policy import Status
+from scoring.policy import Status, overtaken_by
 from scoring.units import SECONDS_PER_DAY
 from streams.connection import connection_terms
 from streams.service import keep_until_told
 from streams.settings import settings_from, settings_table
-from streams.topics import ACCOUNT_SETTINGS, CREDIT_GRADES, PAYMENTS, ensure_topics, partition_of
+from streams.topics import (
+    ACCOUNT_SETTINGS,
+    APPRAISED_DAYS,
+    CREDIT_GRADES,
+    PAYMENTS,
+    ensure_topics,
+    partition_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,6 +50,9 @@ LOOK_BACK_DAYS = 70
 
 MOST_RECORDS = 5_000
 WAIT_MS = 300
+
+OVERTAKEN = "overtaken"
+"""Of a proposal that a newer one has replaced before anybody decided it."""
 
 SHOW_SECONDS = 10.0
 """How often the register is counted for /metrics."""
@@ -94,11 +104,13 @@ class CustomerMeters:
         for gauge in (self.policies, self.in_force, self.letters, self.work, self.contracts,
                       self.figures, self.collectors):  # fmt: skip
             gauge.clear()
-        for status in Status:
-            self.policies.labels(status.value).set(0)
+        for status in (*(each.value for each in Status), OVERTAKEN):
+            self.policies.labels(status).set(0)
         for account_id in register.accounts():
-            for one in register.policies(account_id):
-                self.policies.labels(one.status.value).inc()
+            versions = register.policies(account_id)
+            for one in versions:
+                status = OVERTAKEN if overtaken_by(one, versions) else one.status.value
+                self.policies.labels(status).inc()
             holds = register.holding(account_id, today)
             if holds is not None:
                 self.in_force.labels(holds.terms.payment_mode.value).inc()
@@ -175,7 +187,8 @@ class CustomersApp:
     async def _look_back(self) -> None:
         """To the first record of the last weeks; grades, the newest of each, from the beginning.
 
-        Where a topic begins later than a month, that month's payments are not all there.
+        Where payments begin later than a month, they are not all there: what was told of that month
+        stands, and is not told anew with less.
         """
         if self._settings.timestamps == "producer":
             return  # simulated time is not that of the wall; such logs are short
@@ -192,6 +205,12 @@ class CustomersApp:
                 began = datetime.fromtimestamp(at.timestamp / 1000, UTC).date()
                 begins = max(begins, began + timedelta(days=1))
         self.desk.months_from = begins
+        if begins > date.min:
+            log.warning(
+                "months that began before %s are not appraised anew: the topic %s holds no earlier "
+                "payments (it needs retention.ms of %d days)",
+                *(begins, PAYMENTS, APPRAISED_DAYS),
+            )
 
     async def _are_at_end(self, places: Sequence[TopicPartition]) -> bool:
         for each in places:

@@ -49,6 +49,17 @@ def sender() -> Sender:
     return Sender(told["utility"], told["howToPay"], str(told["telephone"]))
 
 
+def _amount(nanos: int, language: str) -> str:
+    """Money as a letter states it.
+
+    >>> _amount(687_585_810_000_000, "zh"), _amount(1_200_000_000_000, "en")
+    ('人民币 687,585.81 元', 'CNY 1,200.00')
+    """
+    whole, _, cents = money_text(nanos).partition(".")
+    text = f"{int(whole):,}.{cents}"
+    return f"人民币 {text} 元" if language == "zh" else f"CNY {text}"
+
+
 def letter_body(
     served: Served, reader: str, sender: Sender, zone: tzinfo, language: str = "zh"
 ) -> dict[str, Any]:
@@ -68,7 +79,7 @@ def letter_body(
         "telephone": sender.telephone,
         "reader": reader,
         "account": served.account_id,
-        "amount": f"CNY {money_text(served.amount_nanos)}",
+        "amount": _amount(served.amount_nanos, language),
         "capitals": amount_in_capitals(served.amount_nanos),
         "dateLabel": wording["dateLabel"],
         "byDate": served.by_date.isoformat(),

@@ -75,6 +75,14 @@ def _lasts(hours: float | None, words: dict[str, str]) -> str:
     return words["hours"].format(hours) if hours < 48 else words["days"].format(hours / 24)
 
 
+def _forecast_word(ends: dict[str, float | None]) -> str:
+    if ends["p50"] == 0:
+        return "forecast_over"
+    if ends["p50"] is None:
+        return "forecast_long" if ends["p10"] is None else "forecast_mostly"
+    return "forecast_text"
+
+
 def _gauge(hours: float | None) -> float:
     """Sixty steps for ten days."""
     return 60.0 if hours is None else round(min(max(hours, 0) / 240, 1) * 60, 1)
@@ -163,13 +171,14 @@ class Pages:
         ledger = view.book.ledger[row]
         hold_words = HOLD_WORDS_ZH if lang == "zh" else HOLD_WORDS
         words = WORDS[lang]
-        hours = {name: _lasts(told["runwayHours"][name], words) for name in ("p10", "p50", "p90")}
+        ends = told["runwayHours"]
+        hours = {name: _lasts(ends[name], words) for name in ("p10", "p50")}
+        hours["p90"] = words["horizon"] if ends["p90"] is None else _lasts(ends["p90"], words)
         return {
             "a": told, "holds": [hold_words[each] for each in Hold(int(ledger["holds"]))],
             "picture": self._picture(row, told), "bars": self._bars(told["accountId"]),
             "periods": self._periods(row, words),
-            "told": words["forecast_text" if told["runwayHours"]["p50"] != 0 else "forecast_over"]
-            .format(**hours),
+            "told": words[_forecast_word(ends)].format(**hours),
             "size": SIZES[int(ledger["customer_class"])],
             "collector": bytes(ledger["collector"]).decode(),
             "area": bytes(ledger["area"]).decode(),

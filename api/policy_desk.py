@@ -18,10 +18,10 @@ from api import problems
 from api.papers import printed
 from api.register import NotKnown
 from api.sheet_words import policy_body, why_texts
-from api.told_letters import paper_of
+from api.told_letters import paper_of, reader_of
 from scoring import policy
 from scoring.contracts import expiries
-from scoring.policy import Policy, PolicyRefused, Status
+from scoring.policy import Policy, PolicyRefused
 from scoring.units import instant_text
 from streams.wire_customers import encode_fact, plain_fact
 
@@ -76,7 +76,7 @@ class PolicyDesk:
             "accountId": account_id,
             "asOf": self._as_of(account_id),
             "inForce": None if holds is None else version_told(holds),
-            "waiting": [version_told(v) for v in versions if v.status is Status.PROPOSED],
+            "waiting": [version_told(v) for v in register.waiting_of(account_id)],
             "versions": [version_told(v) for v in versions],
             "file": None if file is None else plain_fact(file),
             "fileFactsKnown": have,
@@ -137,7 +137,7 @@ class PolicyDesk:
     def _paper(self, served: Served) -> bytes | Problem:
         register, account_id = self._state.register, served.account_id
         contract = register.contract(account_id, served.by_date)
-        reader = contract.customer_name if contract else account_id
+        reader = reader_of(served, contract)
         pdf = paper_of(served, reader, self.zone_of(account_id), self._state.fonts)
         if hashlib.sha256(pdf).hexdigest() != served.pdf_sha256:
             return problems.conflict(
@@ -157,7 +157,15 @@ class PolicyDesk:
             try:
                 one = state.register.policy(f"{account_id}@{version}")
                 done = (
-                    policy.approve(one, person.name, reason, now, today, effective_on or today)
+                    policy.approve(
+                        one,
+                        person.name,
+                        reason,
+                        now,
+                        today,
+                        effective_on or today,
+                        state.register.policies(account_id),
+                    )
                     if word == "approve"
                     else policy.reject(one, person.name, reason, now)
                 )

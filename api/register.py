@@ -16,7 +16,7 @@ from scoring.collection import Work
 from scoring.contracts import Contract
 from scoring.customer_file import CustomerFile
 from scoring.letters import Served
-from scoring.policy import Policy, Status, in_force, to_obey
+from scoring.policy import Policy, Status, in_force, overtaken_by, to_obey
 from streams.wire_base import Refusal
 from streams.wire_customers import TYPE_OF_TOPIC, Fact, decode_fact, key_of
 
@@ -109,17 +109,19 @@ class Register:
         """The policy in force on a local day."""
         return in_force(self.policies(account_id), day)
 
+    def waiting_of(self, account_id: str) -> list[Policy]:
+        """The proposals of an account that somebody is asked to decide; none that is overtaken."""
+        known = self.policies(account_id)
+        return [
+            one
+            for one in known
+            if one.status is Status.PROPOSED and overtaken_by(one, known) is None
+        ]
+
     def waiting(self) -> list[Policy]:
-        """Proposals that nobody has decided, the oldest first."""
-        return sorted(
-            (
-                one
-                for account_id in self.accounts()
-                for one in self.policies(account_id)
-                if one.status is Status.PROPOSED
-            ),
-            key=lambda one: (one.proposed_at, one.policy_id),
-        )
+        """All proposals that wait, the oldest first."""
+        found = [one for account_id in self.accounts() for one in self.waiting_of(account_id)]
+        return sorted(found, key=lambda one: (one.proposed_at, one.policy_id))
 
     def to_obey(self, day: date) -> list[Policy]:
         """Policies in force that the stream has not been given."""

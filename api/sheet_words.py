@@ -70,16 +70,16 @@ CLASSES = {"resident": ("居民", "resident"), "business": ("非居民", "busine
 WHY = {
     Why.MUST_PREPAY: ("必须预付费：{}", "must prepay: {}"),
     Why.STAR_CHOICE: ("星级客户自选：{}", "chosen by the star customer: {}"),
-    Why.CHOICE_NEEDS_STARS: ("所选{}须四星以上，未采纳", "{} needs four stars"),
+    Why.CHOICE_NEEDS_STARS: ("客户自选{}须达四星及以上，未予采纳", "{} needs four stars"),
     Why.RISK_PREPAY: ("欠费风险等级 {}：改为预付费", "arrears risk grade {}: prepayment"),
-    Why.MODE_KEPT: ("沿用现行方式：{}", "payment as before: {}"),
+    Why.MODE_KEPT: ("沿用现行缴费方式：{}", "payment as before: {}"),
     Why.FIRST_POLICY: ("首次策略：{}", "first policy: {}"),
-    Why.WARNING_BY_RISK: ("预警天数按{}确定", "warning days by {}"),
+    Why.WARNING_BY_RISK: ("预警天数：按{}确定", "warning days by {}"),
     Why.SETTLEMENT_BY_RISK: ("每 {} 天结算一次", "settled every {} days"),
-    Why.SECURITY_BY_RISK: ("担保按 30 天电费的 {}% 要求", "security: {} % of 30 days' charge"),
-    Why.CALLS_BY_SIZE: ("联系人员按规模：{}", "who calls, by size: {}"),
+    Why.SECURITY_BY_RISK: ("担保要求：30 天电费的 {}%", "security: {} % of 30 days' charge"),
+    Why.CALLS_BY_SIZE: ("预警通知方式：按用电规模（{}）", "who calls, by size: {}"),
     Why.TRIP_APPROVAL_BY_CLASS: (
-        "停电审批按客户类别：{}（与等级无关）", "trip approval by class: {} (not by grade)",
+        "停电审批：按客户类别（{}），与风险等级无关", "trip approval by class: {} (not by grade)",
     ),
 }  # fmt: skip
 BLOCKS = {
@@ -158,7 +158,7 @@ def policy_body(
         "securityWanted": money_text(terms.security_wanted_nanos),
         "plan": [{"day": day, "share": f"{share / 100:g} %"} for day, share in plan],
         "filled": filled,
-        "proposedBy": "规则 rules" if policy.proposed_by == RULES else policy.proposed_by,
+        "proposedBy": "" if policy.proposed_by == RULES else policy.proposed_by,
         "proposedAt": _moment(policy.proposed_at, zone),
         "decidedBy": policy.decided_by or "-",
         "decidedAt": _moment(policy.decided_at, zone),

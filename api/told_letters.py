@@ -10,13 +10,14 @@ from __future__ import annotations
 import hashlib
 import logging
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from api.letter_words import letter_body, sender
 from api.papers import printed
 from scoring.events import CustomerClass
 from scoring.letters import (
+    BY_CONTRACT,
     LADDER,
     Case,
     Decided,
@@ -33,13 +34,14 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from api.register import Register
+    from scoring.contracts import Contract
     from scoring.effects import DisconnectionNotice
     from scoring.events import NoticeDelivered
 
 log = logging.getLogger(__name__)
 
 LETTER_OF_STEP = {
-    "disconnection_notice": Letter.DISCONNECTION,
+    "disconnection_notice": Letter.PREPAID_DISCONNECTION,
     "dunning": Letter.DUNNING,
     "written_notice": Letter.DISCONNECTION,
     "second_notice": Letter.SECOND_NOTICE,
@@ -71,7 +73,7 @@ def letter_of(
         account_id, CustomerClass.LARGE, notice.decided_at, today, notice.amount_due_nanos,
         None, is_prepaid=notice.procedure == "prepaid_trip", served=served, decided=(decided,),
     )  # fmt: skip
-    rung = next(each for each in LADDER if each.letter is letter)
+    rung = next(each for each in (*LADDER, BY_CONTRACT) if each.letter is letter)
     try:
         one = serve(case, rung, ())
     except LetterRefused as error:
@@ -79,8 +81,18 @@ def letter_of(
         return None
     if not fonts:
         return one
-    pdf = paper_of(one, contract.customer_name if contract else account_id, zone, fonts)
+    pdf = paper_of(one, reader_of(one, contract), zone, fonts)
     return replace(one, pdf_sha256=hashlib.sha256(pdf).hexdigest())
+
+
+def reader_of(served: Served, contract: Contract | None) -> str:
+    """Whose letter it is: the customer's, or the guarantor's of the day it was drafted."""
+    if contract is None:
+        return served.account_id
+    if served.letter is Letter.GUARANTOR:
+        day = datetime.fromtimestamp(served.drafted_at, UTC).date()
+        return next((each.name for each in contract.guarantors_on(day)), contract.customer_name)
+    return contract.customer_name
 
 
 def paper_of(served: Served, reader: str, zone: tzinfo, fonts: str, language: str = "zh") -> bytes:

@@ -336,6 +336,11 @@ def _told(site: Site, options: argparse.Namespace, console: Console) -> dict[str
             time.sleep(SHOW_SECONDS)
     story.stop()
     told = story.summary()
+    if options.seconds is None and told["isComplete"]:
+        console.print("the works stands as it is, in the console too; Ctrl-C ends it")
+        while True:
+            site.check()
+            time.sleep(SHOW_SECONDS)
     return {"story": told, "missing": told["toCome"], "isRight": told["isComplete"]}
 
 

@@ -18,10 +18,11 @@ from rich.table import Table
 
 from api.letter_words import Sender, letter_body, sender
 from api.papers import printed
+from api.told_letters import reader_of
 from deploy.desk import Deeds, Desk
 from scoring import letters
 from scoring.events import CustomerClass, NoticeDelivered
-from scoring.letters import LADDER, Case, Decided, Letter, Method, Proof
+from scoring.letters import BY_CONTRACT, LADDER, Case, Decided, Letter, Method, Proof
 from scoring.units import instant, money_text, nanos
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ EXAMPLES = """examples:
   kilowatch notices draft mill-1 dunning --owed 1200.50 --overdue-since 2026-06-01 --out letters/
   kilowatch notices draft mill-1 disconnection --owed 1200.50 --overdue-since 2026-06-01 \\
       --decided-by li --out letters/
-  kilowatch notices draft home-1 disconnection --owed 8.20 --rests-on home-1:notice:3 \\
+  kilowatch notices draft home-1 prepaid-disconnection --owed 8.20 --rests-on home-1:notice:3 \\
       --by-date 2026-07-08 --out letters/            puts the stream's own decision on paper
   kilowatch notices prove mill-1@TD-20260701-mill-1-1 --by li --method registered-mail \\
       --reference XA123456789CN
@@ -41,7 +42,7 @@ EXAMPLES = """examples:
   kilowatch notices list mill-1
   kilowatch notices verify mill-1@TD-20260701-mill-1-1 letters/TD-20260701-mill-1-1.pdf"""
 
-RUNGS = {rung.letter: rung for rung in LADDER}
+RUNGS = {rung.letter: rung for rung in (*LADDER, BY_CONTRACT)}
 
 
 def main(arguments: list[str]) -> int:
@@ -91,11 +92,7 @@ def draft(desk: Desk, options: argparse.Namespace) -> int:
     served = letters.serve(case, RUNGS[options.letter], tuple(options.decided_by))
     whose = Sender(options.utility, options.how_to_pay, options.telephone)
     contract = desk.register.contract(options.account, desk.today)
-    guarantors = contract.guarantors_on(desk.today) if contract else ()
-    reader = contract.customer_name if contract else options.account
-    if options.letter is Letter.GUARANTOR and guarantors:
-        reader = guarantors[0].name
-    body = letter_body(served, reader, whose, desk.zone, options.language)
+    body = letter_body(served, reader_of(served, contract), whose, desk.zone, options.language)
     pdf = printed("letter.typ", body, served.drafted_at, desk.settings.fonts)
     served = replace(served, pdf_sha256=hashlib.sha256(pdf).hexdigest())
     path = options.out / f"{served.number}.pdf"

@@ -157,8 +157,9 @@ def approve(desk: Desk, options: argparse.Namespace) -> int:
     """A person agrees; what is in force today goes to the stream at once."""
     one = desk.register.policy(options.policy)
     done = policy.approve(
-        one, options.by, options.reason, desk.now, desk.today, options.start or desk.today
-    )
+        one, options.by, options.reason, desk.now, desk.today, options.start or desk.today,
+        desk.register.policies(one.account_id),
+    )  # fmt: skip
     desk.write([done])
     return obey_once(desk)
 

@@ -21,7 +21,7 @@ from urllib.parse import urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
 from deploy.local import asked
-from scoring.contracts import CapacityChange, Change, Contract, Deposit, Transformer
+from deploy.story_works import FACTS, contract_of, file_of
 from scoring.events import (
     AccountSettings,
     CustomerClass,
@@ -72,14 +72,6 @@ WAIT_SECONDS = 0.5
 MOST_DAYS_WAITED = 30
 PATIENCE_SECONDS = 120.0
 """A step that has not come after so long is told as missing."""
-
-FACTS = {
-    "fileSectionsFilled": 8, "fileSectionsRequired": 8, "ownershipChanges": 0, "isLeased": False,
-    "outlook": "stable", "keyList": "city", "demandResponse": "complied", "leaving": "not",
-    "bankRating": "aa", "returnedDebits": 0, "taxArrears": False, "netProfitCents": 20,
-    "revenueCents": 100, "liabilitiesCents": 40, "assetsCents": 100, "capitalCents": 10**10,
-    "connectedDay": "2015-03-01",
-}  # fmt: skip
 
 STEPS = (
     "graded", "terms agreed", "grade fell", "prepayment proposed", "approved", "obeyed",
@@ -190,7 +182,8 @@ class Story:
         self._tell("obeyed", "the stream holds it to prepayment")
 
         def notices() -> list[dict[str, Any]]:
-            return [each for each in heard.letters.values() if each["letter"] == "disconnection"]
+            wanted = "prepaid-disconnection"
+            return [each for each in heard.letters.values() if each["letter"] == wanted]
 
         self._until("notice served", lambda: bool(notices()), days=MOST_DAYS_WAITED)
         letter = notices()[0]
@@ -324,21 +317,11 @@ class Story:
 
     def _open(self) -> None:
         at = self._at(0)
-        contract = Contract(
-            self.customer, "GD-2015-031", "鲁纺棉业有限公司", date(2015, 2, 1), date(2015, 3, 1),
-            date(2030, 2, 28), has_prepayment_clause=True, has_plan_clause=True,
-            deposits=(Deposit("D-1", 50_000 * NANOS_PER_UNIT, date(2015, 2, 1)),),
-            transformers=(
-                Transformer(
-                    "T-1", 10_000,
-                    (CapacityChange(Change.INSTALLED, date(2015, 3, 1), 630_000, "so-31"),),
-                ),
-            ),
-        )  # fmt: skip
         sheet = next(each for each in shipped_sheets() if each["tariffId"] == TARIFF)
         own = sheet | {"tariffId": OWN_TARIFF, "validFrom": "2024-01-01"}
         self._writer.write(tariff(own, at))
-        self._write(encode_fact(contract), at)
+        self._write(encode_fact(contract_of(self.customer)), at)
+        self._write(encode_fact(file_of(self.customer, BEGINS)), at)
         self._write(
             encode_customer_facts(self.customer, "office", f"{BEGINS}T00:00:00Z", FACTS), at
         )

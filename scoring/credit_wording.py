@@ -64,17 +64,17 @@ _FILE = tuple(
         tenth,
         f"more than {tenth - 1}0 % of the file filled in"
         + (", site visited within 12 months" if tenth > 6 else ""),
-        f"档案完整度超过{tenth - 1}0%" + (",且12个月内已走访" if tenth > 6 else ""),
+        f"档案完整度超过{tenth - 1}0%" + ("，且12个月内已走访" if tenth > 6 else ""),
     )
     for tenth in range(10, 0, -1)
 )
 _CHANGES = _lines(
     (9, "no change of owner, representative or tenant in 24 months", "24个月内无主体变更"),
-    (7, "no change in 24 months, leased premises", "24个月内无主体变更,租赁场地"),
+    (7, "no change in 24 months, leased premises", "24个月内无主体变更，租赁场地"),
     (6, "one change in 24 months", "24个月内变更1次"),
-    (4, "one change in 24 months, leased premises", "24个月内变更1次,租赁场地"),
+    (4, "one change in 24 months, leased premises", "24个月内变更1次，租赁场地"),
     (3, "two changes in 24 months", "24个月内变更2次"),
-    (1, "three changes or more, or two with leased premises", "变更3次及以上,或2次且租赁"),
+    (1, "three changes or more, or two with leased premises", "变更3次及以上，或2次且租赁"),
 )
 _OUTLOOK = _lines(
     (9, "growing industry", "行业增长"),
@@ -84,12 +84,12 @@ _OUTLOOK = _lines(
 )
 _GROWTH = _shares(
     "usage growth against the industry's median, points:",
-    "用电增速与同行业中位数之差(百分点):",
+    "用电增速与同行业中位数之差（百分点）：",
     *((9, "≥ +10"), (7, "≥ +3"), (6, "≥ -3"), (4, "≥ -10"), (2, "≥ -25"), (1, "< -25")),
 )
 _CONDITION = _shares(
     "usage of 30 days against the same days last year:",
-    "近30天电量与上年同期之比:",
+    "近30天电量与上年同期之比：",
     *((10, "≥ 110 %"), (9, "≥ 95 %"), (7, "≥ 85 %"), (5, "≥ 70 %"), (3, "≥ 50 %"), (1, "< 50 %")),
 )
 _PROSPECTS = _lines(
@@ -102,7 +102,7 @@ _PROSPECTS = _lines(
 )
 _MARGIN = _shares(
     "percentile of the year's bill in the unit:",
-    "年电费在本单位的百分位:",
+    "年电费在本单位的百分位：",
     *((10, "≥ 95"), (8, "≥ 80"), (6, "≥ 50"), (4, "≥ 20"), (2, "< 20")),
 )
 _FAILED = tuple(
@@ -127,7 +127,7 @@ _RESPONSE = _lines(
 _SECURITY = (
     *_shares(
         "deposit, guarantees and prepaid balance to 30-day exposure:",
-        "保证金、担保与预存余额对30天最大敞口之比:",
+        "保证金、担保与预存余额对30天最大敞口之比：",
         *((10, "≥ 100 %"), (8, "≥ 75 %"), (6, "≥ 50 %"), (4, "≥ 25 %"), (2, "> 0")),
     ),
     Line(1, "no security", "无担保"),
@@ -141,35 +141,35 @@ _RECORD = (
     Line(10, "every due paid a day early or more", "每期均提前1天及以上缴费"),
     *_shares(
         "mean days past due, weighted by amount:",
-        "按金额加权的平均逾期天数:",
+        "按金额加权的平均逾期天数：",
         *((9, "≤ 0"), (7, "≤ 3"), (5, "≤ 7"), (3, "≤ 15"), (2, "≤ 30"), (1, "> 30")),
     ),
 )
 _BANK = _shares(
     "rating (2 less for each debit returned, 3 at most with tax arrears):",
-    "资信等级(每次退票减2分,欠税最高3分):",
+    "资信等级（每次退票减2分，有欠税的最高3分）：",
     *((10, "AAA"), (9, "AA"), (8, "A"), (6, "BBB"), (4, "BB"), (2, "B"), (1, "≤ CCC")),
 )
 _PROFIT = _shares(
     "net profit to revenue:",
-    "净利润率:",
+    "净利润率：",
     *((10, "≥ 10 %"), (8, "≥ 5 %"), (6, "≥ 2 %"), (4, "≥ 0 %"), (2, "≥ -5 %"), (1, "< -5 %")),
 )
 _SHEET = _shares(
     "liabilities to assets:",
-    "资产负债率:",
+    "资产负债率：",
     *((10, "≤ 40 %"), (8, "≤ 50 %"), (6, "≤ 60 %"), (4, "≤ 70 %"), (2, "≤ 80 %"), (1, "> 80 %")),
 )
 _SOLVENCY = _lines(
-    (9, "10 days of cover, or all instalments kept", "余额可用10天,或分次结算全部按时足额"),
-    (7, "7 days of cover, or 95 % of instalments kept", "余额可用7天,或分次结算兑现95%"),
-    (5, "3 days of cover, or 85 % of instalments kept", "余额可用3天,或分次结算兑现85%"),
-    (3, "1 day of cover, or 70 % of instalments kept", "余额可用1天,或分次结算兑现70%"),
-    (1, "less than a day of cover, or fewer instalments kept", "余额不足1天,或兑现不足70%"),
+    (9, "10 days of cover, or all instalments kept", "余额可用10天，或分次结算全部按时足额"),
+    (7, "7 days of cover, or 95 % of instalments kept", "余额可用7天，或分次结算兑现95%"),
+    (5, "3 days of cover, or 85 % of instalments kept", "余额可用3天，或分次结算兑现85%"),
+    (3, "1 day of cover, or 70 % of instalments kept", "余额可用1天，或分次结算兑现70%"),
+    (1, "less than a day of cover, or fewer instalments kept", "余额不足1天，或兑现不足70%"),
 )
 _CAPITAL = _shares(
     "paid-in capital in mean monthly bills:",
-    "实缴资本对月均电费倍数:",
+    "实缴资本对月均电费倍数：",
     *((10, "≥ 50"), (8, "≥ 20"), (6, "≥ 10"), (4, "≥ 5"), (2, "≥ 1"), (1, "< 1")),
 )
 
@@ -286,10 +286,10 @@ OVERRIDE_TOLD: dict[Override, tuple[str, str]] = {
         "new customer: middle grade for 12 months",
         "新客户12个月内定为中间等级",
     ),
-    Override.TRIPPED: ("tripped within 6 months: not above the middle", "6个月内曾跳闸,等级受限"),
+    Override.TRIPPED: ("tripped within 6 months: not above the middle", "6个月内曾跳闸，等级受限"),
     Override.UNPAID_AT_PERIOD_END: (
         "a bill was unpaid at the period's end: not the top grade",
-        "期末有未缴电费,不得评为最高等级",
+        "期末有未缴电费，不得评为最高等级",
     ),
     Override.ONE_STEP: ("one step up a period at most", "每期最多上升一级"),
 }

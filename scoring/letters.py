@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 
 class Letter(StrEnum):
-    """What is served, mildest first; the last is no letter but a report with its announcement."""
+    """What is served, mildest first; the report to the credit bureau is announced by its letter.
+
+    The last stands on no ladder: it rests on the contract, not on the law of arrears.
+    """
 
     LOW_BALANCE = "low-balance"  # 余额不足提醒函
     DUNNING = "dunning"  # 催费通知书
@@ -31,6 +34,7 @@ class Letter(StrEnum):
     LAWYER = "lawyer"  # 律师函
     GUARANTOR = "guarantor"  # 担保责任通知书
     CREDIT_BUREAU = "credit-bureau"  # 征信报送告知书
+    PREPAID_DISCONNECTION = "prepaid-disconnection"  # 预付费停电通知书
 
 
 class Method(StrEnum):
@@ -54,6 +58,7 @@ class Held(StrEnum):
     TOO_SOON_AFTER_MILDER_STEP = "too-soon-after-milder-step"
     NO_GUARANTOR = "no-guarantor"
     ALREADY_SERVED = "already-served"
+    ONLY_THE_STREAM_DECIDES = "only-the-stream-decides"
 
 
 class LetterRefused(ValueError):  # noqa: N818 - a named refusal, not a program error
@@ -87,6 +92,10 @@ LADDER: tuple[Rung, ...] = (
     Rung(Letter.CREDIT_BUREAU, 90, (Letter.DUNNING, Letter.DISCONNECTION, Letter.LAWYER), 15, 2),
 )
 """Day counts without a source are proposals; a deployment may pass its own, never fewer days."""
+
+BY_CONTRACT = Rung(Letter.PREPAID_DISCONNECTION, 0, (), 0, 0)
+"""A prepaid supply is stopped by what was agreed (domain.md 2.1: two procedures): the stream alone
+decides it, and no letter of arrears may be taken for its notice."""
 
 NOTICE_DAYS: dict[CustomerClass, int] = {
     CustomerClass.RESIDENT: 7,
@@ -189,6 +198,8 @@ def holds(case: Case, rung: Rung) -> tuple[Held, ...]:
     found = []
     if _decided(case, rung.letter) is not None:
         return _holds_on_paper(case, rung.letter)
+    if rung.letter is Letter.PREPAID_DISCONNECTION:
+        return (Held.ONLY_THE_STREAM_DECIDES,)
     if rung.letter is Letter.LOW_BALANCE:
         if not case.is_prepaid:
             found.append(Held.NOT_PREPAID)
@@ -267,7 +278,7 @@ def letter_number(case: Case, letter: Letter, count: int) -> str:
 
     The kind's mark, the day, the account's how-manieth of this kind.
     """
-    marks = dict(zip(Letter, ("YE", "CF", "TD", "ZT", "LS", "DB", "ZX"), strict=True))
+    marks = dict(zip(Letter, ("YE", "CF", "TD", "ZT", "LS", "DB", "ZX", "FT"), strict=True))
     return f"{marks[letter]}-{case.today:%Y%m%d}-{case.account_id}-{count}"
 
 

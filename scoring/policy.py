@@ -106,6 +106,22 @@ def in_force(versions: Iterable[Policy], day: date) -> Policy | None:
     )
 
 
+def overtaken_by(one: Policy, versions: Iterable[Policy]) -> Policy | None:
+    """The newer version that makes a proposal moot: drawn by the rules from newer facts, or agreed.
+
+    A person's adjustment does not: until it is decided, either may be.
+    """
+    if one.status is not Status.PROPOSED:
+        return None
+    newer = [
+        each
+        for each in versions
+        if each.version > one.version
+        and (each.status is Status.APPROVED or each.proposed_by == RULES)
+    ]
+    return max(newer, key=_version, default=None)
+
+
 def propose(facts: CustomerFacts, versions: Iterable[Policy], at: int, day: date) -> Policy | None:
     """What the rules propose in place of what holds; None if they would change nothing.
 
@@ -164,14 +180,24 @@ def adjust(
 
 
 def approve(
-    policy: Policy, person: str, reason: str, at: int, today: date, effective_on: date
+    policy: Policy,
+    person: str,
+    reason: str,
+    at: int,
+    today: date,
+    effective_on: date,
+    versions: Iterable[Policy] = (),
 ) -> Policy:
     """A person agrees: the terms hold from a local day on, never backwards.
 
-    Raises PolicyRefused if it is decided already, if the person proposed it, if the contract lacks
-    the clause it rests on, or for a day that is past or too far ahead.
+    `versions` are all of the account.  Raises PolicyRefused if it is decided already or overtaken,
+    if the person proposed it, if the contract lacks the clause it rests on, or for a day that is
+    past or too far ahead.
     """
     _undecided(policy, person, reason)
+    newer = overtaken_by(policy, versions)
+    if newer is not None:
+        raise PolicyRefused(f"{policy.policy_id} was overtaken by {newer.policy_id}: decide that")
     if policy.needs:
         needed = ", ".join(need.value for need in policy.needs)
         raise PolicyRefused(

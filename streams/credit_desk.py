@@ -95,12 +95,13 @@ class CreditDesk:
         self._partitions = partitions
         self._terms = terms
         self._weights, self._bands = WEIGHTS[terms.weights], credit.PRESETS[terms.bands]
-        self._peers, self._peers_day = Peers({}, {}), LONG_AGO
+        self._peers, self._peers_day, self._peers_month = Peers({}, {}), LONG_AGO, LONG_AGO
 
     def load(self, rows: Iterable[CreditRow]) -> None:
         """Take up what was kept, and teach the risk again, month by month."""
         for row in rows:
             self.rows[row.history.account_id] = row
+        self._renew_peers()
         known = [
             lesson
             for row in self.rows.values()
@@ -121,13 +122,20 @@ class CreditDesk:
                 said.append(encode_refusal(found))
             elif found:
                 changed[found] = None
-        newest = max((row.history.newest_day for row in self.rows.values()), default=LONG_AGO)
-        if newest > self._peers_day:
-            self._peers = peers_of(row.history for row in self.rows.values())
-            self._peers_day = newest
+        self._renew_peers()
         grades = [self._grade(self.rows[account_id]) for account_id in changed]
         said += [encode_credit_row(self.rows[account_id]) for account_id in changed]
         return said + [each for each in grades if each is not None]
+
+    def _renew_peers(self, closing: int = LONG_AGO) -> None:
+        """What all are among each other, as of the newest day; at the first close of a month too.
+
+        Whoever reads a week at once would else hold this week's bills against those of the last.
+        """
+        newest = max((row.history.newest_day for row in self.rows.values()), default=LONG_AGO)
+        if newest > self._peers_day and (closing == LONG_AGO or closing > self._peers_month):
+            self._peers = peers_of(row.history for row in self.rows.values())
+            self._peers_day, self._peers_month = newest, max(closing, self._peers_month)
 
     # --- what a record says -----------------------------------------------------------------------
 
@@ -174,6 +182,7 @@ class CreditDesk:
         )
         history.take_day(day, kept, told.large)
         if self._has_month_to_close(row):  # now: one batch may hold the days of many months
+            self._renew_peers(_closed_month(history.newest_day))
             self._judge(row)
         return told.account_id
 

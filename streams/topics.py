@@ -80,6 +80,10 @@ CREDIT_GRADES = "credit-grades"
 LEDGER_ROWS = "ledger-rows"
 LEARNED_ROWS = "learned-rows"
 
+APPRAISED_DAYS = 75
+"""How long payments, reports and receipts are kept: the appraisal of a month (`kilowatch
+customers`) is made anew at each start from all of that month and the one before."""
+
 CHECKED_TERMS = ("cleanup.policy", "message.timestamp.type")
 """What would lose data or falsify time if somebody had made a topic otherwise."""
 
@@ -155,11 +159,18 @@ TOPICS: dict[str, Topic] = {
         Topic(READINGS, "registers and intervals from the head-end", None, False, 35, True),
         Topic(ACCOUNT_SETTINGS, "an account's terms, whole each time", None, False, 35, True),
         Topic(
-            PAYMENTS, "money received, and the payments system's heartbeat", None, False, 35, True
+            *(PAYMENTS, "money received, and the payments system's heartbeat"),
+            *(None, False, APPRAISED_DAYS, True),
         ),
-        Topic(SWITCH_REPORTS, "what became of commands in the field", None, False, 35, True),
+        Topic(
+            *(SWITCH_REPORTS, "what became of commands in the field"),
+            *(None, False, APPRAISED_DAYS, True),
+        ),
         Topic(OPERATOR_ACTIONS, "holds, releases and approvals by people", None, False, 35, True),
-        Topic(DELIVERY_RECEIPTS, "proof that a notice reached the customer", None, False, 35, True),
+        Topic(
+            *(DELIVERY_RECEIPTS, "proof that a notice reached the customer"),
+            *(None, False, APPRAISED_DAYS, True),
+        ),
         Topic(TICKS, "the passing of time, one per partition and interval", None, False, 7, True),
         Topic(TARIFFS, "tariff sheets, tariffId@validFrom; prices, tariffId@date:prices", 1, True),
         Topic(MORATORIA, "weather that forbids trips, by area", 1, True, stamped=True),

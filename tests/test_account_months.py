@@ -6,7 +6,10 @@ import json
 from datetime import date, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from scoring.account_months import AccountMonths, Day
 from scoring.effects import RestoreCommand, WorkItem
 from scoring.events import PaymentReceived, Switch, SwitchReported
 from scoring.units import NANOS_PER_UNIT as UNIT
@@ -88,3 +91,88 @@ def test_a_supply_given_back_though_nobody_paid_was_wrongly_stopped():
     months.take_trip("one", at(date(2025, 7, 31)), day)
     months.take_restore("one", at(date(2025, 7, 31), 11), day)
     assert months.of(2025 * 12 + 6, {})[0].wrongful_trips == 1
+
+
+JULY = 2025 * 12 + 6
+FIRST = date(2025, 5, 20).toordinal()
+LAST = date(2025, 8, 12).toordinal()
+
+
+def a_day(number, paid, owed):
+    balance = 1_000 + sum(amount for day, amount in paid.items() if day <= number)
+    balance -= 100 * (number - FIRST + 1)
+    return Day(number, 5, 100, balance, owed.get(number, 0), "c-1", "C31", is_prepaid=True)
+
+
+@st.composite
+def topics_told(draw):
+    """What each topic tells of one account, in its own order: lists of (method, arguments)."""
+    some_days = st.integers(FIRST, LAST)
+    paid = draw(st.dictionaries(some_days, st.integers(1, 5_000), max_size=6))
+    owed = draw(st.dictionaries(some_days, st.integers(1, 900), max_size=4))
+    days = [("take_day", (a_day(day, paid, owed),)) for day in range(FIRST, LAST + 1)]
+    payments = [
+        ("take_payment", (f"p-{day}", amount, day * 86_400 + 50, day))
+        for day, amount in sorted(paid.items())
+    ]
+    if payments and draw(st.booleans()):  # the bank took one back
+        name, _, at, day = payments[-1][1]
+        payments.append(("take_payment", (name, 0, at, day)))
+    told = [days, payments]
+    for method in ("take_dunning", "take_trip", "take_restore", "take_back"):
+        found = draw(st.lists(st.tuples(some_days, st.integers(0, 99)), max_size=4))
+        told.append([(method, (day * 86_400 + second, day)) for day, second in sorted(found)])
+    return told
+
+
+def reckoned(told):
+    months = AccountMonths()
+    for method, arguments in told:
+        getattr(months, method)("one", *arguments)
+    return months.months(), [months.of(number, {}) for number in months.months()]
+
+
+def as_it_happened(told):
+    def day_of(one):
+        return one[1][0].day if one[0] == "take_day" else one[1][-1]
+
+    return sorted((one for of_topic in told for one in of_topic), key=day_of)
+
+
+@given(topics_told(), st.randoms(use_true_random=False))
+def test_whoever_reads_one_topic_before_another_finds_the_same(told, random):
+    """A process that starts anew reads whole topics one after the other; each keeps its order."""
+    live = reckoned(as_it_happened(told))
+    one_by_one = list(told)
+    random.shuffle(one_by_one)
+    assert reckoned([one for of_topic in one_by_one for one in of_topic]) == live
+    left = [list(reversed(of_topic)) for of_topic in told if of_topic]
+    mixed = []
+    while left:
+        of_topic = random.choice(left)
+        mixed.append(of_topic.pop())
+        left = [each for each in left if each]
+    assert reckoned([*mixed, *mixed]) == live
+
+
+def test_a_trip_that_stood_for_months_is_judged_no_more():
+    """What was paid since is not all kept: nobody is charged with a wrongful trip for that."""
+    months = AccountMonths()
+    trip, back = (date(2025, month, 5).toordinal() for month in (5, 8))
+    for day in range(trip, back + 1):
+        months.take_day("one", a_day(day, {}, {}))
+    for number, wrongful in ((trip, 0), (date(2025, 7, 30).toordinal(), 1)):
+        months.take_trip("one", number * 86_400, number)
+        months.take_restore("one", back * 86_400 + 7 + wrongful, back)
+        months.take_back("one", back * 86_400 + 97 + wrongful, back)
+        assert months.of(JULY + 1, {})[0].wrongful_trips == wrongful
+
+
+def test_a_customer_who_had_paid_before_the_trip_was_wrongly_stopped():
+    """The payment was known only after the trip: that it is on its way is no excuse."""
+    months, day = AccountMonths(), date(2025, 7, 8).toordinal()
+    months.take_day("one", a_day(day, {}, {}))
+    months.take_trip("one", day * 86_400 + 500, day)
+    months.take_payment("one", "p-1", 700, day * 86_400 + 400, day)
+    months.take_restore("one", day * 86_400 + 900, day)
+    assert months.of(JULY, {})[0].wrongful_trips == 1

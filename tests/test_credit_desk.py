@@ -37,6 +37,7 @@ from tests.works import (
     days_of,
     desk,
     facts_record,
+    finished,
     grades,
     record,
     unix,
@@ -201,6 +202,35 @@ def test_a_batch_of_months_closes_each_of_them():
     assert [lesson.month for lesson in quick.rows[WORKS].lessons] == [
         lesson.month for lesson in slow.rows[WORKS].lessons
     ]
+
+
+def test_a_restart_grades_among_the_same_peers():
+    """The first record after it closes a month: bills are ranked as if nothing had happened."""
+    names = [f"works-{number:03d}" for number in range(7)]
+    first = date(2025, 6, 1)
+
+    def days(begin: int, count: int):
+        return [
+            record(
+                finished(first + timedelta(day), charge=2_000_000 + 200_000 * rank, account=name)
+            )
+            for day in range(begin, begin + count)
+            for rank, name in enumerate(names)
+        ]
+
+    whole, before = desk(), desk()
+    for one in (whole, before):
+        one.take([facts_record(GOOD_FACTS, account=name) for name in names])
+        one.take(days(0, 64))
+    again = desk()
+    again.load([decode_credit_row(encode_credit_row(row).value) for row in before.rows.values()])
+    closing = days(64, 4)
+    told = grades(whole.take(closing))
+    assert told == grades(again.take(closing))
+    assert len({one["monthly"]["score"] for one in told}) > 2, "bills are ranked"
+    assert {name: row.monthly for name, row in again.rows.items()} == {
+        name: row.monthly for name, row in whole.rows.items()
+    }
 
 
 def test_the_learned_risk_is_taught_what_became_of_its_chances():

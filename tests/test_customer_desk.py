@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 import pytest
 
 from api.customer_desk import CustomerDesk
+from api.register import TOPICS
 from scoring import policy
 from scoring.collection import Task
 from scoring.contracts import CapacityChange, Change, Contract, Transformer
@@ -120,6 +121,58 @@ def test_what_was_rejected_is_not_proposed_again_until_the_grade_moves():
     assert [one.facts.grade for one in both.policies[2:]], "the grade has risen: asked again"
 
 
+def test_a_rejected_proposal_asks_nobody_any_more():
+    both = fallen()
+    both.put(policy.reject(both.policies[1], "wang", "guarantee came in", 1))
+    assert both.desk.register.open_work(WORKS) == []
+    closed = [one for one in both.desk.register.work() if one.about_id == f"{WORKS}@2"]
+    assert [one.outcome for one in closed] == [f"{WORKS}@2 rejected: guarantee came in"]
+
+
+def test_a_newer_proposal_overtakes_the_one_that_waits():
+    """One question is open at a time, and yesterday's terms cannot be agreed today."""
+    both = fallen()
+    stale = both.policies[1]
+    for first in range(190, 480, 30):
+        both.hear(*days_of(FIRST + timedelta(first), 30, mode="plan"))
+    newest = both.policies[-1]
+    assert newest.version > stale.version
+    assert both.desk.register.waiting() == [newest]
+    asked = both.desk.register.open_work(WORKS)
+    assert [one.about_id for one in asked] == [newest.policy_id]
+    done = {one.about_id: one.outcome for one in both.desk.register.work() if not one.is_open}
+    assert done[stale.policy_id].startswith("overtaken by")
+    today = date(2026, 6, 1)
+    with pytest.raises(policy.PolicyRefused, match=f"overtaken by {newest.policy_id}"):
+        policy.approve(stale, "wang", "agreed", 1, today, today, both.policies)
+
+
+def test_a_persons_adjustment_leaves_the_rules_own_terms_to_choose():
+    both = fallen()
+    drawn = both.policies[1]
+    own = policy.adjust(
+        drawn, policy.Adjustment(settlement_days=5), "li", "seasonal work", 1, both.policies
+    )
+    both.put(own)
+    assert both.desk.register.waiting_of(WORKS) == [drawn, own]
+    approve(both, own.version)
+    assert both.desk.register.waiting_of(WORKS) == []
+
+
+def test_who_starts_anew_settles_what_a_crash_left_open():
+    """Terms and mark were written, the closing of the work was not."""
+    both = fallen()
+    *first, closed = approve(both, 2)
+    assert closed.topic == topics.COLLECTION_WORK
+    again = Both()
+    kept = [each for each in both.said if each is not closed]
+    again.hear(*(record(each) for each in kept if each.topic in TOPICS))
+    (work,) = (each for each in again.said if each.topic == topics.COLLECTION_WORK)
+    assert json.loads(work.value)["fact"]["closedBy"] == "wang"
+    assert not [each for each in again.said if each.topic == topics.ACCOUNT_SETTINGS]
+    assert first
+
+
 def test_of_two_decisions_the_first_stands_and_is_written_again():
     both = fallen()
     waiting = both.policies[1]
@@ -191,7 +244,8 @@ def test_a_notice_becomes_a_letter_and_the_gateways_receipt_its_proof():
     both = fallen()
     both.hear(record(notice()))
     (served,) = both.desk.register.letters(WORKS)
-    assert (served.letter, served.rests_on) == (Letter.DISCONNECTION, f"{WORKS}:notice:1")
+    assert (served.letter, served.rests_on) == (Letter.PREPAID_DISCONNECTION, f"{WORKS}:notice:1")
+    assert served.number.startswith("FT-"), "no letter of the law of arrears"
     assert (served.amount_nanos, served.by_date) == (1_200 * UNIT, date(2025, 7, 11))
     assert served.proof is None
     arrived = at(date(2025, 7, 10), 11)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scoring import letters
 from scoring.events import CustomerClass
 from scoring.letters import (
+    BY_CONTRACT,
     LADDER,
     NOTICE_DAYS,
     Case,
@@ -189,6 +190,18 @@ def test_a_photo_proves_a_posted_letter_once():
     assert proven.proof == proof
     with pytest.raises(LetterRefused, match="was proven by li"):
         letters.prove(proven, proof)
+
+
+def test_a_prepaid_notice_is_the_streams_alone_and_no_step_of_the_law_of_arrears():
+    """Two procedures: by contract, or 30 days after the due date (domain.md 2.1)."""
+    here = case(60, served=(served(Letter.DUNNING, 1),))
+    assert letters.holds(here, BY_CONTRACT) == (Held.ONLY_THE_STREAM_DECIDES,)
+    decided = Decided(Letter.PREPAID_DISCONNECTION, "mill-1:notice:3", 7 * UNIT, date(2026, 3, 20))
+    one = letters.serve(replace(here, decided=(decided,)), BY_CONTRACT, ())
+    assert (one.rests_on, one.by_date) == ("mill-1:notice:3", date(2026, 3, 20))
+    arrived = served(Letter.PREPAID_DISCONNECTION, 30)
+    after = case(60, served=(served(Letter.DUNNING, 1), arrived))
+    assert Held.MILDER_STEP_NOT_PROVEN in letters.holds(after, RUNG[Letter.LAWYER])
 
 
 def test_the_ladder_reads_no_grade():

@@ -9,6 +9,8 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.partitioner import DefaultPartitioner
 
+from api.customer_desk import STREAM_TOPICS
+from api.customers_app import LOOK_BACK_DAYS
 from deploy.broker import EmbeddedBroker
 from scoring.events import Source
 from streams import topics
@@ -43,6 +45,12 @@ def test_what_must_survive_is_compacted_and_never_old_too_soon():
         lag_ms = int(configs["min.compaction.lag.ms"])
         assert lag_ms >= 5 * topics.LOOK_SECONDS * 1000, "a late row is seen before"
         assert int(configs.get("max.compaction.lag.ms", lag_ms)) >= lag_ms
+
+
+def test_what_a_months_appraisal_rests_on_is_kept_longer_than_it_is_read_again():
+    for name in STREAM_TOPICS:
+        days = TOPICS[name].retention_days
+        assert TOPICS[name].compacted or days is None or days > LOOK_BACK_DAYS, name
 
 
 def test_in_production_the_broker_stamps_every_input():
