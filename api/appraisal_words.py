@@ -39,7 +39,7 @@ NAMES = {
     "restore_seconds_p95": "复电用时P95（秒） Restore p95, seconds",
 }
 VERDICTS = {
-    Verdict.ABOVE: "高于期望 above",
+    Verdict.ABOVE: "优于期望 above",
     Verdict.AS_EXPECTED: "与期望相符 as expected",
     Verdict.BELOW: "低于期望 below",
     Verdict.TOO_FEW: "户数不足 too few",

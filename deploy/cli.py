@@ -122,6 +122,12 @@ COMMANDS = {
             "kilowatch customers",
         ),
         Command(
+            "facts",
+            "deploy.facts",
+            "state ratings, tax arrears and other facts no meter tells",
+            "kilowatch facts state ratings.csv --source rating-agency",
+        ),
+        Command(
             "risk",
             "deploy.risk",
             "judge the learned arrears risk on a table of customers, or on a seeded world",

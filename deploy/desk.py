@@ -172,7 +172,8 @@ class Deeds:
 def rows_of(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Where each line of a CSV file stands, and its cells; an empty cell is left out.
 
-    Whole numbers, true and false are read as such; a money column's cells stay as written.
+    Whole numbers, true and false are read as such, 007 is a name; a money column's cells stay as
+    written.
     """
     with path.open(encoding="utf-8-sig", newline="") as file:
         for number, row in enumerate(csv.DictReader(file), 2):
@@ -183,4 +184,5 @@ def _cell(text: str) -> Any:
     stripped = text.strip()
     if stripped in {"true", "false"}:
         return stripped == "true"
-    return int(stripped) if stripped.lstrip("-").isdecimal() else stripped
+    is_number = stripped.lstrip("-").isdecimal() and str(int(stripped)) == stripped
+    return int(stripped) if is_number else stripped  # 007 is a name

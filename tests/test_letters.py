@@ -28,7 +28,7 @@ from scoring.units import instant
 
 DAY = 86_400
 DUE = date(2026, 3, 1)
-RUNG = {rung.letter: rung for rung in LADDER}
+RUNG = {rung.letter: rung for rung in (*LADDER, BY_CONTRACT)}
 
 
 def case(days=100, **change):

@@ -121,11 +121,14 @@ def test_every_letter_states_amount_date_number_and_what_it_rests_on(letter, lan
         if one is not letter
     )
     here = case(120, served=before, is_prepaid=True)
+    if letter is Letter.PREPAID_DISCONNECTION:
+        decided = letters.Decided(letter, "mill-1:notice:1", here.owed_nanos, here.today)
+        here = replace(here, decided=(decided,))
     one = letters.serve(here, RUNG[letter], ("li", "wang"))
     body = letter_body(one, "鲁纺棉业有限公司", SENDER, SHANGHAI, language)
     (text,) = text_of(printed("letter.typ", body, one.drafted_at))
     for words in (
-        one.number, "CNY 10000.00", "人民币壹万元整", one.by_date.isoformat(), "鲁纺棉业有限公司",
+        one.number, "10,000.00", "人民币壹万元整", one.by_date.isoformat(), "鲁纺棉业有限公司",
         one.notice_id, wordings()[language][letter.value]["title"], "0631-95598",
     ):  # fmt: skip
         assert words in text, words
