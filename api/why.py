@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from api.words import HOLD_WORDS, HOLD_WORDS_ZH
 from scoring.effects import Hold
-from streams.chain import Proof
+from streams.chain import NO_LINK, Proof
 from streams.topics import (
     DISCONNECTION_NOTICES,
     LOW_BALANCE_WARNINGS,
@@ -35,18 +35,27 @@ SENTENCES: dict[Language, dict[str, str]] = {
     "en": {
         LOW_BALANCE_WARNINGS: "A low-balance warning was sent: {available} was left.",
         DISCONNECTION_NOTICES: "A disconnection notice was sent: {available} was available.",
+        "dunning": "The customer was dunned for overdue bills: {ledger} stood in the ledger.",
+        "written-notice": "The written notice of disconnection by law was sent.",
+        "second-notice": "The second notice was sent, half an hour before the earliest stop.",
         TRIP_COMMANDS: (
             "The supply was ordered off: {available} was available as of the reading of {read_at}, "
             "the notice had been proven delivered at {delivered_at}, and none of {missed} guards "
-            "held it back."
+            "held it back{approved}."
         ),
-        RESTORE_COMMANDS: "The supply was ordered back on: {available} was available.",
-        WORK_ITEMS: "A person was asked to act: {effect_id}.",
+        "approved": "; approved by {approvers}",
+        RESTORE_COMMANDS: "The supply was ordered back on: {detail}.",
+        WORK_ITEMS: "A person was asked to act, or told that it is no longer needed: {effect_id}.",
+        "work-collect": "The collector was told about the customer's balance: {available}.",
+        "work-deliver-notice": "A person was told about the notice whose delivery is not proven.",
+        "work-trip-by-crew": "A crew was told about trip commands that stayed without proof.",
+        "work-restore-by-crew": "A crew was told about restore commands that stayed without proof.",
+        "work-look-at-switch": "A person was told that meter and switch contradict each other.",
         STATUS_READS: "The switch was asked where it stands.",
         PLAN_NOTICES: "A message about the settlement plan was sent.",
         "held": "The supply was left on: {holds}.",
         "hold-ended": "Nothing calls for a disconnection any more.",
-        "notice-withdrawn": "The notice was withdrawn: {available} was available.",
+        "notice-withdrawn": "The notice was withdrawn: {detail}.",
         "field-order": "A crew was asked to look: {detail}.",
         "field-order-withdrawn": "The crew was called back: {detail}.",
         "connected-by-others": "The switch reports on although we had it switched off.",
@@ -62,22 +71,34 @@ SENTENCES: dict[Language, dict[str, str]] = {
         "back": "It was ordered back on {at}.",
         "none": "Nothing was ever decided about this account.",
         "broken": "These records do not hold together and prove nothing: {why}.",
-        "proven": "All {links} records hold together.",
+        "proven": (
+            "All {links} records hold together: none was changed, dropped or added since. "
+            "They end with number {last}, hash {hash}."
+        ),
     },
     "zh": {
         LOW_BALANCE_WARNINGS: "已发送余额预警：当时可用余额 {available}。",
         DISCONNECTION_NOTICES: "已发送停电通知书：当时可用余额 {available}。",
+        "dunning": "已就逾期电费催交：账面余额 {ledger}。",
+        "written-notice": "已依法送发书面停电通知书。",
+        "second-notice": "停电前半小时已再次通知。",
         TRIP_COMMANDS: (
             "已下达停电（跳闸）命令：依据 {read_at} 的抄表读数，可用余额 {available}；停电通知已于 "
-            "{delivered_at} 证实送达；{missed} 项保护条件逐项核对，均不成立。"
+            "{delivered_at} 证实送达；{missed} 项保护条件逐项核对，均不成立{approved}。"
         ),
-        RESTORE_COMMANDS: "已下达复电命令：当时可用余额 {available}。",
-        WORK_ITEMS: "已派发人工任务：{effect_id}。",
+        "approved": "；审批人：{approvers}",
+        RESTORE_COMMANDS: "已下达复电命令：{detail}（当时可用余额 {available}）。",
+        WORK_ITEMS: "已派发或撤回人工任务：{effect_id}。",
+        "work-collect": "催费任务（派发或撤回）：当时可用余额 {available}。",
+        "work-deliver-notice": "上门送达停电通知的任务（派发或撤回）。",
+        "work-trip-by-crew": "停电命令未确认，现场核查任务（派发或撤回）。",
+        "work-restore-by-crew": "复电命令未确认，现场复电任务（派发或撤回）。",
+        "work-look-at-switch": "表计与开关状态不一致，现场核查任务（派发或撤回）。",
         STATUS_READS: "已召测开关状态。",
         PLAN_NOTICES: "已发送分期结算通知。",
         "held": "保持供电，原因：{holds}。",
         "hold-ended": "已无停电理由。",
-        "notice-withdrawn": "停电通知已撤回：当时可用余额 {available}。",
+        "notice-withdrawn": "停电通知已撤回：{detail}（当时可用余额 {available}）。",
         "field-order": "已派人现场处理：{detail}。",
         "field-order-withdrawn": "现场处理已取消：{detail}。",
         "connected-by-others": "停电后开关又报合闸，须人工核查。",
@@ -93,7 +114,10 @@ SENTENCES: dict[Language, dict[str, str]] = {
         "back": "复电命令下达于 {at}。",
         "none": "该户尚无任何决定记录。",
         "broken": "记录链不完整，不能作为证据：{why}。",
-        "proven": "全部 {links} 条记录首尾相连，校验无误。",
+        "proven": (
+            "全部 {links} 条记录首尾相连，校验无误，均未经改动、删除或增补。末条编号 {last}，"
+            "哈希值 {hash}。"
+        ),
     },
 }
 
@@ -154,7 +178,12 @@ def why(
         text = " ".join([say["never"], *(step.sentence for step in held)])
     else:
         text = say["none"]
-    told = say["broken"].format(why=broken) if broken else say["proven"].format(links=proof.links)
+    last, digest = proof.newest.get(account_id, (0, NO_LINK))
+    told = (
+        say["broken"].format(why=broken)
+        if broken
+        else say["proven"].format(links=proof.links, last=last, hash=digest)
+    )
     return Why(account_id, text, tuple(steps), not broken, told)
 
 
@@ -162,8 +191,14 @@ def _step(body: Mapping[str, Any], language: Language, zone: tzinfo) -> Step:
     told, evidence, grounds = body["told"], body["evidence"], body["grounds"] or {}
     kind = told["topic"] if told else body["kind"]
     effect_id = told["effectId"] if told else body["effectId"]
-    template = SENTENCES[language].get(kind, "{kind}: {detail}.")
+    say = SENTENCES[language]
+    what = effect_id.removeprefix(f"{body['accountId']}:").split(":")[0]
+    is_named = kind in (DISCONNECTION_NOTICES, WORK_ITEMS) and what in say
+    template = say[what] if is_named else say.get(kind, "{kind}: {detail}.")
+    names = ", ".join(grounds.get("approvers", ()))
     sentence = template.format(
+        ledger=evidence["ledger"],
+        approved=say["approved"].format(approvers=names) if names else "",
         kind=kind,
         effect_id=effect_id,
         detail=body["detail"],

@@ -21,22 +21,21 @@ import sys
 from collections import defaultdict
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import yaml
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from deploy.recorded import Recorded, from_lines, from_table, from_topics
 from scoring.effects import DisconnectionNotice, RestoreCommand, TripCommand
-from scoring.events import NoticeDelivered, Switch, SwitchReported
+from scoring.events import CustomerClass, NoticeDelivered, Switch, SwitchReported
 from scoring.rules import SupplyRules, WorkingCalendar, weather_hold, window_hold
-from scoring.situation import hold_names, zone_named
+from scoring.situation import CUSTOMER_CLASSES, hold_names, zone_named
 from scoring.units import instant, nanos
-from simulator.link import Reader
-from simulator.replay import plan_replay
-from simulator.sheets import shipped_sheets
-from simulator.table import FileWrong, TimesLocal, read_table, zone_of
+from simulator.link import LinkBroken
+from simulator.table import FileWrong, zone_of
 from streams import topics, wire
 from streams.clerk import Clerk, Terms
 from streams.log import Fetched
@@ -46,7 +45,6 @@ from streams.weather_desk import WeatherDesk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from datetime import tzinfo
 
 STEP_SECONDS = 1_800
 """Records are entered by the half hour: as long as a notice must be known before a trip."""
@@ -60,17 +58,6 @@ ANSWERED = (topics.SWITCH_REPORTS, topics.DELIVERY_RECEIPTS, topics.TICKS)
 
 class RulesWrong(ValueError):  # noqa: N818 - the operator reads it as a sentence
     """The file of rules cannot be used; the message names the field."""
-
-
-class Recorded(NamedTuple):
-    """One record of the past; as `streams` reads it, all in one partition."""
-
-    topic: str
-    partition: int
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,13 +185,15 @@ class PaperRun:
     def _held_in_force(self, trip: TripCommand) -> str:
         """Which time or age limit of the policy in force was not met at this moment."""
         rules, reasons = self._in_force, []
-        if trip.decided_at - trip.evidence.read_at > rules.max_reading_age_seconds:
-            reasons.append("reading_stale")
-        if trip.decided_at - trip.notice_delivered_at < rules.notice_lead_seconds:
-            reasons.append("notice_too_recent")
         tariffs, book = self._clerk.terms.tariffs, self._clerk.book
         row = book.row(trip.account_id)
         assert row is not None
+        is_large = CUSTOMER_CLASSES[book.ledger["customer_class"][row]] is CustomerClass.LARGE
+        most = rules.max_reading_age_large_seconds if is_large else rules.max_reading_age_seconds
+        if trip.decided_at - trip.evidence.read_at > most:
+            reasons.append("reading_stale")
+        if trip.decided_at - trip.notice_delivered_at < rules.notice_lead_seconds:
+            reasons.append("notice_too_recent")
         zone = zone_named(tariffs.zone_name(int(book.tariff_index[row])))
         area = book.ledger["area"][row].decode()
         weather = self._terms.weather.of(area, rules.moratoria_areas)
@@ -284,49 +273,6 @@ def _payments(recorded: list[Recorded]) -> dict[str, list[tuple[int, int, int]]]
     return found
 
 
-def from_lines(path: Path) -> list[Recorded]:
-    """Records of a file, one JSON object a line."""
-    found = []
-    with path.open(encoding="utf-8") as file:
-        for number, line in enumerate(file):
-            said = json.loads(line)
-            value, key = said["value"], said.get("key")
-            raw = value.encode() if isinstance(value, str) else json.dumps(value).encode()
-            key = None if key is None else key.encode()
-            found.append(Recorded(said["topic"], 0, number, int(said["timestamp"]), key, raw))
-    return found
-
-
-def from_table(path: Path, opening: str, zone: tzinfo | None) -> list[Recorded]:
-    """A wide table of readings as customers who pay once."""
-    sheet = shipped_sheets()[0]
-    try:
-        table = read_table(path, zone)
-    except TimesLocal:
-        table = read_table(path, zone_named(sheet["zone"]))
-    plan = plan_replay(table, 1, prefix="", tariff=sheet, opening=opening)
-    inputs = plan.opening_records()
-    for _at, some in plan.moments(lists=True):
-        inputs += some
-    return [
-        Recorded(r.topic, 0, n, r.at * 1000, r.key.encode() if r.key else None, r.value)
-        for n, r in enumerate(inputs)
-    ]
-
-
-def from_topics() -> list[Recorded]:
-    """Everything the input topics hold."""
-    wanted = [*topics.SOURCE_OF_TOPIC, topics.TARIFFS, topics.MORATORIA]
-    reader = Reader(settings_from().bootstrap, wanted)
-    try:
-        return [
-            Recorded(each.topic, 0, each.offset, each.timestamp, each.key, each.value)
-            for each in reader.read_to_end()
-        ]
-    finally:
-        reader.close()
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """`kilowatch replay-policy`: 0 told, 1 something cannot be used."""
     parser = argparse.ArgumentParser(
@@ -351,7 +297,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             recorded = from_lines(options.file)
         else:
             recorded = from_table(options.file, options.opening, options.tz)
-    except (RulesWrong, FileWrong) as error:
+    except (RulesWrong, FileWrong, LinkBroken, OSError) as error:
         print(f"kilowatch replay-policy: {error}", file=sys.stderr)
         return 1
     if in_force.calendar is None:

@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 
     Take = Callable[[str, bytes | None], None]
 
+HELD = (
+    "all hold. Each is as it was written, and none was changed, dropped or added between the first"
+    " and the last of its account.\nWhether later ones are missing at the end no chain can show:"
+    " compare the newest hash of an account, which `kilowatch why` names, with a copy of your own."
+)
 SHOWN = 20
 """Broken links that are shown; the rest is counted."""
 
@@ -56,9 +61,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     if len(broken) > SHOWN:
         console.print(f"and {len(broken) - SHOWN} more")
     accounts = len(proof.newest)
-    held = "all hold" if not broken else f"{len(broken)} BROKEN; the first: {broken[0]}"
-    said = f"{proof.links} links of {accounts} accounts, {proof.repeats} repeats: {held}"
-    console.print(said, markup=False, soft_wrap=True)
+    checked = f"{proof.links} decisions about {accounts} accounts were checked"
+    if proof.repeats:
+        checked += f" ({proof.repeats} stand there twice, byte for byte, as after a crash)"
+    held = HELD if not broken else f"{len(broken)} links are BROKEN; the first: {broken[0]}"
+    console.print(f"{checked}: {held}", markup=False, soft_wrap=True)
     return 1 if broken else 0
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from scoring.effects import AccountForecast, DailyUsage, Decision
+from scoring.effects import AccountForecast, DailyUsage, Decision, RestoreCommand
 from streams.topics import DECISIONS
 from streams.wire_base import Encoded
 from streams.wire_effects import decision_body, encode_grounds
@@ -66,7 +66,7 @@ def link(row: NDArray[Any], effect: Effect, said: Encoded, grounds: Grounds | No
             effect.cause,
             effect.evidence,
             TOLD,
-            effect.effect_id,
+            effect.reason if isinstance(effect, RestoreCommand) else effect.effect_id,
         )
     body = decision_body(decision) | {
         "grounds": None if grounds is None else encode_grounds(grounds),

@@ -7,10 +7,13 @@ from dataclasses import replace
 
 import pytest
 
-from deploy.policy_replay import Recorded, RulesWrong, compare, from_lines, main, rules_from
+from deploy.policy_replay import RulesWrong, compare, main, rules_from
+from deploy.recorded import Recorded, from_lines
 from scoring.units import instant_text
+from scoring.weather import AreaWord, Spell, WeatherKind
 from streams import topics
 from streams.tariff_desk import TariffDesk
+from streams.weather_desk import encode_word
 from tests.office import DAY, MONDAY, RULES, Office
 
 HOMES = {"home-1": "18", "home-2": "10", "home-3": "500"}
@@ -95,6 +98,53 @@ def test_from_files_at_a_terminal(tmp_path, rules, capsys, monkeypatch):
     assert told["new"]["cut"] == ["home-1"]
     assert main([str(rules), str(file)]) == 0
     assert "spared by the new: home-2" in capsys.readouterr().out
+
+
+def words(*said):
+    """What the weather feed said, before anybody was out of money."""
+    told = []
+    for place, (area, spells) in enumerate(said):
+        word = None if spells is None else encode_word(area, AreaWord(MONDAY + 5 * DAY, spells))
+        value = None if word is None else word.value
+        at = (MONDAY + place) * 1000
+        told.append(Recorded(topics.MORATORIA, 0, place, at, area.encode(), value))
+    return told
+
+
+FROST = (Spell(WeatherKind.COLD, MONDAY, MONDAY + 4 * DAY),)
+
+
+@pytest.mark.parametrize(
+    ("said", "cut", "why"),
+    [
+        ([("*", FROST)], [], "frost everywhere, all the time"),
+        ([("*", FROST), ("*", None)], ["home-1", "home-2"], "withdrawn: watched no more"),
+        ([("*", FROST), ("*", ())], ["home-1", "home-2"], "stated anew: no spell"),
+    ],
+)
+def test_moratoria_are_replayed_from_a_file(tmp_path, rules, monkeypatch, capsys, said, cut, why):
+    monkeypatch.setenv("KILOWATCH_HOLIDAYS", "none")
+    rules.write_text("max_weather_age_seconds: 999999\n")
+    monkeypatch.setenv("KILOWATCH_SUPPLY_LIMITS", "max_weather_age_seconds=999999")
+    file = tmp_path / "past.jsonl"
+    with file.open("w") as out:
+        for each in [*RECORDED, *words(*said)]:
+            value = None if each.value is None else each.value.decode()
+            key = (each.key or b"").decode()
+            line = {"topic": each.topic, "timestamp": each.timestamp, "key": key, "value": value}
+            out.write(json.dumps(line) + "\n")
+    assert main([str(rules), str(file), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["new"]["cut"] == told["in force"]["cut"] == cut, why
+
+
+def test_what_cannot_be_read_is_named(tmp_path, rules, capsys):
+    file = tmp_path / "past.jsonl"
+    file.write_text('{"topic": "ticks", "timestamp": 0, "value": "{}"}\n{"topic": "ticks"}\n')
+    assert main([str(rules), str(file)]) == 1
+    assert "past.jsonl line 2: not a record" in capsys.readouterr().err
+    assert main([str(rules), str(tmp_path / "nothing.jsonl")]) == 1
+    assert "nothing.jsonl" in capsys.readouterr().err
 
 
 def test_wrong_rules_are_named(rules):

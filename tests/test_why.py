@@ -20,7 +20,8 @@ from api.words import HOLD_WORDS, HOLD_WORDS_ZH
 from deploy.broker import EmbeddedBroker
 from deploy.verify import main as verify
 from deploy.why import main as ask
-from scoring.effects import DecisionKind, Hold
+from scoring.effects import DecisionKind, Hold, WorkItemKind
+from scoring.procedures import Step
 from streams.settings import Settings
 from streams.topics import DECISIONS, ensure_topics, partition_of
 from tests.office import DAY, HOUR, MONDAY, RULES, Office
@@ -89,7 +90,10 @@ def test_why_was_i_cut():
     assert told.answer.startswith("2026-07-08 02:02 UTC: The supply was ordered off")
     assert "none of" in told.answer
     assert "ordered back on 2026-07-08 03:00 UTC" in told.answer
-    assert told.proof == f"All {len(LINKS)} records hold together."
+    assert told.proof.startswith(f"All {len(LINKS)} records hold together")
+    assert told.proof.endswith(f"number {len(LINKS)}, hash {json.loads(LINKS[-1])['hash']}.")
+    said = [each.sentence for each in told.steps]
+    assert "The supply was ordered back on: 46.56 is available." in said
     kinds = [step.kind for step in told.steps]
     road = ["disconnection-notices", "trip-commands", "restore-commands"]
     assert [kind for kind in kinds if kind in road] == road
@@ -106,6 +110,12 @@ def test_every_kind_of_decision_has_a_sentence():
     kinds = {each.value for each in DecisionKind}
     assert kinds <= set(SENTENCES["en"])
     assert set(SENTENCES["en"]) == set(SENTENCES["zh"])
+
+
+def test_every_work_and_notice_by_law_has_a_sentence():
+    works = {f"work-{each.name.lower().replace('_', '-')}" for each in WorkItemKind}
+    steps = {each.name.lower().replace("_", "-") for each in Step} - {"disconnection-notice"}
+    assert works | steps <= set(SENTENCES["en"])
 
 
 def test_a_broken_chain_is_no_proof():
@@ -152,7 +162,9 @@ def test_at_a_terminal(file, capsys):
 
 def test_verify_a_file(file, capsys):
     assert verify([str(file)]) == 0
-    assert f"{len(LINKS)} links of 1 accounts, 0 repeats: all hold" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert f"{len(LINKS)} decisions about 1 accounts were checked: all hold" in told
+    assert "missing at the end" in told
     file.write_bytes(file.read_bytes().replace(b'"attempt":0', b'"attempt":1', 1))
     assert verify([str(file)]) == 1
     said = capsys.readouterr().out
