@@ -122,16 +122,19 @@ def warning(here: Situation) -> Verdict:
 
 
 MOST_COUNTED = 255
+DAYS_OF_A_MONTH = 30
 
 
 def _call(here: Situation, tier: Tier, *, rises: bool) -> Verdict:
     """Who must call on the customer now, by size: large ones at the first warning (seed B).
 
-    When all is well again nobody needs to.
+    In a month's first days little has been used yet, so today's forecast counts too.  When all is
+    well again nobody needs to call.
     """
     if tier is Tier.NORMAL:
         return withdraw_items(here, here.warning_id, (WorkItemKind.COLLECT,))
-    caller = CALLERS_OF_SIZE[size_of(here.used_wh)][tier - 1]
+    month_wh = max(here.used_wh, here.forecast_today_wh * DAYS_OF_A_MONTH)
+    caller = CALLERS_OF_SIZE[size_of(month_wh)][tier - 1]
     if not rises or caller is Caller.MESSAGE:
         return NOTHING
     return ask(here, WorkItemKind.COLLECT, here.warning_id, caller.value)

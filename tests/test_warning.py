@@ -5,6 +5,7 @@ import pytest
 from scoring.decide import judge, on_event
 from scoring.effects import LowBalanceWarning, Stage, Tier, WorkItem
 from scoring.events import NoticeDelivered, PaymentMode
+from scoring.policy_terms import LARGE_FROM_WH, MIDDLE_FROM_WH
 from scoring.rules import SupplyRules
 from scoring.units import instant
 from tests.situations import (
@@ -15,6 +16,7 @@ from tests.situations import (
     UNIT,
     only,
     replace,
+    sky,
 )
 
 RISES = [
@@ -66,6 +68,11 @@ FALLS = [
     (1, True, 400, 800, 201.6, 1, "paid, but within the hours' dead band"),
     (2, True, 400, 80, 86.5, 1, "over 72 h x 1.2 = 86.4 h, not over 201.6 h: down by one"),
     (2, True, 400, 80, 86.4, 2, "within the dead band of tier 2"),
+    (2, True, 36, 800, None, 1, "three fifths of 60: over the amount's dead band, down by one"),
+    (2, True, 35.99, 800, None, 2, "within it"),
+    (3, True, 12, 800, None, 2, "a fifth of 60: down by one"),
+    (3, True, 11.99, 800, None, 3, "within it"),
+    (3, True, 60, 57.6, None, 3, "amount recovered, but P10 within its dead band"),
     (3, True, 400, 57.7, 100, 1, "P10 over 48 h x 1.2 = 57.6 h, P50 over tier 2: down by two"),
     (3, True, 400, 57.6, 100, 3, "P10 within the dead band of tier 3"),
     (3, True, 400, 800, None, 0, "plenty: recovered at once"),
@@ -210,18 +217,61 @@ CALLS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("used_wh", "tier", "caller"), CALLS)
-def test_large_customers_are_called_earlier(used_wh, tier, caller):
+CALLS_BY_SIZE = [(used_wh, 0, tier, caller) for used_wh, tier, caller in CALLS] + [
+    # used Wh in the open months, forecast of today, tier, who must call
+    (MIDDLE_FROM_WH - 1, 0, 2, ""), (MIDDLE_FROM_WH, 0, 2, "collector"),
+    (LARGE_FROM_WH - 1, 0, 1, ""), (LARGE_FROM_WH, 0, 1, "collector"),
+    (0, LARGE_FROM_WH // 30 + 1, 1, "collector"),  # on the first of the month it is large already
+    (0, LARGE_FROM_WH // 30 - 1, 1, ""),
+    (LARGE_FROM_WH, 0, 3, "unit head"),  # on a Sunday a works that rests is large all the same
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("used_wh", "today_wh", "tier", "caller"), CALLS_BY_SIZE)
+def test_large_customers_are_called_earlier(used_wh, today_wh, tier, caller):
     amount = {1: 45, 2: 25, 3: 5}[tier] * UNIT
-    _, items, then = warned(
-        replace(LOW_NOW, used_wh=used_wh, available_nanos=amount, collector="c-017")
-    )
+    about = {"used_wh": used_wh, "forecast_today_wh": today_wh}
+    _, items, then = warned(replace(LOW_NOW, **about, available_nanos=amount, collector="c-017"))
     assert [each.text_en.split(":")[0] for each in items] == ([caller] if caller else [])
     assert all(each.collector == "c-017" for each in items)
     paid = replace(then, ledger_changed=True, available_nanos=400 * UNIT, runway_hours_p50=None,
                    runway_hours_p10=800)  # fmt: skip
     _, items, _ = warned(paid)
     assert [each.status for each in items] == (["withdrawn"] if caller else [])
+
+
+TEXTS = [
+    # from, to, money, what is read in English, in Chinese
+    (0, 1, 45, "your balance is 45.00. Please pay.", "您的可用余额为45.00元。请及时缴费。"),
+    (1, 2, 25, "your balance is low, 25.00. Please pay.",
+     "您的可用余额偏低，为25.00元。请及时缴费。"),
+    (2, 3, 5, "your balance is nearly used up, 5.00. Please pay.",
+     "您的可用余额即将用完，为5.00元。请及时缴费。"),
+    (3, 0, 60, "your balance is 60.00 again. Thank you.", "您的可用余额已恢复至60.00元，谢谢。"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("tier", "to", "money", "english", "chinese"), TEXTS)
+def test_what_is_read_in_both_languages(tier, to, money, english, chinese):
+    here = replace(LOW_NOW, tier=Tier(tier), available_nanos=money * UNIT, ledger_changed=True,
+                   runway_hours_p10=800, runway_hours_p50=None)  # fmt: skip
+    (said,), _, _ = warned(here)
+    assert said.tier == to
+    assert said.text_en == f"Account home-1: {english}"
+    assert said.text_zh == f"用户home-1：{chinese}"
+
+
+def test_a_warning_names_no_day_inside_a_moratorium():
+    """The money ends on Friday; frost is stated until Tuesday noon."""
+    ends = instant("2026-07-03T03:10:00+08:00")
+    frost = sky(0, (0, 24 * 6))  # from Wednesday noon for six days
+    hours = (ends - LOW_NOW.read_at) / HOUR
+    here = replace(LOW_NOW, runway_hours_p10=47, runway_hours_p50=hours, **frost)
+    (said,), _, _ = warned(here)
+    assert said.no_trip_before_at == instant("2026-07-07T12:00:00+08:00")
+    assert said.pay_by_at == instant("2026-07-07T11:00:00+08:00")
+    assert "No disconnection before Tue 2026-07-07 12:00" in said.text_en
+    assert "周二 2026-07-07 12:00之前不会停电" in said.text_zh
 
 
 def test_the_proof_of_a_warning_is_kept():
