@@ -17,6 +17,8 @@ import numpy as np
 from scoring.events import MAX_RATE_PERIODS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 ANNEX_VERSION = 3
@@ -183,6 +185,13 @@ class Annexes:
         order = np.argsort(position, kind="stable")
         return Annexes(position[order], np.concatenate([self.rows, other.rows])[order])
 
+    def between(self, here: slice) -> Annexes:
+        """A view of those of a run of the block's accounts."""
+        if not len(self.position):
+            return self
+        start, end = np.searchsorted(self.position, (here.start, here.stop)).tolist()
+        return Annexes(self.position[start:end] - here.start, self.rows[start:end])
+
     def take(self, index: NDArray[Any], size: int) -> Annexes:
         """Copies for the accounts at `index` (places or truths) of a block of `size` accounts."""
         if not len(self.position):
@@ -213,6 +222,17 @@ class Annexes:
         row = self.row(position)
         assert row is not None
         return row
+
+
+def beside(some: Sequence[Annexes], sizes: Sequence[int]) -> Annexes:
+    """The annexes of blocks of these sizes that are put one behind the other."""
+    if not any(map(len, some)):
+        return Annexes.none()
+    starts = (sum(sizes[:number]) for number in range(len(sizes)))
+    return Annexes(
+        np.concatenate([each.position + start for each, start in zip(some, starts, strict=True)]),
+        np.concatenate([each.rows for each in some]),
+    )
 
 
 class AnnexStore:

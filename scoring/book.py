@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scoring.annex import TARIFF_ID_BYTES, Annexes, AnnexStore
+from scoring.annex import TARIFF_ID_BYTES, Annexes, AnnexStore, beside
 from scoring.events import MAX_RATE_PERIODS, Source
 from scoring.pools import Pools
 from scoring.procedures import USUAL_MODE_ARMED
@@ -187,6 +187,13 @@ def put_back(rows: NDArray[Any], index: NDArray[Any], block: NDArray[Any]) -> No
     words_of(rows)[index] = words_of(block)
 
 
+def side_by_side(blocks: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """Rows of several blocks one behind the other."""
+    words = np.concatenate([words_of(block) for block in blocks])
+    rows: NDArray[Any] = words.view(blocks[0].dtype).reshape(-1)
+    return rows
+
+
 @dataclass(slots=True)
 class Accounts:
     """Copies of some accounts' rows, side by side, to be changed together; length n each.
@@ -203,6 +210,29 @@ class Accounts:
 
     def __len__(self) -> int:
         return len(self.ledger)
+
+    @classmethod
+    def beside(cls, some: Sequence[Accounts]) -> Accounts:
+        """Several blocks one behind the other; the block itself if it is one."""
+        if len(some) == 1:
+            return some[0]
+        return cls(
+            side_by_side([each.ledger for each in some]),
+            side_by_side([each.learned for each in some]),
+            np.concatenate([each.tariff_index for each in some]),
+            beside([each.annexes for each in some], list(map(len, some))),
+        )
+
+    def between(self, here: slice) -> Accounts:
+        """A view of a run of accounts: what is changed in it is changed here, annexes not made."""
+        if here.stop - here.start == len(self):
+            return self
+        return Accounts(
+            self.ledger[here],
+            self.learned[here],
+            self.tariff_index[here],
+            self.annexes.between(here),
+        )
 
     def take(self, index: NDArray[Any]) -> Accounts:
         """Copies of these accounts."""

@@ -18,14 +18,15 @@ from scoring.slots import starts_run
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from scoring.book import Accounts, Book
+    from scoring.annex import Annexes
+    from scoring.book import Accounts
     from scoring.days import DaysClosed
     from scoring.tariff import Tariffs
 
 
 def charge_days(
-    book: Book,
-    rows: NDArray[np.int64],
+    old: NDArray[Any],
+    annexes: Annexes,
     after: Accounts,
     look: NDArray[Any],
     days: DaysClosed,
@@ -33,8 +34,9 @@ def charge_days(
 ) -> NDArray[np.int64]:
     """The charge of each of these days (k,) in nanos; notes in `after` that it has been told.
 
-    `after` are the accounts in these `rows` after the record that finished the days, `look` their
-    OUTLOOK; in the `book` they are as before it.  The days of an account are in order.  What the
+    `after` are the accounts after the record that finished the days, `look` their OUTLOOK; `old`
+    are the ledger rows, as before it, of those that have such days, each once and in their order,
+    and `annexes` theirs.  The days of an account are in order.  What the
     bills had grown to before belongs to the first of them, what the record itself has brought is
     split by energy, and the open day's part of it is told with that day.  Where no sheet is in
     force nothing is.
@@ -42,7 +44,7 @@ def charge_days(
     first = starts_run(days.position)
     start = np.flatnonzero(first)
     mine, owner = days.position[start], np.cumsum(first) - 1
-    (old, annexes), new = book.take_ledger(rows[mine]), after.ledger
+    new = after.ledger
     money = balance(old, tariffs, after.tariff_index[mine], annexes)
     known = (money.version >= 0) & (look["version"][mine] >= 0)
     grown = np.where(known, money.bill_nanos + money.previous_bill_nanos - old["charged_nanos"], 0)

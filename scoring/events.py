@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 from enum import IntEnum, StrEnum
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
 
 if TYPE_CHECKING:
-    import numpy as np
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 MAX_RATE_PERIODS = 6
@@ -113,6 +116,10 @@ class Action(StrEnum):
     NOTE = "note"
 
 
+ABSENT_DEMAND = {"reactive_register_varh": -1, "max_demand_w": 0}
+"""What stands for a register that only large customers' meters tell, where one is absent."""
+
+
 @dataclass(frozen=True, slots=True)
 class Readings:
     """A batch of readings in columns, all of one partition, in source order. Length n each.
@@ -142,6 +149,22 @@ class Readings:
 
     def __len__(self) -> int:
         return len(self.account_row)
+
+    @classmethod
+    def beside(cls, some: Sequence[Self]) -> Self:
+        """Several batches one behind the other; the batch itself if it is one."""
+        if len(some) == 1:
+            return some[0]
+        columns: dict[str, Any] = {}
+        for name in (f.name for f in fields(cls)):
+            told = [getattr(each, name) for each in some]
+            if name in ABSENT_DEMAND and any(part is not None for part in told):
+                told = [
+                    np.full(len(each), ABSENT_DEMAND[name]) if part is None else part
+                    for each, part in zip(some, told, strict=True)
+                ]
+            columns[name] = None if told[0] is None else np.concatenate(told)
+        return cls(**columns)
 
     def take(self, index: NDArray[np.int64] | NDArray[np.bool_] | slice) -> Self:
         """The readings at these positions."""

@@ -15,43 +15,51 @@ import numpy as np
 
 from scoring import balance, decide, dynamic, forecast, gaps, large, metered, parts, postings, usage
 from scoring import closed as closed_bills
+from scoring.book import Accounts
 from scoring.effects import DecisionKind, Reason, RefusedReading, Stage
 from scoring.events import (
     NoticeDelivered,
     OperatorActed,
     PaymentReceived,
     PolicyChanged,
+    Readings,
     SettingsChanged,
     Source,
     SwitchReported,
 )
 from scoring.plans import ON_PLAN, tell_plans
+from scoring.refusals import refuse, tell_outcomes
+from scoring.shares import Scored, Share, Shares, World
 from scoring.situation import decision
 from scoring.slots import starts_run
 from scoring.terms import basis, enter, unsettle
-from scoring.turn import Scored, Turn, World, broken_beliefs
+from scoring.turn import Turn, broken_beliefs
 from scoring.units import money_text
-from scoring.validation import REASONS, Outcome, check
+from scoring.validation import Outcome, check
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from scoring.book import Accounts, Book
-    from scoring.events import AccountEvent, Readings
+    from scoring.book import Book
+    from scoring.day_kinds import DayKinds
+    from scoring.days import DaysClosed
+    from scoring.events import AccountEvent
     from scoring.tariff import Tariffs
     from scoring.validation import Checked
 
 __all__ = [
     "SOURCE_OF",
     "Scored",
+    "Share",
     "World",
     "due_at_tick",
     "find_tariffs",
     "score_events",
     "score_readings",
     "score_tick",
+    "score_together",
 ]
 
 
@@ -62,19 +70,38 @@ def score_readings(book: Book, readings: Readings, world: World) -> Scored:
     readings of one account are taken in turn, so that how a stream is cut into batches never
     changes a result.
     """
-    scored = Scored()
-    rows = readings.account_row
+    share = Share(book, world)
+    score_together([(share, readings)])
+    return share.scored
+
+
+def score_together(parts: Sequence[tuple[Share, Readings]]) -> None:
+    """The readings of several partitions as one block; what follows is in their shares.
+
+    As `score_readings` of each part alone, whose accounts know nothing of each other.
+    """
+    turns = []
+    for share, readings in parts:
+        fresh = _not_yet_counted(share, readings)
+        turns.append([fresh.take(turn) for turn in _turns(fresh.account_row)])
+    shares = [share for share, _ in parts]
+    for number in range(max(map(len, turns), default=0)):
+        here = [which for which, mine in enumerate(turns) if number < len(mine)]
+        some = [turns[which][number] for which in here]
+        of = np.repeat(here, list(map(len, some)))
+        _score_turn(Readings.beside(some), Shares(of, shares))
+
+
+def _not_yet_counted(share: Share, readings: Readings) -> Readings:
+    """Those that are news to their accounts; those of a quarantined account are refused."""
+    book, rows = share.book, readings.account_row
     fresh = readings.source_offset > book.ledger["source_offset"][rows, Source.READINGS]
-    scored.count("already_counted", int(len(rows) - fresh.sum()))
+    share.scored.count("already_counted", int(len(rows) - fresh.sum()))
     shut = fresh & (book.ledger["quarantined"][rows] != 0)
     if shut.any():
-        _refuse(scored, readings.take(shut), Reason.ACCOUNT_QUARANTINED)
+        refuse(Shares.whole(len(rows), share), readings, shut, Reason.ACCOUNT_QUARANTINED)
         fresh &= ~shut
-    if not fresh.all():
-        readings = readings.take(fresh)
-    for turn in _turns(readings.account_row):
-        _score_turn(book, readings.take(turn), world, scored)
-    return scored
+    return readings if fresh.all() else readings.take(fresh)
 
 
 def score_events(book: Book, events: Sequence[AccountEvent], world: World) -> Scored:
@@ -138,7 +165,8 @@ def score_tick(
     positions, days = np.searchsorted(rows, turned[mine]), days[mine]
     postings.turn_days(accounts, positions, days, world.late_charges)
     scored.rows.update(turned[mine].tolist())
-    turn = Turn(accounts, rows, Source.TICKS, offsets, now, book, world, scored)
+    shares = Shares.whole(len(rows), Share(book, world, scored))
+    turn = Turn(accounts, rows, Source.TICKS, offsets, now, shares)
     tell_plans(turn, positions, days)
     turn.decide(np.ones(len(rows), np.bool_))
     changed = np.array([row in scored.rows for row in rows.tolist()])
@@ -180,18 +208,22 @@ def _turns(rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
     yield from np.split(by_turn, np.cumsum(np.bincount(turn))[:-1])
 
 
-def _score_turn(book: Book, readings: Readings, world: World, scored: Scored) -> None:
+def _score_turn(readings: Readings, shares: Shares) -> None:
     """Enter at most one reading of each account, in columns."""
-    accounts = book.take(readings.account_row)
-    index = parts.tariff_of_energy(accounts, readings, world.tariffs)
-    checked = check(accounts.ledger, readings, world.tariffs, index, accounts.annexes)
+    tariffs, kinds = shares.world.tariffs, shares.world.day_kinds
+    accounts = Accounts.beside(
+        [share.book.take(readings.account_row[here]) for share, here in shares.parts()]
+    )
+    index = parts.tariff_of_energy(accounts, readings, tariffs)
+    checked = check(accounts.ledger, readings, tariffs, index, accounts.annexes)
     accepted = checked.outcome == Outcome.ACCEPTED.value
     if not accepted.all():
-        _tell_refused(scored, readings, checked, world.tariffs, index)
+        tell_outcomes(shares, readings, checked, tariffs, index)
         accounts, checked = accounts.take(accepted), checked.take(accepted)
-    accounts, checked = _in_their_months(accounts, checked, world, scored)
+        shares = shares.take(accepted)
+    accounts, checked, shares = _in_their_months(accounts, checked, shares)
     readings, ledger = checked.readings, accounts.ledger
-    scored.count("accepted", len(readings))
+    shares.count("accepted")
     if not len(readings):
         return
     has_annexes = len(accounts.annexes) > 0
@@ -200,24 +232,20 @@ def _score_turn(book: Book, readings: Readings, world: World, scored: Scored) ->
         metered.note_load(accounts, checked)
     first, end = gaps.skipped(ledger, checked)
     guessed_wh = ledger["estimated_wh"].sum(axis=(1, 2)) if (end > first).any() else NOBODY
-    days = usage.count(ledger, checked, world.tariffs, accounts.tariff_index, accounts.annexes)
+    days = usage.count(ledger, checked, tariffs, accounts.tariff_index, accounts.annexes)
     gaps.note(accounts, checked, first, end, guessed_wh)
     adjusted: list[closed_bills.Adjusted] = []
     if has_annexes:
-        large.count(accounts, readings, power_w, world.tariffs)
-        adjusted = _adjust_closed(accounts, checked, world)
+        large.count(accounts, readings, power_w, tariffs)
+        adjusted = _adjust_closed(accounts, checked, shares.world)
     newest = readings.read_at >= ledger["read_at"]
     ledger["newest_quality"] = np.where(newest, readings.quality, ledger["newest_quality"])
     ledger["received_at"] = readings.received_at
     ledger["source_offset"][:, Source.READINGS] = readings.source_offset
-    knowledge = forecast.Knowledge(world.day_kinds, book.pools, readings.account_row)
-    learned = forecast.learn(accounts, days, knowledge)
-    accounts.learned["source_offset"][learned] = readings.source_offset[learned]
-    rows = readings.account_row
-    turn = Turn(
-        accounts, rows, Source.READINGS, readings.source_offset, readings.received_at,
-        book, world, scored,
-    )  # fmt: skip
+    rows, offsets = readings.account_row, readings.source_offset
+    is_learned = _learn(accounts, rows, days, shares, kinds)
+    accounts.learned["source_offset"][is_learned] = offsets[is_learned]
+    turn = Turn(accounts, rows, Source.READINGS, offsets, readings.received_at, shares)
     broken = broken_beliefs(accounts)
     for one in adjusted:
         if not broken[one.position]:
@@ -225,38 +253,58 @@ def _score_turn(book: Book, readings: Readings, world: World, scored: Scored) ->
     turn.tell_days(days, broken)
     if len(accounts.annexes):
         tell_plans(turn, np.flatnonzero(~broken))
-    is_learned = np.zeros(len(rows), np.bool_)
-    is_learned[learned] = True
-    turn.decide(turn.screen() & ~broken, is_learned & ~broken)
+    is_learned &= ~broken
+    turn.decide(turn.screen() & ~broken, is_learned)
     turn.put(broken, is_learned)
-    scored.learned_rows.update(rows[is_learned & ~broken].tolist())
+
+
+def _learn(
+    accounts: Accounts,
+    rows: NDArray[np.int64],
+    days: DaysClosed,
+    shares: Shares,
+    kinds: DayKinds,
+) -> NDArray[np.bool_]:
+    """Let the accounts learn from their closed days, each share with its own pools; who has."""
+    learned = np.zeros(len(rows), np.bool_)
+    if not len(days):
+        return learned
+    for share, here in shares.parts():
+        mine = (days.position >= here.start) & (days.position < here.stop)
+        if mine.any():
+            some, first = days.chosen(mine), here.start
+            some = replace(some, position=some.position - first)
+            knowledge = forecast.Knowledge(kinds, share.book.pools, rows[here])
+            learned[first + forecast.learn(accounts.between(here), some, knowledge)] = True
+    return learned
 
 
 def _in_their_months(
-    accounts: Accounts, checked: Checked, world: World, scored: Scored
-) -> tuple[Accounts, Checked]:
+    accounts: Accounts, checked: Checked, shares: Shares
+) -> tuple[Accounts, Checked, Shares]:
     """Close the months before the accepted readings'; those that have a tariff and a price.
 
     A price of the market that nobody has published yet is waited for.
     """
-    closed, read_at, tariffs = balance.BillsClosed(), checked.readings.read_at, world.tariffs
+    closed, read_at, world = balance.BillsClosed(), checked.readings.read_at, shares.world
+    tariffs = world.tariffs
     ready = balance.close_months(
         accounts.ledger, tariffs, accounts.tariff_index, read_at, closed, accounts.annexes
     )
     if closed.entries:
         postings.post_bills(accounts, closed, read_at, tariffs, world.late_charges)
     if not ready.all():
-        _refuse(scored, checked.readings.take(~ready), Reason.UNKNOWN_TARIFF)
-        accounts, checked = accounts.take(ready), checked.take(ready)
+        refuse(shares, checked.readings, ~ready, Reason.UNKNOWN_TARIFF)
+        accounts, checked, shares = accounts.take(ready), checked.take(ready), shares.take(ready)
     if not tariffs.any_dynamic:
-        return accounts, checked
+        return accounts, checked, shares
     found = dynamic.cost(accounts.ledger, checked, tariffs, accounts.tariff_index)
     if found is None or not found.missing.any():
-        return accounts, checked
+        return accounts, checked, shares
     known = np.ones(len(accounts), np.bool_)
     known[found.row[found.missing]] = False
-    _refuse(scored, checked.readings.take(~known), Reason.PRICE_MISSING)
-    return accounts.take(known), checked.take(known)
+    refuse(shares, checked.readings, ~known, Reason.PRICE_MISSING)
+    return accounts.take(known), checked.take(known), shares.take(known)
 
 
 def _adjust_closed(
@@ -304,7 +352,8 @@ def _score_event_turn(
     taken = [event for event, is_in in zip(events, entered, strict=True) if is_in]
     offsets = np.array([event.source_offset for event in taken], np.int64)
     now = np.array([event.received_at for event in taken], np.int64)
-    turn = Turn(accounts.take(entered), rows[entered], source, offsets, now, book, world, scored)
+    shares = Shares.whole(len(taken), Share(book, world, scored))
+    turn = Turn(accounts.take(entered), rows[entered], source, offsets, now, shares)
     for closed in days:
         turn.tell_days(closed, np.zeros(len(taken), np.bool_))
     for position, event in enumerate(taken):
@@ -334,43 +383,10 @@ def _tell_if_kept(turn: Turn, position: int, paid: PaymentReceived) -> None:
     """
     here = turn.here(position)
     if here.settings_version == 0:
-        row, unknown = int(turn.rows[position]), Reason.UNKNOWN_ACCOUNT
-        turn.scored.refusals.append(RefusedReading(paid.source_offset, row, unknown))
-        turn.scored.count("kept_for_unknown_account", 1)
+        row, scored = int(turn.rows[position]), turn.shares.at(position).scored
+        refused = RefusedReading(paid.source_offset, row, Reason.UNKNOWN_ACCOUNT)
+        scored.refusals.append(refused)
+        scored.count("kept_for_unknown_account", 1)
         detail = f"{paid.kind.value} {paid.payment_id} of {money_text(paid.amount_nanos)} is kept"
         told = f"{detail} until the account's terms are stated"
         turn.take(position, decision(here, DecisionKind.PAYMENT_KEPT, told))
-
-
-def _tell_refused(
-    scored: Scored,
-    readings: Readings,
-    checked: Checked,
-    tariffs: Tariffs,
-    index: NDArray[np.int64],
-) -> None:
-    for outcome in (Outcome.REPEATED, Outcome.SUPERSEDED, Outcome.REFUSED):
-        scored.count(outcome.name.lower(), int((checked.outcome == outcome).sum()))
-    for position in np.flatnonzero(checked.outcome == Outcome.REFUSED.value).tolist():
-        reason = REASONS[int(checked.reason[position])]
-        refused = refused_reading(readings, position, reason)
-        if reason in TOO_LATE and readings.interval_seconds[position]:
-            begins = readings.read_at[position] - readings.interval_seconds[position]
-            month = tariffs.month_of(index[position : position + 1], np.array([begins]))
-            refused = replace(refused, month=int(month[0]))
-        scored.refusals.append(refused)
-
-
-TOO_LATE = (Reason.MONTH_CLOSED, Reason.READ_TOO_OLD)
-"""Refusals that name the billing month whose bill a person can still put right."""
-
-
-def _refuse(scored: Scored, readings: Readings, reason: Reason) -> None:
-    scored.count("refused", len(readings))
-    scored.refusals += [refused_reading(readings, i, reason) for i in range(len(readings))]
-
-
-def refused_reading(readings: Readings, position: int, reason: Reason) -> RefusedReading:
-    """The refusal of one reading of a batch."""
-    offset, row = int(readings.source_offset[position]), int(readings.account_row[position])
-    return RefusedReading(offset, row, reason, int(readings.item[position]))

@@ -7,15 +7,14 @@ in which records are taken, and their facts, are `scoring.scoring`'s.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from scoring import debts, decide, large
-from scoring.book import GROUP_BYTES, LEDGER
+from scoring.annex import beside
+from scoring.book import GROUP_BYTES, LEDGER, copied, side_by_side
 from scoring.day_charges import charge_days
-from scoring.day_kinds import DayKinds, weekdays_only
 from scoring.effects import (
     AccountForecast,
     Cause,
@@ -25,84 +24,34 @@ from scoring.effects import (
     Effect,
     Evidence,
     Hold,
-    RefusedReading,
     Tier,
     TripCommand,
 )
 from scoring.from_rows import evidence_of, situation
 from scoring.grounds import grounds
-from scoring.late_charge import LateChargeRules
 from scoring.outlook import outlook
 from scoring.pools import LARGE
 from scoring.situation import PAYMENT_MODES, finite_hours
+from scoring.slots import starts_run
 from scoring.units import MAX_NANOS
-from scoring.weather import NO_WEATHER
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from scoring.book import Accounts, Book
+    from scoring.annex import Annexes
+    from scoring.book import Accounts
     from scoring.days import DaysClosed
-    from scoring.events import Feed, Source
+    from scoring.events import Source
     from scoring.grounds import Grounds
-    from scoring.interlock import Interlock
-    from scoring.rules import SupplyRules
+    from scoring.shares import Shares
     from scoring.situation import Situation
-    from scoring.tariff import Tariffs
-    from scoring.weather import Weather
-
-
-@dataclass(slots=True)
-class Scored:
-    """What a batch, event or tick changed: to be remembered, told and counted.
-
-    `grounds` are those of the effects that were judged, by effect id.
-    """
-
-    rows: set[int] = field(default_factory=set)
-    learned_rows: set[int] = field(default_factory=set)
-    effects: list[tuple[int, Effect]] = field(default_factory=list)
-    refusals: list[RefusedReading] = field(default_factory=list)
-    outcomes: dict[str, int] = field(default_factory=dict)
-    quarantined: int = 0
-    grounds: dict[str, Grounds] = field(default_factory=dict)
-
-    def count(self, outcome: str, number: int) -> None:
-        """Count records by outcome."""
-        if number:
-            self.outcomes[outcome] = self.outcomes.get(outcome, 0) + number
-
-    def add(self, later: Scored) -> None:
-        """What was scored after this, in the same order of effects."""
-        self.rows |= later.rows
-        self.learned_rows |= later.learned_rows
-        self.effects += later.effects
-        self.refusals += later.refusals
-        for outcome, count in later.outcomes.items():
-            self.count(outcome, count)
-        self.quarantined += later.quarantined
-        self.grounds |= later.grounds
-
-
-@dataclass(frozen=True, slots=True)
-class World:
-    """What holds for a whole partition at this moment, apart from its accounts."""
-
-    tariffs: Tariffs
-    feed: Feed
-    rules: SupplyRules
-    partition: int
-    late_charges: LateChargeRules = field(default_factory=LateChargeRules)
-    day_kinds: DayKinds = field(default_factory=weekdays_only)
-    interlock: Interlock | None = None
-    weather: Weather = NO_WEATHER
 
 
 class Turn:
     """At most one record of each of some accounts, after its facts have been entered.
 
-    `accounts` is the block of their rows, `offsets` and `now` where each record stands in
-    `source` and when it was received; (n,) each.
+    `accounts` is the block of their rows, `rows` those in the books of their `shares`, `offsets`
+    and `now` where each record stands in `source` and when it was received; (n,) each.
     """
 
     def __init__(
@@ -112,16 +61,13 @@ class Turn:
         source: Source,
         offsets: NDArray[np.int64],
         now: NDArray[np.int64],
-        book: Book,
-        world: World,
-        scored: Scored,
+        shares: Shares,
     ) -> None:
         self.accounts, self.rows, self.source = accounts, rows, source
-        self.offsets, self.now = offsets, now
-        self.book, self.world, self.scored = book, world, scored
-        self.look = outlook(accounts, world.tariffs)
+        self.offsets, self.now, self.shares = offsets, now, shares
+        self.look = outlook(accounts, shares.world.tariffs)
         decide.note_deadlines(accounts.ledger, self.look)
-        decide.note_steps(accounts, world.rules)
+        decide.note_steps(accounts, shares.world.rules)
         self._seen: dict[int, Situation] = {}
         self._for_annexes: list[tuple[int, str, Any]] = []
         self._evidence: dict[int, Evidence] = {}
@@ -130,46 +76,47 @@ class Turn:
         """The situation of the account at this position, as it stands in the block now."""
         seen = self._seen.get(position)
         if seen is None:
-            cause = Cause(self.source, self.world.partition, int(self.offsets[position]))
+            world = self.shares.at(position).world
+            cause = Cause(self.source, world.partition, int(self.offsets[position]))
             now, account_id = int(self.now[position]), self._account_id(position)
-            seen = situation(self.accounts, self.look, position, account_id, now, cause, self.world)
+            seen = situation(self.accounts, self.look, position, account_id, now, cause, world)
             self._seen[position] = seen
         return seen
 
     def screen(self) -> NDArray[np.bool_]:
         """Which accounts a rule must look at."""
-        return decide.needs_judgement(self.accounts, self.look, self.now, self.world.rules)
+        return decide.needs_judgement(self.accounts, self.look, self.now, self.shares.world.rules)
 
     def take(self, position: int, verdict: decide.Verdict) -> None:
         """Write a verdict's changes into the block and keep its effects."""
         if verdict:
-            row = int(self.rows[position])
+            row, share = int(self.rows[position]), self.shares.at(position)
             if verdict.effects:
                 stood_on = self._grounds(position)
-                self.scored.grounds.update((each.effect_id, stood_on) for each in verdict.effects)
+                share.scored.grounds.update((each.effect_id, stood_on) for each in verdict.effects)
             self._seen.pop(position, None)
             for column, value in verdict.changes.items():
                 if column in IN_LEDGER:
                     self.accounts.ledger[column][position] = value
                 else:
                     self._for_annexes.append((position, column, value))
-            self.scored.effects.extend((row, effect) for effect in verdict.effects)
-            if self.world.interlock is not None:
+            share.scored.effects.extend((row, effect) for effect in verdict.effects)
+            if share.world.interlock is not None:
                 trips = [each for each in verdict.effects if isinstance(each, TripCommand)]
                 for trip in trips:
                     feeder = bytes(self.accounts.ledger["feeder"][position])
-                    self.world.interlock.sent(feeder, trip.decided_at)
-            self.scored.rows.add(row)
+                    share.world.interlock.sent(feeder, trip.decided_at)
+            share.scored.rows.add(row)
 
     def _grounds(self, position: int) -> Grounds:
         """What a judgement of the account at this position stands on, before it is written."""
         row = self.accounts.ledger[position : position + 1]
         version = int(self.look["version"][position])
-        return grounds(self.here(position), row, version, self.world.tariffs)
+        return grounds(self.here(position), row, version, self.shares.world.tariffs)
 
     def tell(self, position: int, effect: Effect) -> None:
         """Keep one effect of the account at this position."""
-        self.scored.effects.append((int(self.rows[position]), effect))
+        self.shares.at(position).scored.effects.append((int(self.rows[position]), effect))
 
     def decide(self, doubtful: NDArray[np.bool_], told: NDArray[np.bool_] | None = None) -> None:
         """Judge the doubtful ones; tell the forecast where `told` or where the tier moved."""
@@ -200,23 +147,25 @@ class Turn:
         """
         for position in np.flatnonzero(broken).tolist():
             self._quarantine(position)
-        rows, accounts = self.rows, self.accounts
         if learned is None:
-            learned = np.zeros(len(rows), np.bool_)
-        if broken.any():
-            rows, accounts, learned = rows[~broken], accounts.take(~broken), learned[~broken]
-        self.book.put(rows, accounts, learned)
-        self.scored.rows.update(rows.tolist())
+            learned = np.zeros(len(self.rows), np.bool_)
+        for share, here in self.shares.parts():
+            rows, accounts, changed = self.rows[here], self.accounts.between(here), learned[here]
+            if broken[here].any():
+                whole = ~broken[here]
+                rows, accounts, changed = rows[whole], accounts.take(whole), changed[whole]
+            share.book.put(rows, accounts, changed)
+            share.scored.rows.update(rows.tolist())
 
     def _quarantine(self, position: int) -> None:
         """Leave the account as it was, take it out of every automatic road, call a person."""
-        here, row = self.here(position), self.rows[[position]]
-        before = self.book.take(row)
+        here, row, share = self.here(position), self.rows[[position]], self.shares.at(position)
+        before = share.book.take(row)
         before.ledger["quarantined"] = 1
         before.ledger["source_offset"][0, self.source] = here.cause.offset
-        self.book.put(row, before)
-        self.scored.rows.add(int(row[0]))
-        self.scored.quarantined += 1
+        share.book.put(row, before)
+        share.scored.rows.add(int(row[0]))
+        share.scored.quarantined += 1
         decision = Decision(
             f"{here.account_id}:quarantined:{int(here.cause.source)}-{here.cause.offset}",
             here.account_id,
@@ -234,8 +183,9 @@ class Turn:
         if not len(told):
             return
         days = days.chosen(told)
-        tariffs = self.world.tariffs
-        charges = charge_days(self.book, self.rows, self.accounts, self.look, days, tariffs)
+        mine = days.position[starts_run(days.position)]
+        before, tariffs = self._before(mine), self.shares.world.tariffs
+        charges = charge_days(*before, self.accounts, self.look, days, tariffs)
         positions, ledger = days.position, self.accounts.ledger
         for (
             position, offset, now, evidence, day, used_wh, estimated_wh, charge, in_ledger, mode,
@@ -256,7 +206,7 @@ class Turn:
             strict=True,
         ):  # fmt: skip
             account_id, date = self._account_id(position), decide.date_text(day)
-            cause = Cause(self.source, self.world.partition, offset)
+            cause = Cause(self.source, self.shares.at(position).world.partition, offset)
             industry, voltage_level, collector, area = (group.decode() for group in groups)
             effect = DailyUsage(
                 f"{account_id}:day:{date}", account_id, now, cause, evidence, date, used_wh,
@@ -266,6 +216,23 @@ class Turn:
                 if customer == LARGE else None,
             )  # fmt: skip
             self.tell(position, effect)
+
+    def _before(self, positions: NDArray[np.int64]) -> tuple[NDArray[Any], Annexes]:
+        """Ledger rows and annexes of these accounts as their books still have them, in this order.
+
+        The days of a block come by kind of reading, so the accounts need not ascend.
+        """
+        order = np.argsort(positions, kind="stable")
+        ascending = positions[order]
+        found = [
+            share.book.take_ledger(self.rows[ascending[here]])
+            for share, here in self.shares.take(ascending).parts()
+        ]
+        ledgers, annexes = zip(*found, strict=True)
+        back = np.empty_like(order)
+        back[order] = np.arange(len(order))
+        all_annexes = beside(annexes, list(map(len, ledgers)))
+        return copied(side_by_side(ledgers), back), all_annexes.take(back, len(back))
 
     def _annex(self, position: int) -> Any | None:
         """The annex of the account at this place, None if it has none."""
@@ -293,7 +260,7 @@ class Turn:
             place = f"{int(self.source)}-{offset}-{evidence.read_at}"
             episode, number = self._warning(position)
             effect_id = f"{account_id}:forecast:{place}-{episode}-{number}"
-            cause = Cause(self.source, self.world.partition, offset)
+            cause = Cause(self.source, self.shares.at(position).world.partition, offset)
             effect = AccountForecast(
                 effect_id, account_id, now, cause, evidence,
                 round(today_wh), today_nanos, month_nanos, finite_hours(p90), Tier(tier),
@@ -315,7 +282,7 @@ class Turn:
         return [seen[each] for each in positions.tolist()]
 
     def _account_id(self, position: int) -> str:
-        return self.book.account_ids[int(self.rows[position])]
+        return self.shares.at(position).book.account_ids[int(self.rows[position])]
 
 
 IN_LEDGER = frozenset(LEDGER.names or ())

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import logging
 from bisect import bisect_left
-from collections import Counter
 from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from typing import TYPE_CHECKING
@@ -24,15 +23,16 @@ from scoring.effects import RestoreCommand, TripCommand
 from scoring.events import Feed, Source
 from scoring.interlock import Interlock, policy_of
 from scoring.late_charge import LateChargeRules
-from scoring.scoring import World, find_tariffs
+from scoring.scoring import find_tariffs
+from scoring.shares import Share, World
 from scoring.units import NO_TIME
 from scoring.weather import NO_WEATHER
 from streams import quarantine, wire
 from streams.chain import is_linked, link
+from streams.draft import Begun, Draft
 from streams.entry import Entry, tally_of
-from streams.field_reports import FieldReports
 from streams.log import Fetched, PartitionLost
-from streams.order import ORDER
+from streams.order import ORDER, Part
 from streams.recall import Owed, Recall
 from streams.rows import (
     CLAIM_KEY,
@@ -54,12 +54,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from scoring.day_kinds import DayKinds
-    from scoring.effects import Effect, Reason, RefusedReading
+    from scoring.effects import Effect, Reason
     from scoring.events import AccountEvent
-    from scoring.grounds import Grounds
     from scoring.interlock import InterlockRules, InterlockState
     from scoring.rules import SupplyRules
-    from scoring.scoring import Scored
+    from scoring.shares import Scored
     from scoring.tariff import Tariffs
     from scoring.weather import Weather
     from streams.board import Board
@@ -90,29 +89,16 @@ class Terms:
     judged_at_once: int | None = None
 
 
-@dataclass(slots=True)
-class Draft:
-    """What has been written so far of one entry."""
+def enter_together(parts: Sequence[tuple[Clerk, Part]]) -> list[Entry]:
+    """Enter a part of each of several partitions, their readings as one block of columns.
 
-    rows: set[int] = field(default_factory=set)
-    learned_rows: set[int] = field(default_factory=set)
-    effects: list[tuple[int, Effect]] = field(default_factory=list)
-    refusals: list[wire.Refusal] = field(default_factory=list)
-    refused_rows: list[tuple[Source, RefusedReading]] = field(default_factory=list)
-    outcomes: Counter[str] = field(default_factory=Counter)
-    quarantined: int = 0
-    grounds: dict[str, Grounds] = field(default_factory=dict)
-    words: list[wire.Encoded] = field(default_factory=list)
-    reports: FieldReports = field(default_factory=FieldReports)
-
-    def take(self, scored: Scored) -> None:
-        """Add what the core says has changed."""
-        self.rows |= scored.rows
-        self.learned_rows |= scored.learned_rows
-        self.effects += scored.effects
-        self.outcomes.update(scored.outcomes)
-        self.quarantined += scored.quarantined
-        self.grounds |= scored.grounds
+    Columns cost some 4 ms however few accounts are in them, and a worker has many partitions.
+    """
+    begun = [clerk.begin(part) for clerk, part in parts]
+    quarantine.score_readings(
+        [(each.share, each.decoded.readings) for each in begun if each.decoded is not None]
+    )
+    return [clerk.finish(each) for (clerk, _part), each in zip(parts, begun, strict=True)]
 
 
 class Clerk:
@@ -138,21 +124,37 @@ class Clerk:
 
     def enter(self, fetched: Fetched, *, payments_caught_up: bool) -> Entry:
         """Decode and score, topics in `ORDER`; changes the book, says what must be said."""
-        self.feed = Feed(self.feed.heartbeat_at, payments_caught_up)
-        draft, entry = Draft(), Entry()
+        return enter_together([(self, Part(fetched, payments_caught_up))])[0]
+
+    def begin(self, part: Part) -> Begun:
+        """All that comes before the scoring of readings: other topics' events, and decoding."""
+        self.feed = Feed(self.feed.heartbeat_at, part.payments_caught_up)
+        draft, records = Draft(), part.fetched.records
         if self.interlock is not None and self.terms.board is not None:
             self.interlock.elsewhere = self.terms.board.hold()
-        for source in ORDER:
-            records = fetched.records.get(source)
-            if not records:
-                continue
-            if source is Source.READINGS:
-                self._readings(records, draft)
-            else:
-                self._events(source, records, draft)
-            entry.next_offset[source] = records[-1].offset + 1
+        for source in ORDER[: ORDER.index(Source.READINGS)]:
+            if records.get(source):
+                self._events(source, records[source], draft)
+        begun = Begun(part.fetched, draft, Share(self.book, self._world()))
+        if records.get(Source.READINGS):
+            partitions = self.terms.partitions
+            begun.decoded = wire.decode_readings(records[Source.READINGS], self.book, partitions)
+        return begun
+
+    def finish(self, begun: Begun) -> Entry:
+        """What follows once the readings are scored: time, and the writing."""
+        draft, entry, records = begun.draft, Entry(), begun.fetched.records
+        if begun.decoded is not None:
+            some = records[Source.READINGS]
+            self._readings(some, begun.decoded, begun.share.scored, draft)
+        for source in ORDER[ORDER.index(Source.READINGS) + 1 :]:
+            if records.get(source):
+                self._events(source, records[source], draft)
+        for source, some in records.items():
+            if some:
+                entry.next_offset[source] = some[-1].offset + 1
         self._keep_open(entry)
-        self._write(draft, entry, fetched)
+        self._write(draft, entry, begun.fetched)
         if self.interlock is not None and self._kept_state != self.interlock.state:
             entry.rows = [*entry.rows, self._interlock_row(self.interlock)]
         return entry
@@ -184,12 +186,16 @@ class Clerk:
         held = self.interlock, terms.weather
         return World(*here, terms.late_charges, terms.day_kinds, *held)
 
-    def _readings(self, records: Sequence[Record], draft: Draft) -> None:
-        decoded = wire.decode_readings(records, self.book, self.terms.partitions)
+    def _readings(
+        self,
+        records: Sequence[Record],
+        decoded: wire.DecodedReadings,
+        scored: Scored,
+        draft: Draft,
+    ) -> None:
         draft.refusals += decoded.refusals
         draft.outcomes["refused"] += len(decoded.refusals)
         refused = self._owed.due(Source.READINGS, records)
-        scored = quarantine.score_readings(self.book, decoded.readings, self._world())
         draft.take(scored)
         refused += scored.refusals
         draft.refusals += wire.refused_readings(decoded, records, refused)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from scoring.effects import Effect
     from scoring.events import Source
-    from streams.clerk import Draft
+    from streams.draft import Draft
     from streams.log import Fetched, Message
 
 

@@ -1,11 +1,12 @@
 """In which order does what one partition's accounts did become durable, told and committed?
 
-This is the road of one partition: recover, then for each fetch: enter it in the book, append the
-changed rows with the effects inside, and only when that is durable tell the effects, and only when
-those are durable let the offsets be committed (ARCHITECTURE, "D4 changed").  It stands apart, over
-the five deeds of `streams.log` and with no client or clock of its own, so that a simulation can
-crash it at every await.  What an entry says is `streams.clerk`'s work; who owns a partition, when
-to commit and when to give up the process is `streams.app`'s.
+This is the road of one partition: recover, then for each part of a fetch, once it is entered in the
+book (`streams.rounds`), append the changed rows with the effects inside, and only when that is
+durable tell the effects, and only when those are durable let the offsets be committed
+(ARCHITECTURE, "D4 changed").  It stands apart, over the five deeds of `streams.log` and with no
+client or clock of its own, so that a simulation can crash it at every await.  What an entry says is
+`streams.clerk`'s work; who owns a partition, when to commit and when to give up the process is
+`streams.app`'s.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from streams.log import PartitionLost
-from streams.order import Desk, parts
+from streams.order import Desk, Part, parts
 from streams.topics import LEARNED_ROWS, LEDGER_ROWS, TO_ALL
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from scoring.events import Source
@@ -57,7 +58,7 @@ class Partition:
         self.committable: dict[Source, int] = {}
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._log = log
-        self._entering = entering
+        self.entering = entering
         self._settled = settled
         self._remembered = {LEDGER_ROWS: 0, LEARNED_ROWS: 0}
         self._waiting: deque[Entry] = deque()
@@ -118,26 +119,16 @@ class Partition:
 
     # --- the road ------------------------------------------------------------------------------
 
-    async def take(self, fetched: Fetched) -> None:
-        """Enter what a fetch brought; returns when the next may come.
+    def put(self, fetched: Fetched) -> Iterator[Part]:
+        """Lay down what a fetch brought; what may be entered now, part by part (`entered`)."""
+        self._desk.put(fetched)
+        return parts(self._desk)
+
+    async def has_room(self) -> bool:
+        """Wait until an entry may come; False if the partition has been released meanwhile.
 
         Raises what stopped the road, if it has stopped.
         """
-        self._desk.put(fetched)
-        was_unfinished = self.is_unfinished
-        for part in parts(self._desk):
-            if not await self._has_room():
-                return  # released meanwhile: the records come again, to whoever owns them then
-            with self._entering():
-                entry = self.clerk.enter(part.fetched, payments_caught_up=part.payments_caught_up)
-            self._enter(entry)
-        if was_unfinished and self.is_unfinished and await self._has_room():
-            with self._entering():
-                entry = self.clerk.enter_more(payments_caught_up=self._desk.is_caught_up)
-            self._enter(entry)
-
-    async def _has_room(self) -> bool:
-        """Wait until an entry may come; False if the partition has been released meanwhile."""
         while self.ready and len(self._waiting) >= MAX_ENTRIES_WAITING:
             self._room.clear()
             await self._room.wait()
@@ -145,11 +136,17 @@ class Partition:
             self.check()
         return self.ready
 
-    def _enter(self, entry: Entry) -> None:
+    def enter(self, entry: Entry) -> None:
         """Put an entry at the end of those on their way."""
         self._waiting.append(entry)
         self._idle.clear()
         self._more.set()
+
+    def enter_more(self) -> None:
+        """Some more of those about whom the newest tick asks."""
+        with self.entering():
+            entry = self.clerk.enter_more(payments_caught_up=self._desk.is_caught_up)
+        self.enter(entry)
 
     def check(self) -> None:
         """Raise what stopped the road, if anything did."""
@@ -243,9 +240,7 @@ class Partition:
         To be called at least every LOOK_SECONDS: compaction waits for longer (streams.topics).
         """
         if self.ready and not self.is_busy:
-            self._waiting.append(self.clerk.look())
-            self._idle.clear()
-            self._more.set()
+            self.enter(self.clerk.look())
 
     async def _tell(self, entry: Entry) -> None:
         if not entry.told and not entry.learned:

@@ -17,7 +17,8 @@ import numpy as np
 from scoring import scoring
 from scoring.effects import Cause, Decision, DecisionKind, Evidence, Hold, Reason, RefusedReading
 from scoring.events import Source
-from scoring.scoring import Scored
+from scoring.refusals import refused_reading
+from scoring.shares import Scored
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from scoring.book import Book
     from scoring.events import AccountEvent, Readings
-    from scoring.scoring import World
+    from scoring.shares import Share, World
 
 log = logging.getLogger(__name__)
 
@@ -35,36 +36,77 @@ MAX_ACCOUNTS_AT_ONCE = 8
 quarantining a city."""
 
 
-def score_readings(book: Book, readings: Readings, world: World) -> Scored:
-    """`scoring.score_readings`, with accounts that make it fail taken out and quarantined.
+def score_readings(parts: Sequence[tuple[Share, Readings]]) -> None:
+    """`scoring.score_together`, with accounts that make it fail taken out and quarantined.
 
-    Raises the failure itself when more than `MAX_ACCOUNTS_AT_ONCE` accounts have one.
+    Raises the failure itself when more than `MAX_ACCOUNTS_AT_ONCE` accounts of a part have one.
     """
-    touched = _rows_once(readings.account_row, len(book))
-    # One reading per account is scored at once or not at all; only where an account has several
-    # can a failure leave some of them counted.
-    before = book.take(touched) if len(touched) < len(readings) else None
+    before = [_Before(share.book, readings) for share, readings in parts]
     try:
-        return scoring.score_readings(book, readings, world)
+        scoring.score_together(parts)
     except Exception:
-        log.exception("scoring %d accounts failed; looking for the one that does it", len(touched))
-        if before is not None:
-            book.put(touched, before)
-        failing = _failing(
-            book,
-            lambda rows: scoring.score_readings(book, _of(readings, rows, inside=True), world),
-            touched,
-        )
-    scored = scoring.score_readings(book, _of(readings, failing, inside=False), world)
+        log.exception("scoring readings of %d partitions failed; one after the other", len(parts))
+        stand_again = [each.is_back() for each in before]
+        if not all(stand_again):
+            raise
+    else:
+        return
+    for share, readings in parts:
+        share.scored = Scored()
+        _score_readings_of_one(share, readings)
+
+
+class _Before:
+    """The accounts of a part as they stood before it was scored.
+
+    One reading per account is scored at once or not at all; only where an account has several can a
+    failure leave some of them counted, and only then are whole rows kept.
+    """
+
+    def __init__(self, book: Book, readings: Readings) -> None:
+        self._book = book
+        self._rows = _rows_once(readings.account_row, len(book))
+        self._counted = self._offsets()
+        several = len(self._rows) < len(readings)
+        self._accounts = book.take(self._rows) if several else None
+
+    def _offsets(self) -> NDArray[np.int64]:
+        offsets: NDArray[np.int64] = self._book.ledger["source_offset"][self._rows, Source.READINGS]
+        return offsets
+
+    def is_back(self) -> bool:
+        """Let them stand so again; False when the failure fell into the writing of rows."""
+        if self._accounts is not None:
+            self._book.put(self._rows, self._accounts)
+        return np.array_equal(self._counted, self._offsets())
+
+
+def _score_readings_of_one(share: Share, readings: Readings) -> None:
+    book, world = share.book, share.world
+    before = _Before(book, readings)
+    try:
+        scoring.score_together([(share, readings)])
+    except Exception:
+        log.exception("scoring partition %d failed; looking for the account", world.partition)
+        if not before.is_back():
+            raise
+    else:
+        return
+    failing = _failing(
+        book,
+        lambda rows: scoring.score_readings(book, _of(readings, rows, inside=True), world),
+        _rows_once(readings.account_row, len(book)),
+    )
+    share.scored = scored = Scored()
+    scoring.score_together([(share, _of(readings, failing, inside=False))])
     for row in failing.tolist():
         alone = readings.take(readings.account_row == row)
         scored.refusals += [
-            scoring.refused_reading(alone, position, Reason.ACCOUNT_QUARANTINED)
+            refused_reading(alone, position, Reason.ACCOUNT_QUARANTINED)
             for position in range(len(alone))
         ]
         cause = Cause(Source.READINGS, world.partition, int(alone.source_offset[-1]))
         _quarantine(book, row, cause, int(alone.received_at[-1]), scored)
-    return scored
 
 
 def score_events(book: Book, events: Sequence[AccountEvent], world: World) -> Scored:

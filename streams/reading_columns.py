@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scoring.events import MAX_RATE_PERIODS, Quality
+from scoring.events import ABSENT_DEMAND, MAX_RATE_PERIODS, Quality
 from scoring.ids import text_hashes
 from streams.instants import instants
 
@@ -127,9 +127,6 @@ def _rate_registers(parsed: list[Reading]) -> NDArray[np.int64]:
             if here:
                 registers[here, :count] = [per_reading[position] for position in here]
     return registers
-
-
-ABSENT_DEMAND = {"reactive_register_varh": -1, "max_demand_w": 0}
 
 
 def _demand_registers(parsed: list[Reading]) -> dict[str, NDArray[np.int64]]:

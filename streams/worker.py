@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from streams.clerk import Clerk
 from streams.log import Fetched, PartitionLost
 from streams.partition import Partition
+from streams.rounds import take_together
 from streams.topics import LOOK_SECONDS, SOURCE_OF_TOPIC, TICKS, TOPIC_OF_SOURCE
 from streams.wire import encode_tick
 
@@ -235,7 +236,7 @@ class Worker:
         await self._some_ready.wait()
 
     async def take(self, records: Mapping[tuple[str, int], Sequence[Record]], ends: Ends) -> None:
-        """Enter what was fetched, partition by partition."""
+        """Enter what was fetched, the partitions side by side."""
         by_number: dict[int, Fetched] = {}
         for (topic, number), some in records.items():
             source = SOURCE_OF_TOPIC[topic]
@@ -243,20 +244,20 @@ class Worker:
         for number, partition in self.partitions.items():
             if (partition.holds_back or partition.is_unfinished) and number not in by_number:
                 by_number[number] = Fetched()
-        term = self.term
+        taken = []
         for number, fetched in by_number.items():
-            partition_or_none = self.partitions.get(number)
-            if partition_or_none is None or self.term != term:
+            mine = self.partitions.get(number)
+            if mine is None:
                 return  # given back meanwhile: it is read again from the committed offset
             self._note_ends(number, fetched, ends)
-            try:
-                await partition_or_none.take(fetched)
-                await _let_messages_pass()
-            except PartitionLost:
-                return
-            except Exception as error:
-                self._fail(error)
-                raise
+            taken.append((mine, fetched))
+        try:
+            await take_together(taken, _let_messages_pass)
+        except PartitionLost:
+            return
+        except Exception as error:
+            self._fail(error)
+            raise
 
     def _note_ends(self, number: int, fetched: Fetched, ends: Ends) -> None:
         for source, topic in TOPIC_OF_SOURCE.items():

@@ -10,7 +10,8 @@ was appending durable or not.  It is a hand-written fake at the edge; it decodes
     log = MemoryLog(cluster, seed=7, crash_at=41)       # dies at its 41st step; None: never
     cluster.give(0, log)                                # what a group coordinator does
     partition = Partition(0, log, clerk); await partition.recover()
-    await partition.take(await log.fetch(0, most=100))  # seeded how much of which topic comes
+    fetched = await log.fetch(0, most=100)              # seeded how much of which topic comes
+    await take_together([(partition, fetched)])
     await log.commit(...)                               # what the app does
     log.steps                                           # steps taken, to choose the next crash_at
 

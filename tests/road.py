@@ -15,6 +15,7 @@ from scoring.book import LEDGER
 from scoring.events import Source
 from streams.clerk import Clerk
 from streams.partition import Partition
+from streams.rounds import take_together
 from streams.topics import REFUSALS
 from tests.inputs import QUARTER, START, heartbeat, payment, reading, settings, terms, tick
 from tests.memory_log import Cluster, MemoryLog
@@ -114,7 +115,7 @@ async def live(cluster: Cluster, log: MemoryLog, clerk: Clerk | None = None, mos
     for _ in range(10_000):
         if log.is_read_up(0) and not partition.holds_back:
             break
-        await partition.take(await log.fetch(0, most))
+        await take_together([(partition, await log.fetch(0, most))])
         if log.dice.random() < 0.3:
             await commit(partition, log)
     clean = await partition.release()
@@ -155,4 +156,4 @@ def money(row: bytes) -> tuple[int, ...]:
 
 async def take_all(partition: Partition, log: MemoryLog, most: int = 7) -> None:
     while not log.is_read_up(0) or partition.holds_back:
-        await partition.take(await log.fetch(0, most))
+        await take_together([(partition, await log.fetch(0, most))])

@@ -16,6 +16,7 @@ from scoring.events import Source
 from streams.clerk import Clerk
 from streams.log import PartitionLost
 from streams.partition import MAX_ENTRIES_WAITING, Partition
+from streams.rounds import take_together
 from streams.rows import decode_ledger_rows, encode_ledger_rows
 from streams.topics import LEDGER_ROWS, REFUSALS
 from tests.inputs import terms
@@ -307,7 +308,7 @@ def test_a_rebalance_in_mid_batch_finishes_what_was_entered_and_leaves_the_rest(
         cluster.give(0, second)
         other = Partition(0, second, Clerk(0, terms()))
         await other.recover()
-        await other.take(await second.fetch(0, 4))
+        await take_together([(other, await second.fetch(0, 4))])
         assert await other.release()
         await commit(other, second)
         cluster.give(0, first)

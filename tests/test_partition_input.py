@@ -20,6 +20,7 @@ from streams.clerk import Clerk
 from streams.log import Fetched
 from streams.partition import Partition
 from streams.recall import Owed
+from streams.rounds import take_together
 from streams.rows import decode_ledger_rows, encode_ledger_rows
 from streams.topics import LEDGER_ROWS, REFUSALS, TOPIC_OF_SOURCE
 from tests.inputs import QUARTER, START, payment, reading, settings, terms, tick
@@ -79,10 +80,10 @@ def test_an_account_that_breaks_the_scoring_is_quarantined_and_the_others_go_on(
         clerk = Clerk(0, terms())
         partition = Partition(0, log, clerk)
         await partition.recover()
-        await partition.take(_only(cluster, Source.PAYMENTS))
+        await take_together([(partition, _only(cluster, Source.PAYMENTS))])
         # a belief that cannot break by any input: a tariff number that does not exist
         clerk.book.tariff_index[clerk.book.row("home-2")] = 1_000_000
-        await partition.take(_only(cluster, Source.READINGS))
+        await take_together([(partition, _only(cluster, Source.READINGS))])
         assert await partition.release()
         return cluster
 
@@ -111,7 +112,9 @@ def test_an_account_that_breaks_at_a_tick_is_quarantined_once_and_the_others_are
         clerk = Clerk(0, terms())
         partition = Partition(0, log, clerk)
         await partition.recover()
-        await partition.take(_only(cluster, Source.SETTINGS, Source.PAYMENTS, Source.READINGS))
+        await take_together(
+            [(partition, _only(cluster, Source.SETTINGS, Source.PAYMENTS, Source.READINGS))]
+        )
         clerk.book.ledger["warn_at"][:] = START + 1
         clerk.book.ledger["tier"][:] = 0
         clerk.book.tariff_index[clerk.book.row("home-2")] = 1_000_000
@@ -119,7 +122,7 @@ def test_an_account_that_breaks_at_a_tick_is_quarantined_once_and_the_others_are
         for number in (0, 1):
             fetched = _only(cluster)
             fetched.records[Source.TICKS] = ticks[number : number + 1]
-            await partition.take(fetched)
+            await take_together([(partition, fetched)])
         assert await partition.release()
         return cluster
 
@@ -145,10 +148,10 @@ def test_when_many_accounts_break_the_scoring_the_worker_stops_instead() -> None
         clerk = Clerk(0, terms())
         partition = Partition(0, log, clerk)
         await partition.recover()
-        await partition.take(_only(cluster, Source.SETTINGS))
+        await take_together([(partition, _only(cluster, Source.SETTINGS))])
         clerk.book.tariff_index[:] = 1_000_000
         with pytest.raises(IndexError):
-            await partition.take(_only(cluster, Source.READINGS))
+            await take_together([(partition, _only(cluster, Source.READINGS))])
         assert await partition.release()
         assert Source.READINGS not in partition.committable
 
@@ -244,7 +247,7 @@ def test_terms_and_payments_of_a_fetch_come_before_its_readings_and_ticks_after(
         partition = Partition(0, log, Clerk(0, terms()))
         await partition.recover()
         fetched = _only(cluster, *reversed(Source))
-        await partition.take(fetched)
+        await take_together([(partition, fetched)])
         assert await partition.release()
         return cluster
 
@@ -285,7 +288,7 @@ def test_a_record_waits_until_everything_before_it_has_been_seen(
         fetched = _only(cluster, Source.READINGS, held)
         fetched.position |= {Source.READINGS: 1, held: 1}
         fetched.highwater |= {held: 1, Source.READINGS: 1 + readings_behind}
-        await partition.take(fetched)
+        await take_together([(partition, fetched)])
         holds = partition.holds_back
         assert await partition.release()
         assert (held in partition.committable) is not (held in holds)
@@ -305,13 +308,13 @@ def test_a_reading_waits_for_terms_and_payments_that_are_still_being_read() -> N
         fetched = _only(cluster, Source.READINGS)
         fetched.position[Source.READINGS] = fetched.highwater[Source.READINGS] = 1
         fetched.highwater[Source.SETTINGS] = 1
-        await partition.take(fetched)
+        await take_together([(partition, fetched)])
         held = [len(partition.holds_back)]
         cluster.produce(Source.SETTINGS, 0, *settings("home-1"), START * 1000)
-        await partition.take(_only(cluster, Source.SETTINGS))
+        await take_together([(partition, _only(cluster, Source.SETTINGS))])
         held.append(len(partition.holds_back))
         end = dict.fromkeys(Source, 1)
-        await partition.take(Fetched(position=dict(end), highwater=end))
+        await take_together([(partition, Fetched(position=dict(end), highwater=end))])
         held.append(len(partition.holds_back))
         assert await partition.release()
         assert not cluster.records(REFUSALS)
@@ -343,7 +346,7 @@ def test_the_last_readings_of_an_exchanged_meter_come_before_its_exchange() -> N
         cluster.give(0, log)
         partition = Partition(0, log, Clerk(0, terms()))
         await partition.recover()
-        await partition.take(_only(cluster, Source.SETTINGS, Source.READINGS))
+        await take_together([(partition, _only(cluster, Source.SETTINGS, Source.READINGS))])
         assert await partition.release()
         assert not cluster.records(REFUSALS)
         return partition.clerk

@@ -19,6 +19,7 @@ from scoring.units import instant_text
 from streams.clerk import Clerk
 from streams.log import Fetched
 from streams.partition import Partition
+from streams.rounds import take_together
 from streams.topics import TOPIC_OF_SOURCE
 from tests.inputs import QUARTER, START, heartbeat, payment, reading, receipt, settings, terms, tick
 from tests.memory_log import Cluster, MemoryLog
@@ -60,7 +61,7 @@ class Road:
                 fetched.records[source] = records[first:end]
             self.log.position[source, 0] = fetched.position[source] = end
             fetched.highwater[source] = end + (behind if source is Source.READINGS else 0)
-        await self.partition.take(fetched)
+        await take_together([(self.partition, fetched)])
         while self.partition._waiting:
             await asyncio.sleep(0)
 
@@ -239,7 +240,7 @@ def test_no_trip_without_proof_while_a_payment_lies_unread() -> None:
         fetched.highwater[Source.PAYMENTS] += 1
         # as the broker would tell it: later money has been seen, so the tick itself is due
         road.partition._desk.newest_ms[Source.PAYMENTS] = (NINE + 1) * 1000
-        await road.partition.take(fetched)
+        await take_together([(road.partition, fetched)])
         await road.stop()
 
     asyncio.run(story(road := Road()))

@@ -12,6 +12,7 @@ from scoring.events import Source
 from streams.clerk import Clerk
 from streams.log import Fetched
 from streams.partition import Partition
+from streams.rounds import take_together
 from streams.topics import TOPIC_OF_SOURCE
 from tests.inputs import START, heartbeat, payment, reading, receipt, settings, terms, tick
 from tests.memory_log import MemoryLog
@@ -37,7 +38,7 @@ class SlicedRoad(Road):
             for source, topic in TOPIC_OF_SOURCE.items():
                 fetched.position[source] = self.log.position.get((source, 0), 0)
                 fetched.highwater[source] = len(self.cluster.records(topic))
-            await self.partition.take(fetched)
+            await take_together([(self.partition, fetched)])
             while self.partition.is_busy:
                 await asyncio.sleep(0)
             rounds += 1

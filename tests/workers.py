@@ -9,6 +9,7 @@ real one; what is played here is only what Faust and the supervisor do around it
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 from streams.clerk import Clerk, Terms
 from streams.log import PartitionLost
 from streams.partition import Partition
+from streams.rounds import take_together
 from streams.topics import TOPIC_OF_SOURCE
 from streams.weather_desk import WeatherDesk
 from tests.memory_log import Crash, MemoryLog, SendFailed
@@ -30,10 +32,14 @@ if TYPE_CHECKING:
     from streams.signing import Signer
     from tests.memory_log import Cluster, Kept
 
+log = logging.getLogger(__name__)
+
 MEAN_STEPS_TO_CRASH = 80
 REBALANCE_SHARE = 0.06
 ZOMBIE_SHARE = 0.04
 MOST_RECORDS = (20, 1_000, 1_000)
+BESIDE_SHARE = 0.5
+"""How often what a fetch brings to another partition of a worker is entered in the same round."""
 PROMPT_SHARE = 0.8
 PROMPT_TURNS = 300
 """For so many turns of the event loop the workers are let finish what they entered before hours go
@@ -52,6 +58,7 @@ class Worker:
     terms: Terms
     roads: dict[int, Partition] = field(default_factory=dict)
     clerks: dict[int, Clerk] = field(default_factory=dict)
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def take_up(self, number: int) -> None:
         """The group gave it a partition: recover, keeping the book if it had it before."""
@@ -76,10 +83,24 @@ class Worker:
             raise Crash("died while another of its partitions was served")
         road.check()
         while road.is_unfinished or not self.log.is_read_up(number):
-            await road.take(await self.log.fetch(number, most))
+            async with self.turn:
+                await self._take(road, most)
             road.check()
             if self.log.dice.random() < 0.3:
                 await self.commit(road)
+
+    async def _take(self, road: Partition, most: int) -> None:
+        """A fetch of this partition, and now and then of others of the worker beside it."""
+        others = [
+            other
+            for number, other in sorted(self.roads.items())
+            if number != road.number and other.ready and self.log.dice.random() < BESIDE_SHARE
+        ]
+        taken = [(each, await self.log.fetch(each.number, most)) for each in [road, *others]]
+        try:
+            await take_together(taken)
+        except PartitionLost as lost:
+            log.debug("%s: whoever serves it finds it out, if it is not %d", lost, road.number)
 
     async def commit(self, road: Partition) -> None:
         """Commit what may be committed."""
@@ -124,7 +145,7 @@ class Workers:
     def _start(self) -> Worker:
         self.counts["workers started"] += 1
         crash_at = 1 + int(self._dice.expovariate(1 / MEAN_STEPS_TO_CRASH))
-        log = MemoryLog(
+        own_log = MemoryLog(
             self._cluster,
             seed=self._dice.getrandbits(32),
             crash_at=None if self.calm else crash_at,
@@ -132,7 +153,7 @@ class Workers:
             most_turns=self._dice.choice((1, 4, 12)),
         )
         if self.calm:
-            log.fail_at = None
+            own_log.fail_at = None
         terms = Terms(
             self._tariffs,
             self._rules,
@@ -142,7 +163,7 @@ class Workers:
             weather=self._skies.weather,
             judged_at_once=2,
         )
-        return Worker(log, terms)
+        return Worker(own_log, terms)
 
     def hear_weather(self, records: Sequence[Kept]) -> None:
         """The weather office spoke; whoever is alive hears it at once."""
