@@ -32,6 +32,11 @@ NOT_GENUINE = (
 CREW_SECONDS = 20 * 3_600
 """A crew goes to a switch that could not be reached within about a working day."""
 
+Road = Literal["radio", "hand", "crew"]
+"""How a switch came to be moved: by the command, by the customer's hand, by a crew."""
+
+MAINS_VOLTS = 230
+
 
 @dataclass(frozen=True, slots=True)
 class FieldRates:
@@ -51,6 +56,7 @@ class FieldRates:
     notice_lost: float = 0.01
     receipt_median_seconds: float = 40.0
     receipt_repeated: float = 0.01
+    measures_volts: float = 0.0  # of switches: those whose meter can tell what lies behind them
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +71,22 @@ class Happening:
     switch: str = "unknown"
     succeeded: bool = True
     acknowledges: bool = False
+    volts: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """A switch that really moved because of a command: what a wrongful trip is judged by."""
+    """A switch that really moved because of a command: what a wrongful trip is judged by.
+
+    `stands`: where it stands since then; a restore may only arm it.
+    """
 
     at: int
     account_id: str
     command_id: str
     is_trip: bool
+    road: Road = "radio"
+    stands: str = "disconnected"
 
 
 @dataclass(order=True, slots=True)
@@ -86,8 +98,13 @@ class _Order:
     body: dict[str, Any]
     is_trip: bool
     taken: int  # when its command came, as a sequence number
-    by_hand: bool = False
+    road: Road = "radio"
     asks: bool = False
+
+    @property
+    def by_people(self) -> bool:
+        """Somebody stands at the switch: no radio can fail, and no expiry holds."""
+        return self.road != "radio"
 
 
 def seconds_of(text: str) -> int:
@@ -206,21 +223,21 @@ class Field:
     def _carry_out(self, order: _Order) -> None:
         body, account_id = order.body, str(order.body["accountId"])
         command_id = str(body["effectId"])
-        dice = self._dice(f"{command_id}:{order.by_hand}")
+        dice = self._dice(f"{command_id}:{order.by_people}")
         if order.asks:
             self._answer(order, account_id)
             return
         if order.is_trip and command_id in self._cancelled:
             self._ignore("cancelled trip")
             return
-        if order.by_hand and self._last_trip.get(account_id, 0) > order.taken:
+        if order.by_people and self._last_trip.get(account_id, 0) > order.taken:
             self._ignore("hand overtaken by a trip")
             return
-        if order.at > seconds_of(body["expiresAt"]) and not order.by_hand:
+        if order.at > seconds_of(body["expiresAt"]) and not order.by_people:
             self._ignore("expired command")
             self._report(order.at, account_id, command_id, dice, succeeded=False)
             return
-        if not order.by_hand and self._fails(account_id, command_id, dice):
+        if not order.by_people and self._fails(account_id, command_id, dice):
             self._report(order.at, account_id, command_id, dice, succeeded=False)
             if not order.is_trip:  # nobody is left in the dark because a radio is dead
                 self._send_crew(order)
@@ -235,7 +252,7 @@ class Field:
         stands = self.position(account_id)
         self._later(
             Happening(order.at, "report", account_id, str(order.body["aboutId"]), order.at, stands,
-                      succeeded=stands == "disconnected")
+                      succeeded=stands == "disconnected", volts=self._volts(account_id))
         )  # fmt: skip
 
     def _fails(self, account_id: str, command_id: str, dice: random.Random) -> bool:
@@ -246,12 +263,16 @@ class Field:
     def _send_crew(self, order: _Order) -> None:
         self._sequence += 1
         at = order.at + CREW_SECONDS
-        by_crew = replace(order, at=at, sequence=self._sequence, by_hand=True)
+        by_crew = replace(order, at=at, sequence=self._sequence, road="crew")
         heapq.heappush(self._orders, by_crew)
 
     def _move(self, order: _Order, account_id: str, command_id: str, dice: random.Random) -> None:
-        direct = order.body.get("controlCode") == DIRECT_CLOSE or order.by_hand
+        direct = order.body.get("controlCode") == DIRECT_CLOSE or order.by_people
         before = self.position(account_id)
+        if order.road == "crew" and before == "connected":
+            self._ignore("crew not needed")
+            self._report(order.at, account_id, command_id, dice, succeeded=True)
+            return
         if order.is_trip:
             after = "disconnected"
         elif direct or before == "connected":
@@ -260,7 +281,9 @@ class Field:
             after = "ready_for_reconnection"
         self._position[account_id] = after
         self._unreachable.discard(account_id)
-        self.executions.append(Execution(order.at, account_id, command_id, order.is_trip))
+        self.executions.append(
+            Execution(order.at, account_id, command_id, order.is_trip, order.road, after)
+        )
         self._later(Happening(order.at, "switched", account_id, command_id, order.at, after))
         if dice.random() < self.rates.report_lost:
             self._ignore("report lost")
@@ -273,7 +296,7 @@ class Field:
         """The customer closes an armed switch by hand."""
         self._sequence += 1
         body = order.body | {"controlCode": DIRECT_CLOSE}
-        by_hand = replace(order, at=at, sequence=self._sequence, body=body, by_hand=True)
+        by_hand = replace(order, at=at, sequence=self._sequence, body=body, road="hand")
         heapq.heappush(self._orders, by_hand)
 
     def _report(
@@ -282,8 +305,16 @@ class Field:
         ready = at + dice.randrange(1, 10)
         if dice.random() < self.rates.report_late:
             ready += dice.randrange(60, self.rates.report_late_seconds)
-        switch = self.position(account_id)
-        self._later(Happening(ready, "report", account_id, command_id, at, switch, succeeded))
+        switch, volts = self.position(account_id), self._volts(account_id)
+        self._later(
+            Happening(ready, "report", account_id, command_id, at, switch, succeeded, volts=volts)
+        )
+
+    def _volts(self, account_id: str) -> int | None:
+        """What the meter measures behind the switch at this moment; None where it cannot."""
+        if self._dice(f"volts:{account_id}").random() >= self.rates.measures_volts:
+            return None
+        return MAINS_VOLTS if self.position(account_id) == "connected" else 0
 
     def _later(self, happening: Happening) -> None:
         self._sequence += 1

@@ -183,6 +183,8 @@ def switch_report(happening: Happening, partition: int) -> Input:
         "reportedAt": instant_text(happening.acted_at),
         "acknowledges": happening.acknowledges,
     }
+    if happening.volts is not None:
+        body["loadSideVolts"] = happening.volts
     return _of(topics.SWITCH_REPORTS, partition, happening, body)
 
 

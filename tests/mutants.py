@@ -63,6 +63,8 @@ ROAD = ("tests/test_partition.py", "tests/test_chain.py")
 RULES = ("tests/test_rules.py", *GUARDS)
 SIGNED = ("tests/test_signing.py",)
 INTERLOCK = ("tests/test_interlock.py",)
+TICK = ("tests/test_tick_round.py",)
+WEATHER = ("tests/test_weather.py", "tests/test_decide.py")
 CLOSED = ("tests/test_closed.py", "tests/test_money_road.py")
 
 MUTANTS = (
@@ -180,6 +182,54 @@ MUTANTS = (
         "streams/signing.py", SIGNED,
         ("key-by-last", "signature", "key = begun[-1] if begun else self._keys[0]",
          "key = self._keys[-1]"),
+    ),
+    *among(
+        "scoring/procedures.py", SIMULATION,
+        ("sim-notice-lead", "notice", "        wait = rules.notice_lead_seconds\n",
+         "        wait = rules.notice_lead_seconds // 3\n"),
+    ),
+    *among(
+        "scoring/metered.py", SIMULATION,
+        ("sim-dead-line-proven", "proof", "is_live = volts >= here.rules.live_from_volts",
+         "is_live = volts >= 0"),
+    ),
+    *among(
+        "streams/clerk.py", TICK,
+        ("tick-committed-first", "tick commit",
+         "self.round.next_offset = entry.next_offset.pop(Source.TICKS)",
+         "self.round.next_offset = entry.next_offset[Source.TICKS]"),
+        ("tick-never-committed", "tick commit",
+         "            entry.next_offset[Source.TICKS] = self.round.next_offset\n",
+         "            pass\n"),
+    ),
+    *among(
+        "streams/tick_round.py", TICK,
+        ("tick-waiting-last", "tick order", "due[np.lexsort((due, ~waited, ~to_repeat))]",
+         "due[np.lexsort((due, ~to_repeat))]"),
+        ("tick-restores-last", "tick order", "due[np.lexsort((due, ~waited, ~to_repeat))]",
+         "due[np.lexsort((due, ~waited))]"),
+    ),
+    *among(
+        "scoring/weather.py", WEATHER,
+        ("silent-feed", "weather", "age <= max_age_seconds", "age < NO_TIME + 2**40"),
+        ("heat-one-day-after", "weather", "timedelta(days=aftermath_days + 1)",
+         "timedelta(days=aftermath_days)"),
+        ("spell-begins-within", "weather", "if spell.from_at <= end", "if spell.from_at <= start"),
+        ("area-unknown", "weather", " and (area or not (watched or self.words))", ""),
+        ("newer-of-two-words", "weather", "as_of = min((word.as_of", "as_of = max((word.as_of"),
+    ),
+    *among(
+        "streams/weather_desk.py", WEATHER,
+        ("unreadable-word", "weather", "word = AreaWord() if isinstance(decoded, Refusal) else",
+         "word = self.weather.words.get(area) if isinstance(decoded, Refusal) else"),
+        ("feed-clock-ahead", "weather",
+         'as_of = min(seconds_of(body.as_of, "asOf"), received_at(record))',
+         'as_of = seconds_of(body.as_of, "asOf")'),
+    ),
+    *among(
+        "scoring/guards.py", SIMULATION,
+        ("sim-weather", "weather",
+         "        | weather_hold(here.rules, here.zone, here.now, here.weather)\n", ""),
     ),
     *among(
         "scoring/interlock.py", INTERLOCK,

@@ -244,19 +244,41 @@ def _by_weather(oracle: Witness, account: Account, at: int, trip: dict[str, Any]
 
 def _by_notice(account: Account, at: int, trip: dict[str, Any], said: Said) -> list[str]:
     """Every step of its procedure was said, proven, and long enough before the one after it."""
-    terms, reasons = account.terms(at), []
+    reasons = []
+    for name, waited, wait in _waits(account, at, trip, said):
+        if name not in said.by_id:
+            reasons.append(f"{name} was never sent")
+        elif waited is None or waited < wait:
+            reasons.append(f"{name} not proven {wait // 60} minutes before the next step")
+    return reasons
+
+
+def _waits(
+    account: Account, at: int, trip: dict[str, Any], said: Said
+) -> list[tuple[str, int | None, int]]:
+    """Each notice, the seconds from its proof to the next step or the trip, and those it must."""
+    terms = account.terms(at)
     assert terms is not None
     ids = _notice_ids(account, trip, said)
     written = (7 if terms["customerClass"] == "resident" else 3) * 24 * HOUR
     waits = [0, written, NOTICE_LEAD_SECONDS][-len(ids) :]
-    then = [account.receipts.get(name) for name in ids[1:]] + [at]
-    for name, wait, following in zip(ids, waits, then, strict=True):
-        proven_at = account.receipts.get(name)
-        if name not in said.by_id:
-            reasons.append(f"{name} was never sent")
-        elif proven_at is None or following is None or proven_at > following - wait:
-            reasons.append(f"{name} not proven {wait // 60} minutes before the next step")
-    return reasons
+    proven = [account.receipts.get(name) for name in ids]
+    return [
+        (name, None if one is None or following is None else following - one, wait)
+        for name, one, following, wait in zip(ids, proven, [*proven[1:], at], waits, strict=True)
+    ]
+
+
+def short_notices(oracle: Oracle, said: Said) -> list[str]:
+    """Trips that came sooner after a proven notice than the notice must stand."""
+    return [
+        f"{trip['effectId']}: {name} stood {waited / 60:.1f} of {wait // 60} minutes"
+        for trip in said.by_topic[TRIPS]
+        for name, waited, wait in _waits(
+            oracle.accounts[trip["accountId"]], seconds_of(trip["decidedAt"]), trip, said
+        )
+        if waited is not None and waited < wait
+    ]
 
 
 def _by_money_and_reading(

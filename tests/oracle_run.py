@@ -26,6 +26,7 @@ from tests.oracle_judge import (
     Witness,
     missed_warnings,
     not_restored,
+    short_notices,
     wrong_days,
     wrongful_trips,
 )
@@ -60,6 +61,7 @@ def judge_run(
         "twoBodies": said.two_bodies,
         "brokenChains": broken_chains(outputs, said),
         "wrongfulTrips": wrongful_trips(oracle, said),
+        "shortNotices": short_notices(oracle, said),
         "missedWarnings": missed_warnings(oracle, said),
         "notRestored": not_restored(oracle, said, executions, ended_at),
         "quarantined": [

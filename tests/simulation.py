@@ -18,7 +18,7 @@ import random
 import sys
 import time
 import traceback
-from collections import Counter
+from collections import Counter, defaultdict
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -48,7 +48,7 @@ from tests.keys import rotating
 from tests.memory_log import Cluster
 from tests.oracle_facts import LogRecord
 from tests.oracle_interlock import over_limits
-from tests.oracle_judge import EFFECT_TOPICS
+from tests.oracle_judge import EFFECT_TOPICS, NOTICES
 from tests.oracle_run import judge_run
 from tests.watch import Watch
 from tests.workers import Workers
@@ -73,14 +73,24 @@ DAYS_BY_LAW = 8
 """Of a world in which many settle by plan: dunned and noticed in one week, stopped in the next."""
 STEP_HOURS = (2, 5, 7, 10, 13, 24)
 """Steps of a day, UTC: several within the trip windows of Shanghai, Johannesburg and London."""
+NOTICE_WATCHED_SHARE = 0.3
+NOTICE_WATCHED_SECONDS, NOTICE_STEP_SECONDS = 40 * 60, 5 * 60
+"""In these worlds time goes in small steps after a notice, so that ticks, heartbeats and readings
+fall on both sides of the half hour that it must stand: a trip that comes too soon shows."""
 FIRST_MONDAY = 1_767_571_200  # 2026-01-05T00:00Z
 WEEK = 7 * DAY
 JUDGED = (
-    *("wrongfulTrips", "missedWarnings", "notRestored", "skippedSteps", "tripsOnEstimates"),
-    *("expiredExecuted", "cancelledExecuted", "twoActive", "overLimit", "trippedWhileFrozen"),
+    *("wrongfulTrips", "missedWarnings", "notRestored", "skippedSteps", "shortNotices"),
+    *("tripsOnEstimates", "expiredExecuted", "cancelledExecuted", "twoActive", "falselyProven"),
+    *("overLimit", "trippedWhileFrozen"),
     *("brokenChains", "twoBodies", "lostEffects", "wrongBalances", "raised"),
 )
 """The judgments that a score always shows, also when nothing was wrong."""
+ROADS = {
+    "radio": "switch closed or armed by it",
+    "hand": "armed switch closed by the customer",
+    "crew": "switch closed by a crew, where the radio failed",
+}
 COME_ALONE = (ACCOUNT_SETTINGS, MORATORIA)
 OBSERVED = frozenset({*EFFECT_TOPICS, INTERLOCK}) - {
     "daily-usage",
@@ -97,7 +107,7 @@ class Verdict:
     wrong: dict[str, list[str]]
     counts: dict[str, int]
     seconds: float
-    restore_seconds: tuple[int, ...] = ()
+    restore_seconds: dict[str, list[int]] = field(default_factory=dict)  # by road
 
     @property
     def is_right(self) -> bool:
@@ -130,7 +140,12 @@ def plan_of(seed: int) -> Plan:
         beat_seconds=0,
         faults=faults,
         field_rates=FieldRates(
-            fails_once=0.1, needs_crew=0.05, report_lost=0.05, report_late=0.1, notice_lost=0.05
+            fails_once=0.1,
+            needs_crew=0.05,
+            report_lost=0.05,
+            report_late=0.1,
+            notice_lost=0.05,
+            measures_volts=dice.choice((0.0, 0.0, 0.5)),
         ),
         opening_days=(0.05, 2.0),
         bulk_share=0.2,
@@ -193,6 +208,8 @@ class Simulation:
         tariffs = tariffs_of(shipped_sheets())
         self.watch = Watch()
         self.limits = limits_of(self.seed)
+        self.watches_notices = random.Random(f"{self.seed}:notices").random() < NOTICE_WATCHED_SHARE
+        self.noticed_until = plan.starts_at
         self.workers = Workers(self.cluster, self.dice, tariffs, rules, self.signer, self.limits)
 
     def _appended(self, topic: str, _partition: int, kept: list[Kept], _log: MemoryLog) -> None:
@@ -216,8 +233,10 @@ class Simulation:
 
     def _next_step(self) -> int:
         """A few steps a day, most of them while people may be tripped somewhere."""
-        midnight, hour = divmod(self.world.now, DAY)[0] * DAY, self.world.now % DAY // HOUR
-        return midnight + next(h for h in STEP_HOURS if h > hour) * HOUR
+        now = self.world.now
+        midnight, hour = now // DAY * DAY, now % DAY // HOUR
+        step = midnight + next(h for h in STEP_HOURS if h > hour) * HOUR
+        return min(step, now + NOTICE_STEP_SECONDS) if now < self.noticed_until else step
 
     async def _send(self, records: list[Input], *, settle: bool) -> None:
         """Into the log, and the workers at it; `settle` waits until all of it is committed.
@@ -239,6 +258,8 @@ class Simulation:
     def _hear(self) -> None:
         heard, self.heard = self.heard, []
         for topic, value in heard:
+            if topic == NOTICES and self.watches_notices:
+                self.noticed_until = self.world.now + NOTICE_WATCHED_SECONDS
             self.watch.heard(topic, value, self.world.now)
             self.world.observe(topic, value)
         self.watch.executed(self.world.field.executions)
@@ -284,7 +305,7 @@ def run_seed(seed: int, days: int = DAYS) -> Verdict:
     except Exception:  # noqa: BLE001 - whatever breaks is the finding, told with its seed
         wrong = {"raised": [traceback.format_exc()]}
     took = time.process_time() - started
-    restored = tuple(simulation.watch.restore_seconds)
+    restored = dict(simulation.watch.restore_seconds)
     return Verdict(seed, wrong, simulation.counts(), took, restored)
 
 
@@ -313,7 +334,9 @@ def main(argv: list[str] | None = None) -> int:
     return _many(options, console)
 
 
-def score_table(totals: Counter[str], wrong: list[Verdict], restores: list[int]) -> Table:
+def score_table(
+    totals: Counter[str], wrong: list[Verdict], restores: dict[str, list[int]]
+) -> Table:
     """The run in the figures a utility would judge it by."""
     found = Counter(name for verdict in wrong for name, some in verdict.wrong.items() if some)
     table = Table("what", "figure")
@@ -323,10 +346,11 @@ def score_table(totals: Counter[str], wrong: list[Verdict], restores: list[int])
         table.add_row(name, str(found[name]))
     table.add_row("trips executed", str(totals["trips executed"]))
     table.add_row("restores executed", str(totals["restores executed"]))
-    if restores:
-        some = sorted(restores)
+    for road, seconds in sorted(restores.items()):
+        some = sorted(seconds)
         half, most = some[len(some) // 2], some[len(some) * 95 // 100]
-        table.add_row("restore decided to switch closed or armed", f"p50 {half} s, p95 {most} s")
+        figures = f"p50 {half} s, p95 {most} s, {len(some)} of them"
+        table.add_row(f"restore heard by the field to {ROADS[road]}", figures)
     for name, count in totals.most_common():
         if name.startswith("held: "):
             table.add_row(f"trips {name}", str(count))
@@ -337,7 +361,7 @@ def _many(options: argparse.Namespace, console: Console) -> int:
     seeds = range(options.first_seed, options.first_seed + options.seeds)
     wrong: list[Verdict] = []
     totals: Counter[str] = Counter()
-    restores: list[int] = []
+    restores: defaultdict[str, list[int]] = defaultdict(list)
     started = time.monotonic()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with (
@@ -351,7 +375,8 @@ def _many(options: argparse.Namespace, console: Console) -> int:
             ran += 1
             verdict = done.result()
             totals.update(verdict.counts)
-            restores += verdict.restore_seconds
+            for road, seconds in verdict.restore_seconds.items():
+                restores[road] += seconds
             if not verdict.is_right:
                 wrong.append(verdict)
                 console.print(verdict.report(), markup=False, soft_wrap=True)

@@ -104,6 +104,34 @@ def test_a_restore_that_the_radio_does_not_carry_is_done_by_a_crew():
     )  # fmt: skip
 
 
+def test_a_crew_that_finds_the_switch_closed_leaves_it():
+    field = Field(SURE, 1)
+    field._position["home"] = "disconnected"
+    field.rates = replace(SURE, fails_once=1.0)
+    field.take_restore(restore(1), NOW)
+    field.advance(NOW + 3_600)
+    field.rates = SURE
+    field.take_restore(restore(2), NOW + 3_600)
+    seen(field, NOW + 2 * CREW_SECONDS)
+    assert [(done.command_id, done.road) for done in field.executions] == [
+        ("home:restore:1:2", "radio")
+    ]
+    assert field.ignored == {"crew not needed": 1}
+
+
+def test_a_meter_that_can_tells_the_voltage_behind_the_switch():
+    field = Field(replace(SURE, measures_volts=1.0), 1)
+    field.take_trip(trip(), NOW)
+    told = field.advance(NOW + 1_800)
+    field.take_restore(restore(code=ARM), NOW + 1_800)
+    told += field.advance(NOW + 90_000)
+    reports = [(each.switch, each.volts) for each in told if each.kind == "report"]
+    assert reports == [("disconnected", 0), ("ready_for_reconnection", 0), ("connected", 230)]
+    blind = Field(SURE, 1)
+    blind.take_trip(trip(), NOW)
+    assert {each.volts for each in blind.advance(NOW + 1_800)} == {None}
+
+
 def test_a_crew_on_its_way_is_not_called_back_by_another_restore():
     field = Field(replace(SURE, needs_crew=1.0), 1)
     field._position["home"] = "disconnected"

@@ -17,6 +17,7 @@ from tests.oracle_judge import (
     Witness,
     missed_warnings,
     not_restored,
+    short_notices,
     wrong_days,
     wrongful_trips,
 )
@@ -209,6 +210,14 @@ def test_a_stop_by_law_without_a_step_is_wrongful(wanted, change, due_days, appr
     found = wrongful_trips(oracle, said([*notices, trip(TEN, **STOP)]))
     found = [one for one in found if approver or "are said to have" not in one]
     assert any(wanted in one for one in found) if wanted else found == []
+
+
+@pytest.mark.parametrize(("proven_at", "faults"), [(IN_TIME, 0), (IN_TIME + 1, 1), (None, 0)])
+def test_a_notice_that_stood_too_short_is_named(proven_at: int | None, faults: int):
+    """Without any proof the step is skipped: that has a name of its own."""
+    what = said([NOTICE, trip(TEN)])
+    oracle = Oracle(story(settings(), PAID_EIGHT, proven_at))
+    assert len(short_notices(oracle, what)) == faults
 
 
 def test_a_trip_without_notice_is_wrongful():

@@ -48,8 +48,11 @@ class SlicedRoad(Road):
         return [trip["accountId"] for trip in self.said("trip-commands")]
 
 
-async def five_homes(road: SlicedRoad) -> None:
-    """By nine o'clock nothing holds their trips but that nobody has looked."""
+async def five_homes(road: SlicedRoad, proven_at: dict[str, int] | None = None) -> None:
+    """By nine o'clock nothing holds their trips but that nobody has looked.
+
+    `proven_at`: when a home's notice was proven, if not an hour before.
+    """
     await road.start()
     for home in HOMES:
         await road.say(Source.SETTINGS, (settings(home), START))
@@ -62,8 +65,9 @@ async def five_homes(road: SlicedRoad) -> None:
     await road.say(Source.TICKS, (tick(NINE - HOUR), NINE - HOUR))
     assert await road.go_on() == 2
     for home in HOMES:
-        proof = receipt(home, f"{home}:notice:1", NINE - HOUR)
-        await road.say(Source.DELIVERY_RECEIPTS, (proof, NINE - HOUR))
+        at = (proven_at or {}).get(home, NINE - HOUR)
+        proof = receipt(home, f"{home}:notice:1", at)
+        await road.say(Source.DELIVERY_RECEIPTS, (proof, at))
     await road.say(Source.PAYMENTS, (heartbeat(NINE), NINE))
     await road.say(Source.TICKS, (tick(NINE), NINE))
 
@@ -110,6 +114,38 @@ def test_a_newer_tick_takes_the_place_of_the_older() -> None:
     assert road.tripped() == HOMES
     decided = [trip["decidedAt"][11:19] for trip in road.said("trip-commands")]
     assert decided == ["01:00:00", "01:00:00", "01:00:30", "01:00:30", "01:00:30"]
+
+
+def test_whom_the_tick_before_did_not_reach_comes_first() -> None:
+    """Else new work at each tick could keep the last rows of a partition waiting for ever."""
+
+    async def story(road: SlicedRoad) -> None:
+        later = NINE + MINUTE
+        await five_homes(road, {"home-1": later - 2 * QUARTER})
+        assert road.tripped() == HOMES[1:3]
+        await road.say(Source.TICKS, (tick(later), later))
+        await road.go_on()
+        await road.stop()
+
+    asyncio.run(story(road := SlicedRoad()))
+    assert road.tripped() == [*HOMES[1:], "home-1"]
+
+
+def test_a_restore_is_repeated_before_anybody_else_is_asked_about() -> None:
+    async def story(road: SlicedRoad) -> None:
+        await five_homes(road)
+        await road.go_on()
+        paid = payment("home-5", "p-new", "90.00")
+        await road.say(Source.PAYMENTS, (paid, NINE + 1))
+        assert len(road.said("restore-commands")) == 1
+        later = NINE + HOUR  # all commands have expired: five are due
+        await road.say(Source.PAYMENTS, (heartbeat(later), later))
+        await road.say(Source.TICKS, (tick(later), later))
+        assert road.partition.is_unfinished
+        assert [each["accountId"] for each in road.said("restore-commands")] == ["home-5"] * 2
+        await road.stop()
+
+    asyncio.run(story(SlicedRoad()))
 
 
 def test_after_a_crash_the_next_tick_finds_them_again() -> None:
