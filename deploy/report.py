@@ -36,7 +36,7 @@ svg text{font:13px system-ui,sans-serif;fill:#444}
 
 LEGEND = (
     f'<p><b style="background:{OURS}">Kilowatch</b> '
-    f'<b style="background:{OTHER}">mean of 7 days</b></p>'
+    f'<b style="background:{OTHER};color:#1c1f23">mean of 7 days</b></p>'
 )
 
 
