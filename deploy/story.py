@@ -69,7 +69,9 @@ LAPSE_SECONDS = 0.05
 """Of real time a day of the works at least takes while nothing is waited for."""
 
 WAIT_SECONDS = 0.5
-MOST_DAYS_WAITED = 30
+MOST_DAYS_WAITED = 45
+"""Who owes and is moved to prepayment keeps the time the law gives for arrears: 30 days and 7."""
+
 PATIENCE_SECONDS = 120.0
 """A step that has not come after so long is told as missing."""
 
