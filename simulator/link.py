@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
     from simulator.messages import Input
 
-SEND_SECONDS = 60
+SEND_SECONDS = 180
 """A record that is not acknowledged for so long stops the run: a simulation with holes proves
-nothing."""
+nothing.  A broker that is started again on a busy machine is back within a minute."""
 
 POLL_RECORDS = 5_000
 

@@ -48,6 +48,10 @@ log.cleaner.dedupe.buffer.size=16777216
 """
 
 
+STARTS_SOON = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+"""Options of a node that is started often and not measured: two thirds of the work of a start."""
+
+
 class JarsMissing(RuntimeError):  # noqa: N818 - read as a sentence
     """Java or Maven is not installed, or Maven could not fetch."""
 
@@ -83,12 +87,18 @@ class KafkaNode:
     """One Kafka broker and controller whose data live in `directory`."""
 
     def __init__(
-        self, directory: Path, heap_mb: int = 1024, properties: str = "", scram: str = ""
+        self,
+        directory: Path,
+        heap_mb: int = 1024,
+        properties: str = "",
+        scram: str = "",
+        java: tuple[str, ...] = ("-XX:+UseG1GC",),
     ) -> None:
         """`properties` are further lines of its configuration; `scram` a user, as `StorageTool`
-        takes them: name=...,password=...
+        takes them: name=...,password=...; `java` options of its machine.
         """
         self.directory = directory
+        self._options = java
         self.heap_mb = heap_mb
         self.port, self.controller_port = free_port(), free_port()
         self.bootstrap = f"127.0.0.1:{self.port}"
@@ -144,7 +154,7 @@ class KafkaNode:
 
     def _java(self, heap_mb: int) -> list[str]:
         return [
-            "java", f"-Xmx{heap_mb}m", f"-Xms{min(heap_mb, 256)}m", "-XX:+UseG1GC",
+            "java", f"-Xmx{heap_mb}m", f"-Xms{min(heap_mb, 256)}m", *self._options,
             f"-Dlog4j2.configurationFile={HERE / 'log4j2.yaml'}",
             "-cp", f"{jars()}/*",
         ]  # fmt: skip

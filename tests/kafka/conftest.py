@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.brokers import self_test
-from tests.brokers.kafka_node import KafkaNode
+from tests.brokers.kafka_node import STARTS_SOON, KafkaNode
 from tests.conftest import OTHER_BOOTSTRAP
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def kafka_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaNode]:
     """Our own node, for tests that restart or kill it; tried by the self-test."""
-    with KafkaNode(tmp_path_factory.mktemp("kafka")) as node:
+    with KafkaNode(tmp_path_factory.mktemp("kafka"), java=STARTS_SOON) as node:
         seen = asyncio.run(self_test.facts(node.bootstrap, node.directory))
         assert seen == self_test.APACHE_KAFKA, "this Kafka does not keep its word"
         yield node

@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
+from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+    from simulator.link import Taken
+
 PARTITIONS = 4
 STEP_SECONDS = 300
 PACE_SECONDS = 0.05
@@ -40,10 +43,14 @@ MAX_BEHIND = 150
 """Records under way at which the utility waits for the workers: a quarter of a simulated hour of a
 hundred accounts, so that most trips are obeyed before they expire."""
 
+PLACES = tuple((topic, number) for topic in SOURCE_OF_TOPIC for number in range(PARTITIONS))
+"""The partitions of all inputs that workers share."""
+
 ASK_SECONDS = 0.1
+LOOK_SECONDS = 0.5
 ASK_TIMEOUT_MS = 3_000
 HEAR_SECONDS = 0.01
-PATIENCE_SECONDS = 120.0
+PATIENCE_SECONDS = 300.0
 """Longer than anything here takes on a loaded machine; what takes longer is dead."""
 
 
@@ -62,6 +69,7 @@ class Post:
     number: int = 1
     is_kept: bool = True  # the supervisor starts another when this one has ended
     ended_with: list[int] = field(default_factory=list)  # by itself, not by our hand
+    last_words: list[str] = field(default_factory=list)  # its log's end, each time
 
 
 class Running:
@@ -78,12 +86,13 @@ class Running:
         self.max_behind = MAX_BEHIND
         self.worked = Worked(PARTITIONS)
         self.seen: Counter[str] = Counter()
+        self.rows: dict[int, list[Taken]] = {number: [] for number in range(PARTITIONS)}
         self.posts: list[Post] = []
         more = {"KILOWATCH_GROUP": self.group, "KILOWATCH_LOG_LEVEL": "INFO"}
         self.site = Site(directory, bootstrap, PARTITIONS, more)
         self._plan, self._named, self._count = plan, named, workers
-        self._asked_at = self._stepped_at = 0.0
-        self._committed = 0
+        self._asked_at = self._stepped_at = self._looked_at = 0.0
+        self._committed = self._repeated = 0
 
     def __enter__(self) -> Self:
         with ExitStack() as starting:
@@ -103,8 +112,7 @@ class Running:
             starting.callback(self.drive.close)
             # The topics are new, so the first offset of each place need not be waited for: a broker
             # that is down must not hold up the thread that starts it again.
-            places = ((topic, number) for topic in SOURCE_OF_TOPIC for number in range(PARTITIONS))
-            self.drive._writer._base = dict.fromkeys(places, 0)
+            self.drive._writer._base = dict.fromkeys(PLACES, 0)
             self.drive.open()
             self._ending = starting.pop_all()
         return self
@@ -162,6 +170,7 @@ class Running:
         for post in self.posts:
             if post.is_kept and not post.child.is_running:
                 post.ended_with.append(int(post.child.process.returncode))
+                post.last_words.append(post.child.log_end())
                 self._again(post)
 
     def members(self) -> int:
@@ -177,6 +186,18 @@ class Running:
         shown = asked(f"http://127.0.0.1:{post.port}/metrics")
         is_ready = metric(shown, "partitions_owned") > 0 == metric(shown, "partitions_recovering")
         return is_ready and self.members() > 0
+
+    def is_settled(self) -> bool:
+        """Whether all who should be are in the group and at work.
+
+        A worker that was killed counts as a member until its session ends.
+        """
+        now = time.monotonic()
+        if now - self._looked_at < LOOK_SECONDS:
+            return False
+        self._looked_at = now
+        posts = [post for post in self.posts if post.is_kept]
+        return self.members() == len(posts) and all(self.is_at_work(post) for post in posts)
 
     def logs(self) -> str:
         """The ends of all workers' logs."""
@@ -222,11 +243,22 @@ class Running:
     @property
     def sent(self) -> int:
         """Input records written so far."""
-        return sum(self.drive.sent.values()) - self.drive.sent[TARIFFS]
+        return sum(self.drive.sent.values()) - self.drive.sent[TARIFFS] + self._repeated
+
+    def recount(self) -> None:
+        """Count as written what the utility wrote twice because a broker died before it answered.
+
+        Without it the utility would believe the workers nearer behind it than they are.
+        """
+        self.drive._writer.flush()
+        ends = self._watch._consumer.end_offsets([TopicPartition(*place) for place in PLACES])
+        self._repeated += sum(ends.values()) - self.sent
 
     def look(self) -> None:
-        """Take up the ledger rows and claims that workers have written."""
+        """Take up the ledger rows and claims that workers have written, before compaction does."""
         records = list(self._watch.poll())
+        for record in records:
+            self.rows[record.partition].append(record)
         claims = self.worked.take(records)
         self.seen["claims"] += claims
         self.seen["rows"] += len(records) - claims
@@ -254,7 +286,7 @@ class Running:
 
     def settle(self) -> None:
         """The utility waits until everything it wrote is worked off and heard."""
-        self.drive._writer.flush()
+        self.recount()
 
         def still() -> None:
             self.supervise()
