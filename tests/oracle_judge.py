@@ -339,10 +339,15 @@ def missed_warnings(oracle: Oracle, said: Said) -> list[str]:
         if terms is None or not account.accepted:
             continue
         left = oracle.balance_nanos(account.account_id) + small(terms["creditLimit"], NANOS)
-        is_warned = bool(warnings) and warnings[-1]["tier"] != "normal"
+        is_warned = bool(warnings) and max(warnings, key=_place)["tier"] != "normal"
         if left < small(terms["warningAmount"], NANOS) and not is_warned:
             missed.append(f"{account.account_id} has {left / NANOS:.9f} left and was not warned")
     return missed
+
+
+def _place(warning: dict[str, Any]) -> list[int]:
+    """Episode and number: what is made up for after a crash bears an older hour than it follows."""
+    return [int(part) for part in warning["effectId"].split(":")[-2:]]
 
 
 def not_restored(
