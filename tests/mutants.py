@@ -66,6 +66,9 @@ INTERLOCK = ("tests/test_interlock.py",)
 TICK = ("tests/test_tick_round.py",)
 WEATHER = ("tests/test_weather.py", "tests/test_decide.py")
 CLOSED = ("tests/test_closed.py", "tests/test_money_road.py")
+BILLS = ("tests/test_worked_bills.py", "tests/test_worked_lines.py", "tests/test_charges.py")
+FILES = ("tests/test_strange_bills.py",)
+MARKET = ("tests/test_dynamic.py",)
 
 MUTANTS = (
     *among(
@@ -141,6 +144,59 @@ MUTANTS = (
         "scoring/guards.py", SIMULATION,
         ("sim-approval", "approvals", "def _by_approval(here: Situation) -> Hold:\n",
          "def _by_approval(here: Situation) -> Hold:\n    return NO_HOLD\n"),
+    ),
+    *among(
+        "scoring/charges.py", BILLS,
+        ("no-levies", "bill",
+         "before_tax = of_energy + basic + adjusted + standing + levy.sum(axis=0)",
+         "before_tax = of_energy + basic + adjusted + standing"),
+        ("tiers-begin-anew", "bill",
+         "filled = np.clip(after - lower, 0, width) - np.clip(before_wh - lower, 0, width)",
+         "filled = np.clip(after - before_wh - lower, 0, width)"),
+        ("no-losses", "bill", "used = used_wh + _losses(terms, used_wh, days, facts)",
+         "used = used_wh"),
+    ),
+    *among(
+        "scoring/basic_charge.py", BILLS,
+        ("over-once", "bill",
+         'dearer = drawn + above * (terms["over_factor_ppm"] - PPM) // PPM', "dearer = drawn"),
+    ),
+    *among(
+        "scoring/power_factor.py", BILLS,
+        ("factor-cut", "bill", "np.floor(factor + 0.5)", "np.floor(factor)"),
+    ),
+    *among(
+        "deploy/usage_files.py", FILES,
+        ("gap-unseen", "bill", "if uneven.any():", "if False:"),
+    ),
+    *among(
+        "simulator/table.py", FILES,
+        ("autumn-hour", "bill", "fold=int(second in shown)", "fold=0"),
+    ),
+    *among(
+        "scoring/dynamic.py", MARKET,
+        ("no-price-is-free", "market", "missing = asked & (picos == MISSING)",
+         "missing = asked & False"),
+    ),
+    *among(
+        "scoring/parts.py", MARKET,
+        ("cost-of-no-part", "market",
+         '_keep_cost(annex, place, before, annex["earlier_month"] == month)', "pass"),
+    ),
+    *among(
+        "scoring/closed.py", ("tests/test_large_customers.py",),
+        ("late-demand", "bill", "_raise_demand(annex, start, end, wh, next(iter(places))[0])",
+         "pass"),
+    ),
+    *among(
+        "scoring/plans.py", ("tests/test_plans.py",),
+        ("another-dates-reading", "plan", "if by_reading and due_day < read_day:", "if False:"),
+        ("month-end-unsaid", "plan", "if not told >> HELD_BIT & 1:", "if True:"),
+    ),
+    *among(
+        "scoring/postings.py", ("tests/test_postings.py",),
+        ("paid-twice", "money",
+         '(one.ledger["payment_hashes"][0] == wanted).any()', "False"),
     ),
     *among(
         "scoring/postings.py", SIMULATION,

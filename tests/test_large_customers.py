@@ -304,3 +304,48 @@ def test_what_is_past_due_at_the_end_of_a_day(due, overdue, carried, months):
     large = day_told(account.ledger[0], annex, date(2026, 7, 1).toordinal())
     found = large.overdue_nanos, large.carried_over_nanos, large.arrears_months
     assert found == (overdue, carried, months)
+
+
+@pytest.mark.parametrize("changes", [False, True], ids=["one part", "two parts"])
+def test_late_hours_raise_the_demand_of_the_closed_month_in_the_part_they_lie_in(changes):
+    load = load_of(43)
+    load.wh[100] = 1_150_000  # the highest of April, on its fifth day, and told only in May
+    late, works = (100, 101), Works(BY_DEMAND)
+    told, cut = np.cumsum(load.varh), 9 * 24
+    later = replace(BY_DEMAND, contract_w=500_000) if changes else BY_DEMAND
+    for first, end in ((0, cut), (cut, len(load.wh))):
+        if first:
+            works.change(later, FIRST + 9 * DAY + 5)
+        hours = [hour for hour in range(first, end) if hour not in late]
+        for day in range(0, len(hours), 24):
+            every = hours[day : day + 24]
+            works.enter(
+                READINGS, 0,
+                *(works.one(int(load.starts_at[i]) + HOUR, int(load.wh[i]), int(told[i]))
+                  for i in every),
+            )  # fmt: skip
+    assert works.book.ledger["previous_month_open"][0] == 0, "April is closed"
+    low = works.left()
+    for hour in (101, 100):
+        at = int(load.starts_at[hour]) + HOUR
+        value = wire.encode_reading(
+            NAME, f"m-{NAME}", at, interval_seconds=HOUR, interval_wh=int(load.wh[hour])
+        )
+        works.enter(READINGS, 0, (NAME, value, FIRST + 43 * DAY))
+    assert works.told["refusals"] == []
+    varh = load.varh.copy()
+    varh[0] = 0  # the first register only opens the count
+    if changes:
+        varh[100], varh[101], varh[102] = 0, 0, varh[100:103].sum()  # read with the hour after
+    terms = [
+        CustomerTerms(day, SHEET.tariff_id, 1_250_000, 0, basic.contract_w, DEMAND, -15_000)
+        for day, basic in ((date(2026, 4, 1), BY_DEMAND), (date(2026, 4, 10), later))
+    ]
+    months = months_of_intervals(TARIFFS, terms, replace(load, varh=varh))
+    billed = sum(statement(TARIFFS, month).total_nanos for month in months)
+    assert works.left() == nanos("1000000") - billed < low
+    kept = works.book.take(np.array([0])).annexes.rows
+    if changes:
+        assert 1_150_000 in kept["earlier_max_demand_w"][0]
+    else:
+        assert kept["max_demand_w"][0, 2] == 1_150_000
