@@ -46,7 +46,8 @@ def charge_days(
     mine, owner = days.position[start], np.cumsum(first) - 1
     new = after.ledger
     money = balance(old, tariffs, after.tariff_index[mine], annexes)
-    known = (money.version >= 0) & (look["version"][mine] >= 0)
+    begins = old["month"] == 0  # its first reading: the bills have grown from nothing
+    known = ((money.version >= 0) | begins) & (look["version"][mine] >= 0)
     grown = np.where(known, money.bill_nanos + money.previous_bill_nanos - old["charged_nanos"], 0)
     in_all = look["bill_nanos"][mine] + look["previous_bill_nanos"][mine]
     in_all = np.where(known, in_all - new["charged_nanos"][mine], 0)

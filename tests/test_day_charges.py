@@ -112,3 +112,11 @@ def test_the_balance_is_always_the_payments_less_the_bills(moves, tariff_id):
     book = book_of([r for part in (0, 1) for r in office.kept[LEDGER_ROWS, part]])
     (found,) = answers(book, office.clerks[0].terms.tariffs).values()
     assert found.balance_nanos == paid - told - untold(office)
+
+
+def test_the_first_day_of_an_account_read_once_a_day_has_its_own_charge():
+    office = Office()
+    office.open("home-1")  # its meter starts at 0, and is read first when the day is over
+    for day in (1, 2, 3):
+        office.read("home-1", (MONDAY + day * DAY, day * 10_000))
+    assert [charge for _, _, charge in days(office)] == ["5.47", "5.47", "5.47"]
