@@ -242,7 +242,10 @@ def _reported_closed(here: Situation) -> Verdict:
     closed = Verdict(changes={"switch": Switch.CONNECTED})
     if here.stage is Stage.TRIP_COMMANDED and here.command in UNDECIDED:
         failed: dict[str, Any] = {"command": CommandState.FAILED}
-        if here.command is CommandState.UNKNOWN:  # asked and answered: no need to wait longer
+        asked_at = here.command_expires_at - here.rules.status_read_seconds
+        if here.command is CommandState.UNKNOWN and here.now >= asked_at:
+            # asked and answered: no need to wait longer (an older report may be entered later, and
+            # in its time the command was still in force)
             failed["command_expires_at"] = here.now
         return closed + Verdict(changes=failed)
     if here.stage is Stage.TRIPPED and here.switch is not Switch.CONNECTED:

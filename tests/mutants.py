@@ -72,6 +72,23 @@ MARKET = ("tests/test_dynamic.py",)
 
 MUTANTS = (
     *among(
+        "scoring/turn.py", ("tests/test_rounds.py",),
+        ("days-of-a-neighbour", "one block of several partitions",
+         "order = np.argsort(positions, kind=\"stable\")", "order = np.arange(len(positions))"),
+    ),
+    *among(
+        "scoring/scoring.py", ("tests/test_rounds.py",),
+        ("pools-of-a-neighbour", "one block of several partitions",
+         "Knowledge(kinds, share.book.pools, rows[here])",
+         "Knowledge(kinds, shares.all[0].book.pools, rows[here])"),
+    ),
+    *among(
+        "streams/rounds.py", ("tests/test_rounds.py",),
+        ("no-turns", "one block of several partitions",
+         "lines = [line for line in lines if line not in together] + together",
+         "lines = list(lines)"),
+    ),
+    *among(
         "scoring/guards.py", GUARDS,
         ("stale-reading", "guard", "if here.now - here.read_at > limit:", "if False:"),
         ("estimated-share", "estimated share",
@@ -106,7 +123,7 @@ MUTANTS = (
     *among(
         "scoring/decide.py", DECIDED,
         ("restore-rank", "restore rank",
-         ("    why = why_unfounded(here)\n    if why:\n"
+         ("    why = why_unfounded(here) or why_trip_is_void(here)\n    if why:\n"
          "        return restore(here, why)\n    if here.now <"),
          "    why = why_unfounded(here)\n    if here.now <"),
         ("two-alive", "life cycle", ("    if here.now < here.command_expires_at:\n"

@@ -186,9 +186,16 @@ def test_whoever_has_much_takes_no_more_than_turns_with_the_others() -> None:
             for _turn in range(200):
                 await asyncio.sleep(0)
 
-        await take_together(await city.begin(), pause)
+        taken = await city.begin()
+        terms_first = [
+            (each, Fetched({Source.SETTINGS: fetched.records[Source.SETTINGS]}))
+            for each, fetched in taken
+        ]
+        await take_together(terms_first)
+        await take_together(taken, pause)
         assert len(seen) >= 4
-        assert seen[1][2:] == [300, 300]  # not behind all of the first partition's
+        assert seen[0][2:] == [-1, -1]  # the first round is full
+        assert seen[1][2:] == [300, 300]  # but they are not behind all of the first partition's
         for each in city.partitions:
             assert await each.release()
         assert len(city.cluster.records(REFUSALS)) == 3 * MAX_WEIGHT_PER_PART
