@@ -74,7 +74,7 @@ MUTANTS = (
     *among(
         "scoring/turn.py", ("tests/test_rounds.py",),
         ("days-of-a-neighbour", "one block of several partitions",
-         "order = np.argsort(positions, kind=\"stable\")", "order = np.arange(len(positions))"),
+         'order = np.argsort(positions, kind="stable")', "order = np.arange(len(positions))"),
     ),
     *among(
         "scoring/scoring.py", ("tests/test_rounds.py",),
@@ -258,8 +258,8 @@ MUTANTS = (
     ),
     *among(
         "scoring/procedures.py", SIMULATION,
-        ("sim-notice-lead", "notice", "        wait = rules.notice_lead_seconds\n",
-         "        wait = rules.notice_lead_seconds // 3\n"),
+        ("sim-notice-lead", "notice", "wait, valid = rules.notice_lead_seconds,",
+         "wait, valid = rules.notice_lead_seconds // 3,"),
     ),
     *among(
         "scoring/metered.py", SIMULATION,
