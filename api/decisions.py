@@ -64,8 +64,8 @@ async def read_decisions(
         fetch_max_wait_ms=POLL_MS,
         max_partition_fetch_bytes=4 * 1024 * 1024,
     )
-    await consumer.start()
     try:
+        await consumer.start()
         places = [TopicPartition(DECISIONS, partition) for partition in partitions]
         consumer.assign(places)
         for place in places:

@@ -7,10 +7,13 @@ mend into one sentence instead of a traceback.
 
 from __future__ import annotations
 
+import errno
 import sys
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import version
+from pathlib import Path
+from zoneinfo import ZoneInfoNotFoundError
 
 STOPPED_BY_CTRL_C = 130
 WRONG_USE = 2
@@ -240,8 +243,10 @@ def _sentence(error: Exception) -> str | None:
         error, (SettingsWrong, KeysWrong, TopicsWrong, BrokerMissing, ProcessFailed, LinkBroken)
     ):
         return str(error)
-    if isinstance(error, FileNotFoundError) and error.filename:
-        return f"there is no file {error.filename}"
+    if isinstance(error, OSError):
+        return _of_the_machine(error)
+    if isinstance(error, ZoneInfoNotFoundError):
+        return f"{error.args[0]}; write one such as Asia/Shanghai"
     from sqlalchemy.exc import OperationalError
 
     from api.history import WrittenByAnother
@@ -252,10 +257,28 @@ def _sentence(error: Exception) -> str | None:
         return f"the history's database does not answer: {error.orig}; see KILOWATCH_HISTORY_URL"
     from aiokafka.errors import KafkaConnectionError
     from kafka.errors import KafkaConnectionError as ToolsConnectionError
+    from kafka.errors import KafkaTimeoutError as ToolsTimeoutError
+    from pyarrow import ArrowInvalid
 
-    if isinstance(error, (KafkaConnectionError, ToolsConnectionError)):
+    if isinstance(error, (KafkaConnectionError, ToolsConnectionError, ToolsTimeoutError)):
         return why_no_kafka(settings_from())
+    if isinstance(error, ArrowInvalid):
+        return f"a file of data cannot be read: {str(error).splitlines()[0]}"
     return None
+
+
+def _of_the_machine(error: OSError) -> str | None:
+    """A missing file, a port that is taken; None of what no person can mend by these words."""
+    if error.errno == errno.EADDRINUSE:
+        return f"{error.strerror or error}: name another by KILOWATCH_API_PORT or _METRICS_PORT"
+    if not error.filename:
+        return None
+    path = Path(str(error.filename))
+    if isinstance(error, FileNotFoundError):
+        if path.parent.is_dir():
+            return f"there is no file {path}"
+        return f"there is no directory {path.parent}"
+    return f"{path}: {error.strerror}"
 
 
 if __name__ == "__main__":

@@ -88,6 +88,8 @@ def make_key(directory: Path, key_id: str, begins: datetime, days: int) -> dict[
 
 
 def _list(directory: Path) -> int:
+    if not _listed(directory):
+        return _refused(f"there is no key in {directory}: `kilowatch signing-keys new` makes one")
     table = Table("key", "valid from", "valid until", "secret half")
     for each in _listed(directory):
         here = "here" if (directory / f"{each['keyId']}.pem").exists() else "not here"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from scoring.day_kinds import CountryUnknown, of_country, weekdays_only
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 PREFIX = "KILOWATCH_"
 
 
+ALIKE = 0.85
+"""How much of a wrong name must be right for a name to be meant; all share their beginning."""
+
+
 class SettingsWrong(ValueError):  # noqa: N818 - the operator reads it as a sentence
     """One or more variables cannot be used; the message names each and says what to write."""
 
@@ -40,6 +45,15 @@ def _amount(text: str) -> int:
     if found < 0:
         raise ValueError("write an amount from 0")
     return found
+
+
+def _brokers(text: str) -> None:
+    """Raises ValueError for what is no list of host:port."""
+    for each in text.split(",") if text else ():
+        host, _colon, port = each.strip().rpartition(":")
+        inner = host.removeprefix("[").removesuffix("]")
+        if not inner or (":" in host and inner == host) or not (port.isascii() and port.isdigit()):
+            raise ValueError("write host:port, several separated by commas, IPv6 as [::1]:9092")
 
 
 def _setting(
@@ -63,8 +77,9 @@ class Settings:
     """All settings of a process; the variable of `tick_seconds` is KILOWATCH_TICK_SECONDS."""
 
     bootstrap: str = _setting(
-        "127.0.0.1:9092", "Kafka brokers to start from, host:port separated by commas", filled=True
-    )
+        "127.0.0.1:9092", "Kafka brokers to start from, host:port separated by commas",
+        filled=True, check=_brokers,
+    )  # fmt: skip
     kafka_security: str = _setting(
         "plaintext",
         "how all clients speak to the brokers: `plaintext`, `tls`, `sasl` (a password over a line "
@@ -273,7 +288,8 @@ def settings_from(environment: Mapping[str, str] | None = None) -> Settings:
         if not name.startswith(PREFIX):
             continue
         if name not in known:
-            wrong.append(f"{name} is not a setting; known are {', '.join(known)}")
+            alike = get_close_matches(name, known, n=3, cutoff=ALIKE) or known
+            wrong.append(f"{name} is not a setting; there are {', '.join(alike)}")
             continue
         each = known[name]
         try:

@@ -43,7 +43,12 @@ WRONG = [
     ("KILOWATCH_TIMESTAMPS", "me", "write one of broker, producer"),
     ("KILOWATCH_BOOTSTRAP", "  ", "must not be empty"),
     ("KILOWATCH_HOLIDAYS", "1 October", "write dates as 2026-10-01"),
-    ("KILOWATCH_PARTITION", "8", "is not a setting; known are KILOWATCH_BOOTSTRAP"),
+    ("KILOWATCH_PARTITION", "8", "is not a setting; there are KILOWATCH_PARTITIONS"),
+    ("KILOWATCH_QQQQ", "8", "is not a setting; there are KILOWATCH_BOOTSTRAP"),
+    ("KILOWATCH_BOOTSTRAP", "a:b:c", "write host:port"),
+    ("KILOWATCH_BOOTSTRAP", "kafka", "write host:port"),
+    ("KILOWATCH_BOOTSTRAP", "a:9092,", "write host:port"),
+    ("KILOWATCH_BOOTSTRAP", "::1:9092", "write host:port"),
 ]
 
 
@@ -53,6 +58,11 @@ def test_a_wrong_variable_is_named_with_what_to_write(name, text, advice):
         settings_from({name: text})
     assert name in str(wrong.value)
     assert advice in str(wrong.value)
+
+
+def test_brokers_may_be_several_and_of_either_protocol():
+    text = "kafka-0.kafka:9092, [::1]:9093"
+    assert settings_from({"KILOWATCH_BOOTSTRAP": text}).bootstrap == text
 
 
 def test_all_mistakes_are_told_at_once():
