@@ -11,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 TOOLS := $(VENV)/.tools
-QUIETLY := --quiet --disable-pip-version-check --no-compile
+QUIETLY := --quiet --disable-pip-version-check
 
 .PHONY: help install demo test test-services test-kafka test-kafka-long bench backtest backtest-peers sim mutants lint lock clean
 
