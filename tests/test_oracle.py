@@ -246,6 +246,19 @@ def test_a_missed_warning_is_named(effects: list, faults: int):
     assert len(found) == faults
 
 
+@pytest.mark.parametrize(("last", "faults"), [("lowest", 0), ("normal", 1)])
+def test_the_last_warning_is_the_one_said_last(last: str, faults: int):
+    """A reading that comes behind a payment is decided at its own, earlier time (seed 20161)."""
+    first = "normal" if last == "lowest" else "lowest"
+    told = (("1:1", TEN, first), ("2:1", TEN - 60, last))
+    effects = [
+        ("low-balance-warnings", effect(f"home-1:warning:{name}", at, tier=tier))
+        for name, at, tier in told
+    ]
+    found = missed_warnings(Oracle(story(settings(), PAID_EIGHT, None)), said(effects))
+    assert len(found) == faults
+
+
 @pytest.mark.parametrize(
     ("paid_at", "restored", "faults"),
     [(TEN + HOUR, False, 1), (TEN + HOUR, True, 0), (TEN + 11 * HOUR, False, 0)],
