@@ -257,8 +257,8 @@ MUTANTS = (
          "key = self._keys[-1]"),
     ),
     *among(
-        "scoring/procedures.py", SIMULATION,
-        ("sim-notice-lead", "notice", "wait, valid = rules.notice_lead_seconds,",
+        "scoring/procedures.py", ("tests/test_procedures.py", *DECIDED),
+        ("notice-lead", "notice", "wait, valid = rules.notice_lead_seconds,",
          "wait, valid = rules.notice_lead_seconds // 3,"),
     ),
     *among(

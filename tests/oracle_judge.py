@@ -45,16 +45,8 @@ APPROVERS = {
 WARNINGS, NOTICES = "low-balance-warnings", "disconnection-notices"
 TRIPS, RESTORES, DAYS = "trip-commands", "restore-commands", "daily-usage"
 EFFECT_TOPICS = (
-    WARNINGS,
-    NOTICES,
-    TRIPS,
-    RESTORES,
-    DAYS,
-    "decisions",
-    "account-forecasts",
-    "plan-notices",
-    "status-reads",
-    "work-items",
+    *(WARNINGS, NOTICES, TRIPS, RESTORES, DAYS),
+    *("decisions", "account-forecasts", "plan-notices", "status-reads", "work-items"),
 )
 
 
@@ -326,9 +318,7 @@ def missed_warnings(oracle: Oracle, said: Said) -> list[str]:
     """Accounts whose money ran low or out, by the truth at the end, without a standing warning."""
     missed = []
     for account in oracle.accounts.values():
-        # as they were said, by episode and number: a late record is decided at its own earlier time
         warnings = said.of_account(WARNINGS, account.account_id)
-        warnings.sort(key=lambda each: [int(n) for n in each["effectId"].split(":")[-2:]])
         # by what each stood on, not by when: after a standstill old ticks are judged late
         raised_on = [seconds_of(w["evidence"]["readAt"]) for w in warnings if w["tier"] != "normal"]
         first = min(raised_on, default=2**62)
