@@ -6,7 +6,8 @@ from collections import Counter
 
 import pytest
 
-from tests.mutants import MUTANTS, ROOT
+from tests.mistakes import MUTANTS
+from tests.mutants import ROOT
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
