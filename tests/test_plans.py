@@ -226,7 +226,9 @@ def test_the_last_instalment_of_a_month_is_missed_in_the_next_and_no_other(mode,
     office.open("works-1", start, plan=Plan(mode=mode, month_nanos=agreed), **WORKS)
     office.pay("works-1", paid, start)
     for day in range(1, 37):
-        office.read("works-1", (start + day * DAY + HOUR, day * 120_000 + 5_000))
+        for hour in (1, 2):  # a second one the same day, when its instalment has been settled
+            at = start + day * DAY + hour * HOUR
+            office.read("works-1", (at, day * 120_000 + hour * 5_000))
     found = office.told[PLAN_NOTICES]
     assert [(each["kind"], each["instalment"]) for each in found] == told
     if told:
