@@ -66,7 +66,8 @@ def correct(accounts: Accounts, checked: Checked, tariffs: Tariffs) -> list[Adju
         if corrects[i]:
             wanted = int(one["interval_since_register_wh"][0])
             before = _bill(accounts, position, tariffs)
-            taken = _take(one, annex, wanted)
+            begins_anew = checked.has_rates[position] and not one["since_rate_wh"].any()
+            taken = _take(one, annex, wanted, begins_anew=bool(begins_anew))
             parts.cut_down(annex, int(annex["closed_month"]), annex["closed_used_wh"])
             after = _bill(accounts, position, tariffs)
             if taken and before is not None and after is not None:
@@ -177,14 +178,19 @@ def _shift_year(one: NDArray[Any], annex: Any, wh: int) -> None:
         one["year_used_before_wh"] += wh
 
 
-def _take(one: NDArray[Any], annex: Any, wanted: int) -> int:
-    """Take energy out of what is estimated in the closed month, in order of the rate periods."""
+def _take(one: NDArray[Any], annex: Any, wanted: int, *, begins_anew: bool) -> int:
+    """Take energy out of what is estimated in the closed month, in order of the rate periods.
+
+    Where the reading's per-rate registers are their meter's first, nothing before them counts
+    towards what they will tell.
+    """
     left = wanted
     for period in range(len(annex["closed_used_wh"])):
         part = min(left, int(annex["closed_estimated_wh"][period]))
         annex["closed_used_wh"][period] -= part
         annex["closed_estimated_wh"][period] -= part
-        one["since_rate_wh"][0, period] -= part
+        if not begins_anew:
+            one["since_rate_wh"][0, period] -= part
         left -= part
     taken = wanted - left
     one["interval_since_register_wh"] -= taken

@@ -156,6 +156,7 @@ class Turn:
                 rows, accounts, changed = rows[whole], accounts.take(whole), changed[whole]
             share.book.put(rows, accounts, changed)
             share.scored.rows.update(rows.tolist())
+            share.scored.learned_rows.update(rows[changed].tolist())
 
     def _quarantine(self, position: int) -> None:
         """Leave the account as it was, take it out of every automatic road, call a person."""

@@ -90,7 +90,7 @@ def _fetches(dice: random.Random, office: Office) -> Iterator[dict[int, Fetched]
 @pytest.mark.parametrize("seed", range(2))
 def test_partitions_scored_as_one_block_write_what_each_alone_writes(seed: int) -> None:
     alone, together = _utility(), _utility()
-    told, outcomes = 0, set()
+    told, learned, outcomes = 0, 0, set()
     for fetched in _fetches(random.Random(seed), alone):
         parts = {n: Part(fetched[n], payments_caught_up=n != 1) for n in sorted(fetched)}
         apart = [
@@ -100,8 +100,10 @@ def test_partitions_scored_as_one_block_write_what_each_alone_writes(seed: int) 
         at_once = enter_together([(together.clerks[n], part) for n, part in parts.items()])
         assert at_once == apart
         told += sum(len(some) for entry in at_once for some in entry.told.values())
+        learned += sum(len(entry.learned) for entry in at_once)
         outcomes |= {outcome for entry in at_once for outcome in entry.tally.outcomes}
     assert told > 1_000
+    assert learned > 20 * len(NAMES)
     assert outcomes >= {"accepted", "refused", "repeated"}
     for one, other in zip(alone.clerks, together.clerks, strict=True):
         assert one.book.ledger.tobytes() == other.book.ledger.tobytes()

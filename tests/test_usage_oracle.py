@@ -170,8 +170,28 @@ LATE_FOR_A_METER_NEVER_READ = {
 """An interval between the old meter's last word and the new meter's start: it ends a day."""
 
 
+FIRST_RATES_CORRECT_A_CLOSED_MONTH = {
+    "tariff": "two-rate",
+    "multiplier": 1,
+    "modulus": 1_000_000_000,
+    "begins": 1_782_687_600,
+    "installed_before": 0,
+    "start": None,
+    "events": [
+        ("register", 900, 0, 0),
+        ("register", 900, 0, 0),
+        ("estimate", 900, 0, 31),
+        ("interval", 9 * 86_400, 0, 1),
+        ("rates", 900, 0, 0),
+        ("register", 900, 0, 0),
+    ],
+}
+"""The reading that proves June's estimate too high is the first to tell registers per rate."""
+
+
 @given(LIVES)
 @example(LATE_FOR_A_METER_NEVER_READ)
+@example(FIRST_RATES_CORRECT_A_CLOSED_MONTH)
 def test_the_columns_and_the_oracle_agree_about_any_life_of_an_account(plan):
     life = Life(plan)
     street, oracle = Street([life.terms]), UsageOracle(PUBLISHED, life.terms.on_the_wire())
