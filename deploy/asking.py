@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from deploy.local import asked
 from scoring.units import instant, nanos
 from simulator.answers import answers, book_of, tariffs_of
-from simulator.link import Reader
+from simulator.link import read_all
 from streams.topics import LEDGER_ROWS
 
 if TYPE_CHECKING:
@@ -67,9 +67,7 @@ def truth(bootstrap: str, drive: Drive) -> tuple[str, dict[str, int]]:
 
 
 def _durable(bootstrap: str, drive: Drive) -> dict[str, int]:
-    reader = Reader(bootstrap, [LEDGER_ROWS])
-    records: list[Any] = list(reader.read_to_end())
-    reader.close()
+    records: list[Any] = list(read_all(bootstrap, [LEDGER_ROWS]))
     book, sheets = book_of(records), drive.world.sheets
     tariffs = tariffs_of(dict(s.plain) for name in sheets.ids() for s in sheets.versions(name))
     return {name: answer.balance_nanos for name, answer in answers(book, tariffs).items()}

@@ -23,8 +23,8 @@ from scoring.customer_file import FileRefused
 from scoring.events import PolicyChanged
 from scoring.letters import LetterRefused
 from scoring.policy import PolicyRefused, obeyed
-from simulator.link import Reader, Taken, Writer
-from simulator.messages import Input
+from simulator.link import Taken, Writer, read_all
+from simulator.messages import Input, as_input
 from streams.settings import settings_from
 from streams.topics import partition_of
 from streams.wire_customers import encode_fact
@@ -59,9 +59,7 @@ class Desk:
         self.zone = zone
         self.register = Register()
         self.now = int(time.time())
-        reader = Reader(settings.bootstrap, TOPICS)
-        self.register.take(reader.read_to_end())
-        reader.close()
+        self.register.take(read_all(settings.bootstrap, TOPICS))
 
     @property
     def today(self) -> date:
@@ -81,9 +79,7 @@ class Desk:
         """
         writer = Writer(self.settings.bootstrap)
         for fact in facts:
-            one = encode_fact(fact)
-            key = (one.key or b"").decode()
-            writer.write(Input(one.topic, THE_PARTITION, key, one.value, self.now))
+            writer.write(as_input(encode_fact(fact), THE_PARTITION, self.now))
             self.register.put(fact)
         writer.flush()
         for event in events:
@@ -105,10 +101,7 @@ class Desk:
 
 def read_effects(settings: Settings, topic: str) -> list[Taken]:
     """All records of an effects topic."""
-    reader = Reader(settings.bootstrap, [topic])
-    found = list(reader.read_to_end())
-    reader.close()
-    return found
+    return list(read_all(settings.bootstrap, [topic]))
 
 
 def desk_of(options: argparse.Namespace) -> Desk:

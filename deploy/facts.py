@@ -11,11 +11,12 @@ import asyncio
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from deploy.desk import Deeds, rows_of
-from simulator.link import Writer
-from simulator.messages import Input
+from simulator.link import write_all
+from simulator.messages import as_input
+from streams.log import PlainRecord
 from streams.settings import settings_from
 from streams.topics import CUSTOMER_FACTS, ensure_topics, partition_of
 from streams.wire import Refusal
@@ -49,17 +50,6 @@ Of two statements of a fact the later one holds. Nothing is written unless all c
 TAKEN_BACK = "none"
 
 
-class _Read(NamedTuple):
-    """A statement as a record, to be read by the very code that will read it from the topic."""
-
-    topic: str
-    key: bytes | None
-    value: bytes | None
-    partition: int
-    offset: int = 0
-    timestamp: int = 0
-
-
 def main(arguments: list[str]) -> int:
     """Do one deed; 0 done, 1 refused with a sentence that says why."""
     return _deeds().carry_out(arguments)
@@ -74,7 +64,9 @@ def statements(path: Path, source: str, stated_at: str, partitions: int) -> list
             raise ValueError(f"{where}: a line needs accountId and a fact")
         one = encode_customer_facts(account_id, source, stated_at, _facts(row))
         place = partition_of(account_id.encode(), partitions)
-        read = decode_customer_facts(_Read(one.topic, one.key, one.value, place), partitions)
+        # read by the very code that will read it from the topic
+        record = PlainRecord(one.topic, place, 0, 0, one.key, one.value)
+        read = decode_customer_facts(record, partitions)
         if isinstance(read, Refusal):
             raise ValueError(f"{where}: {read.detail}")  # noqa: TRY004 - the line, not its type
         found.append(one)
@@ -97,13 +89,11 @@ def state(options: argparse.Namespace) -> int:
     stated_at = options.stated_at or datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     some = statements(options.file, options.source, stated_at, settings.partitions)
     asyncio.run(ensure_topics(settings, (CUSTOMER_FACTS,)))
-    writer = Writer(settings.bootstrap)
-    for one in some:
-        key = one.key or b""
-        place = partition_of(key, settings.partitions)
-        writer.write(Input(one.topic, place, key.decode(), one.value, now))
-    writer.flush()
-    writer.close()
+    places = [partition_of(one.key or b"", settings.partitions) for one in some]
+    write_all(
+        settings.bootstrap,
+        [as_input(one, place, now) for one, place in zip(some, places, strict=True)],
+    )
     print(f"{len(some)} customer(s) stated by {options.source} as of {stated_at}")
     return 0
 

@@ -28,7 +28,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from deploy.recorded import Recorded, from_lines, from_table, from_topics
+from deploy.recorded import from_lines, from_table, from_topics
 from scoring.effects import DisconnectionNotice, RestoreCommand, TripCommand
 from scoring.events import CustomerClass, NoticeDelivered, Switch, SwitchReported
 from scoring.rules import SupplyRules, WorkingCalendar, weather_hold, window_hold
@@ -38,7 +38,7 @@ from simulator.link import LinkBroken
 from simulator.table import FileWrong, zone_of
 from streams import topics, wire
 from streams.clerk import Clerk, Terms
-from streams.log import Fetched
+from streams.log import Fetched, PlainRecord
 from streams.settings import settings_from, supply_rules
 from streams.tariff_desk import TariffDesk
 from streams.weather_desk import WeatherDesk
@@ -111,7 +111,7 @@ class PaperRun:
         self._later_paid = payments
         return self
 
-    def step(self, until: int, records: Sequence[Recorded]) -> None:
+    def step(self, until: int, records: Sequence[PlainRecord]) -> None:
         """What was recorded up to an instant and a tick, then the paper field's answers."""
         self._skies.take([r for r in records if r.topic == topics.MORATORIA])
         self._terms.weather = self._skies.weather
@@ -130,7 +130,7 @@ class PaperRun:
         for topic, key, value, stamp in said:
             offset = self._offsets[topic]
             self._offsets[topic] = offset + 1
-            record = Recorded(topic, 0, offset, stamp, key, value)
+            record = PlainRecord(topic, 0, offset, stamp, key, value)
             fetched.records.setdefault(topics.SOURCE_OF_TOPIC[topic], []).append(record)  # type: ignore[attr-defined]
         if not fetched.records:
             return
@@ -237,7 +237,7 @@ def _calendar(value: Any) -> WorkingCalendar:
 
 
 def compare(
-    recorded: list[Recorded],
+    recorded: list[PlainRecord],
     policies: dict[str, SupplyRules],
     desk: TariffDesk,
     progress: Callable[[int], object] = lambda _count: None,
@@ -250,7 +250,7 @@ def compare(
     kept = [r for r in recorded if r.topic in facts]
     kept = [r for r in kept if r.key is not None or r.topic == topics.READINGS]
     kept.sort(key=lambda record: record.timestamp)  # of one instant: as they were recorded
-    by_step: dict[int, list[Recorded]] = defaultdict(list)
+    by_step: dict[int, list[PlainRecord]] = defaultdict(list)
     for record in kept:
         by_step[record.timestamp // 1000 // STEP_SECONDS].append(record)
     for step in range(min(by_step, default=0), max(by_step, default=-1) + 1):
@@ -261,7 +261,7 @@ def compare(
     return {name: run.lived for name, run in runs.items()}
 
 
-def _payments(recorded: list[Recorded]) -> dict[str, list[tuple[int, int, int]]]:
+def _payments(recorded: list[PlainRecord]) -> dict[str, list[tuple[int, int, int]]]:
     """Every payment (recorded at, paid at, nanos) by account."""
     found: dict[str, list[tuple[int, int, int]]] = defaultdict(list)
     for record in recorded:

@@ -75,16 +75,14 @@ def main(arguments: list[str]) -> int:
 
 def _publish(days: Sequence[MarketDay], replace: bool) -> int:
     """Write the days that are new; refuse those published otherwise, unless told to replace."""
-    from simulator.link import Reader, Writer
-    from simulator.messages import Input
+    from simulator.link import read_all, write_all
+    from simulator.messages import as_input
     from streams.settings import settings_from
     from streams.topics import TARIFFS
     from streams.wire_inputs import encode_prices
 
     bootstrap = settings_from().bootstrap
-    reader = Reader(bootstrap, [TARIFFS])
-    published = {record.key: record.value for record in reader.read_to_end()}
-    reader.close()
+    published = {record.key: record.value for record in read_all(bootstrap, [TARIFFS])}
     tariff_id = days[0].tariff_id
     sheets = [k for k, v in published.items() if v and k and k.startswith(f"{tariff_id}@".encode())]
     if not any(not key.endswith(b":prices") for key in sheets):
@@ -111,13 +109,8 @@ def _publish(days: Sequence[MarketDay], replace: bool) -> int:
             file=sys.stderr,
         )
         return COULD_NOT
-    writer = Writer(bootstrap)
-    now = int(time.time())
-    for encoded in [*new, *(one for _, one in changed)]:
-        key = (encoded.key or b"").decode()
-        writer.write(Input(encoded.topic, THE_PARTITION, key, encoded.value, now))
-    writer.flush()
-    writer.close()
+    now, wanted = int(time.time()), [*new, *(one for _, one in changed)]
+    write_all(bootstrap, [as_input(encoded, THE_PARTITION, now) for encoded in wanted])
     print(
         f"{len(new)} day(s) new, {len(changed)} replaced, "
         f"{len(days) - len(new) - len(changed)} as before"
@@ -131,20 +124,18 @@ def _resend() -> int:
     One that was sent again meanwhile is a repeat, which changes nothing; one whose price is still
     not known is refused again.
     """
-    from simulator.link import Reader, Writer
+    from simulator.link import Writer, read_all
     from simulator.messages import Input
     from streams.settings import settings_from
     from streams.topics import READINGS, REFUSALS, partition_of
     from streams.wire_base import decode_refusal
 
     bootstrap = settings_from().bootstrap
-    reader = Reader(bootstrap, [REFUSALS])
     waiting: dict[bytes, None] = {}
-    for record in reader.read_to_end():
+    for record in read_all(bootstrap, [REFUSALS]):
         refusal = decode_refusal(record.value or b"")
         if refusal.reason is Reason.PRICE_MISSING and refusal.topic == READINGS:
             waiting[base64.b64decode(refusal.original or "")] = None
-    reader.close()
     if not waiting:
         print("no reading was refused for want of a price")
         return 0

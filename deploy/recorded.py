@@ -6,14 +6,15 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from scoring.situation import zone_named
-from simulator.link import Reader
+from simulator.link import read_all
 from simulator.replay import plan_replay
 from simulator.sheets import shipped_sheets
 from simulator.table import FileWrong, TimesLocal, read_table
 from streams import topics
+from streams.log import PlainRecord
 from streams.settings import settings_from
 
 if TYPE_CHECKING:
@@ -24,18 +25,7 @@ MOST_READING_SECONDS = 3_600
 """A year of a large utility's topics is read in less."""
 
 
-class Recorded(NamedTuple):
-    """One record of the past; as `streams` reads it, all in one partition."""
-
-    topic: str
-    partition: int
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-
-
-def from_lines(path: Path) -> list[Recorded]:
+def from_lines(path: Path) -> list[PlainRecord]:
     """Records of a file, one JSON object a line."""
     found = []
     with path.open(encoding="utf-8") as file:
@@ -50,16 +40,16 @@ def from_lines(path: Path) -> list[Recorded]:
     return found
 
 
-def _from_line(said: dict[str, Any], number: int) -> Recorded:
+def _from_line(said: dict[str, Any], number: int) -> PlainRecord:
     """One line; a value of null is a tombstone, which withdraws what its key said."""
     value, key = said["value"], said.get("key")
     text = value if isinstance(value, str) else json.dumps(value)
     raw = None if value is None else text.encode()
     key = None if key is None else key.encode()
-    return Recorded(said["topic"], 0, number, int(said["timestamp"]), key, raw)
+    return PlainRecord(said["topic"], 0, number, int(said["timestamp"]), key, raw)
 
 
-def from_table(path: Path, opening: str, zone: tzinfo | None) -> list[Recorded]:
+def from_table(path: Path, opening: str, zone: tzinfo | None) -> list[PlainRecord]:
     """A wide table of readings as customers who pay once."""
     sheet = shipped_sheets()[0]
     try:
@@ -71,19 +61,15 @@ def from_table(path: Path, opening: str, zone: tzinfo | None) -> list[Recorded]:
     for _at, some in plan.moments(lists=True):
         inputs += some
     return [
-        Recorded(r.topic, 0, n, r.at * 1000, r.key.encode() if r.key else None, r.value)
+        PlainRecord(r.topic, 0, n, r.at * 1000, r.key.encode() if r.key else None, r.value)
         for n, r in enumerate(inputs)
     ]
 
 
-def from_topics() -> list[Recorded]:
+def from_topics() -> list[PlainRecord]:
     """Everything the input topics hold."""
     wanted = [*topics.SOURCE_OF_TOPIC, topics.TARIFFS, topics.MORATORIA]
-    reader = Reader(settings_from().bootstrap, wanted)
-    try:
-        return [
-            Recorded(each.topic, 0, each.offset, each.timestamp, each.key, each.value or None)
-            for each in reader.read_to_end(MOST_READING_SECONDS)
-        ]
-    finally:
-        reader.close()
+    return [
+        PlainRecord(each.topic, 0, each.offset, each.timestamp, each.key, each.value or None)
+        for each in read_all(settings_from().bootstrap, wanted, MOST_READING_SECONDS)
+    ]

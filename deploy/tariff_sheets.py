@@ -69,16 +69,14 @@ def sheets_table(found: Sequence[SheetInFile]) -> Table:
 
 def _publish(found: Sequence[SheetInFile], replace: bool) -> int:
     """Write what is new; refuse what was published otherwise, unless told to replace it."""
-    from simulator.link import Reader, Writer
-    from simulator.messages import Input
+    from simulator.link import read_all, write_all
+    from simulator.messages import as_input
     from streams.settings import settings_from
     from streams.topics import TARIFFS
     from streams.wire_inputs import encode_tariff
 
     bootstrap = settings_from().bootstrap
-    reader = Reader(bootstrap, [TARIFFS])
-    published = {record.key: record.value for record in reader.read_to_end()}
-    reader.close()
+    published = {record.key: record.value for record in read_all(bootstrap, [TARIFFS])}
     new: list[tuple[SheetInFile, Encoded]] = []
     changed: list[tuple[SheetInFile, Encoded]] = []
     for one in found:
@@ -91,13 +89,8 @@ def _publish(found: Sequence[SheetInFile], replace: bool) -> int:
             why = "was published with other terms; new prices are a new version, or say --replace"
             print(f"{one.path}:{one.place[0]}: {why}", file=sys.stderr)
         return COULD_NOT
-    writer = Writer(bootstrap)
-    now = int(time.time())
-    for _, encoded in [*new, *changed]:
-        key = (encoded.key or b"").decode()
-        writer.write(Input(encoded.topic, THE_PARTITION, key, encoded.value, now))
-    writer.flush()
-    writer.close()
+    now, wanted = int(time.time()), [*new, *changed]
+    write_all(bootstrap, [as_input(encoded, THE_PARTITION, now) for _, encoded in wanted])
     print(
         f"{len(new)} new, {len(changed)} replaced, {len(found) - len(new) - len(changed)} as before"
     )

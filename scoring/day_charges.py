@@ -16,6 +16,8 @@ from scoring.balance import balance
 from scoring.slots import starts_run
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from scoring.annex import Annexes
@@ -25,8 +27,7 @@ if TYPE_CHECKING:
 
 
 def charge_days(
-    old: NDArray[Any],
-    annexes: Annexes,
+    before: Callable[[NDArray[np.int64]], tuple[NDArray[Any], Annexes]],
     after: Accounts,
     look: NDArray[Any],
     days: DaysClosed,
@@ -34,9 +35,9 @@ def charge_days(
 ) -> NDArray[np.int64]:
     """The charge of each of these days (k,) in nanos; notes in `after` that it has been told.
 
-    `after` are the accounts after the record that finished the days, `look` their OUTLOOK; `old`
-    are the ledger rows, as before it, of those that have such days, each once and in their order,
-    and `annexes` theirs.  The days of an account are in order.  What the
+    `after` are the accounts after the record that finished the days, `look` their OUTLOOK; `before`
+    answers with the ledger rows and annexes as they were before it.  The days of an account are in
+    order.  What the
     bills had grown to before belongs to the first of them, what the record itself has brought is
     split by energy, and the open day's part of it is told with that day.  Where no sheet is in
     force nothing is.
@@ -44,7 +45,7 @@ def charge_days(
     first = starts_run(days.position)
     start = np.flatnonzero(first)
     mine, owner = days.position[start], np.cumsum(first) - 1
-    new = after.ledger
+    (old, annexes), new = before(mine), after.ledger
     money = balance(old, tariffs, after.tariff_index[mine], annexes)
     begins = old["month"] == 0  # its first reading: the bills have grown from nothing
     known = ((money.version >= 0) | begins) & (look["version"][mine] >= 0)

@@ -32,7 +32,6 @@ from scoring.grounds import grounds
 from scoring.outlook import outlook
 from scoring.pools import LARGE
 from scoring.situation import PAYMENT_MODES, finite_hours
-from scoring.slots import starts_run
 from scoring.units import MAX_NANOS
 
 if TYPE_CHECKING:
@@ -184,9 +183,8 @@ class Turn:
         if not len(told):
             return
         days = days.chosen(told)
-        mine = days.position[starts_run(days.position)]
-        before, tariffs = self._before(mine), self.shares.world.tariffs
-        charges = charge_days(*before, self.accounts, self.look, days, tariffs)
+        tariffs = self.shares.world.tariffs
+        charges = charge_days(self._before, self.accounts, self.look, days, tariffs)
         positions, ledger = days.position, self.accounts.ledger
         for (
             position, offset, now, evidence, day, used_wh, estimated_wh, charge, in_ledger, mode,

@@ -26,6 +26,7 @@ from simulator.link import (
     SendTimes,
     Taken,
     Writer,
+    read_all,
     wait_until_known,
 )
 from simulator.pace import run
@@ -304,11 +305,9 @@ def judged(drive: Drive, check: bool | None, summary: dict[str, Any]) -> bool:
             raise LinkBroken("--check needs the oracle of a source checkout (tests/)") from None
         summary["oracle"] = "not at hand"
         return False
-    reader = Reader(drive.bootstrap, [topics.LEDGER_ROWS])
     rows: dict[int, list[Taken]] = {}
-    for record in reader.read_to_end():
+    for record in read_all(drive.bootstrap, [topics.LEDGER_ROWS]):
         rows.setdefault(record.partition, []).append(record)
-    reader.close()
     faults: dict[str, list[str]] = judge_drive(drive, rows)
     summary["oracle"] = {name: len(found) for name, found in faults.items()}
     summary["oracleSays"] = [line for found in faults.values() for line in found][:20]

@@ -36,6 +36,9 @@ POLL_RECORDS = 5_000
 RECONNECT_MS = 1_000
 """A broker that comes back is found within a second; kafka-python's own pause grows to 30 s."""
 
+READ_SECONDS = 120.0
+"""How long topics may take to be read to their end, unless it is said otherwise."""
+
 KNOWN_SECONDS = 60.0
 """How long a worker may take to enter all accounts before the first reading is sent."""
 
@@ -164,7 +167,7 @@ class Reader:
                 value = one.value if one.value is not None else b""
                 yield Taken(place.topic, place.partition, one.offset, one.timestamp, one.key, value)
 
-    def read_to_end(self, most_seconds: float = 120.0) -> Iterator[Taken]:
+    def read_to_end(self, most_seconds: float = READ_SECONDS) -> Iterator[Taken]:
         """Everything up to the high watermark that the newest fetch of each partition told.
 
         Raises LinkBroken if that takes longer than `most_seconds`.
@@ -185,6 +188,28 @@ class Reader:
     def close(self) -> None:
         """End the connection."""
         self._consumer.close()
+
+
+def read_all(
+    bootstrap: str, topics: Iterable[str], most_seconds: float = READ_SECONDS
+) -> Iterator[Taken]:
+    """All records of these topics, as far as they go now.  Raises LinkBroken as the reader does."""
+    reader = Reader(bootstrap, topics)
+    try:
+        yield from reader.read_to_end(most_seconds)
+    finally:
+        reader.close()
+
+
+def write_all(bootstrap: str, records: Iterable[Input]) -> None:
+    """Write these records in order; returns when all are acknowledged, else raises LinkBroken."""
+    writer = Writer(bootstrap)
+    try:
+        for record in records:
+            writer.write(record)
+        writer.flush()
+    finally:
+        writer.close()
 
 
 def wait_until_known(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from simulator.customers import Customer
     from simulator.field import Happening
     from simulator.meters import Meter
+    from streams.wire_base import Encoded
 
 RANK = {
     topics.TARIFFS: 0,
@@ -43,6 +44,11 @@ class Input(NamedTuple):
     key: str | None
     value: bytes
     at: int
+
+
+def as_input(encoded: Encoded, partition: int, at: int) -> Input:
+    """A message of the wire as a record for Kafka."""
+    return Input(encoded.topic, partition, (encoded.key or b"").decode(), encoded.value, at)
 
 
 class Terms(NamedTuple):

@@ -10,7 +10,7 @@ not here, since Faust does it (`streams.batches`); `streams.kafka_log` speaks to
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -44,6 +44,17 @@ class Record(Protocol):
     @property
     def value(self) -> bytes | None:
         """What happened; None marks a deleted key of a compacted topic."""
+
+
+class PlainRecord(NamedTuple):
+    """A `Record` that is nothing more: what is used of a client's own."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
 
 
 Message = tuple[bytes | None, bytes | None]

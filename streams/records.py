@@ -16,11 +16,12 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from aiokafka.consumer.fetcher import READ_UNCOMMITTED
 from aiokafka.errors import CorruptRecordException
 
+from streams.log import PlainRecord
 from streams.wire_base import BROKEN_BATCH
 
 if TYPE_CHECKING:
@@ -35,17 +36,6 @@ PINNED = (
     "PartitionRecords._consumer_record, ._records_iterator, ._records, ._check_crcs",
     "PartitionRecords._isolation_level",
 )
-
-
-class PlainRecord(NamedTuple):
-    """What is used of a Kafka record."""
-
-    topic: str
-    partition: int
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
 
 
 def _plain(

@@ -39,10 +39,11 @@ from api.state import State
 from api.tail import LIVE_RECORDS, keep_out_of_collections
 from api.view import View
 from scoring.events import Source
+from streams.log import PlainRecord
 from streams.rows import decode_learned_rows, decode_ledger_rows, encode_ledger_rows
 from streams.rows import encode_learned_rows as encode_learned
 from streams.settings import Settings
-from tests.office import RULES, Office, Record
+from tests.office import RULES, Office
 
 CONNECTIONS = 16
 CHUNK = 10_000
@@ -60,7 +61,7 @@ class Fed:
     behind: int | None = 0
 
 
-def view_of(accounts: int) -> tuple[View, list[Record]]:
+def view_of(accounts: int) -> tuple[View, list[PlainRecord]]:
     """A view of this many accounts, and some of its records to feed again."""
     office = Office(partitions=1)
     for number in range(24):
@@ -73,7 +74,7 @@ def view_of(accounts: int) -> tuple[View, list[Record]]:
     learned = decode_learned_rows([learnt[key] for key in newest]).rows
     view = View()
     view.take_tariffs(office.tariff_records)
-    records: list[Record] = []
+    records: list[PlainRecord] = []
     draw = np.random.default_rng(7)
     for first in range(0, accounts, CHUNK):
         here = np.arange(first, min(first + CHUNK, accounts))
@@ -92,9 +93,9 @@ def view_of(accounts: int) -> tuple[View, list[Record]]:
     return view, records
 
 
-def _records(topic: str, keys: list[bytes], values: list[bytes]) -> list[Record]:
+def _records(topic: str, keys: list[bytes], values: list[bytes]) -> list[PlainRecord]:
     return [
-        Record(topic, 0, place, 0, key, value)
+        PlainRecord(topic, 0, place, 0, key, value)
         for place, (key, value) in enumerate(zip(keys, values, strict=True))
     ]
 
@@ -134,7 +135,7 @@ def _key_and_security(directory: Path) -> tuple[str, Security]:
     return key, Security(told)
 
 
-async def _feed(view: View, records: list[Record], rows_a_second: int) -> None:
+async def _feed(view: View, records: list[PlainRecord], rows_a_second: int) -> None:
     """Rows keep coming, in the bites in which the tail takes them."""
     due_at = time.perf_counter()
     while rows_a_second:

@@ -26,8 +26,8 @@ from api.history_tables import (
 from scoring.effects import AccountForecast, DailyUsage, Decision, Effect, LowBalanceWarning, Tier
 from scoring.units import instant
 from streams import topics, wire
+from streams.log import PlainRecord
 from tests.test_wire_effects import EFFECTS
-from tests.wire_records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -64,7 +64,7 @@ class Topics:
     """The effect topics as a broker keeps them: records get the next offset of their topic."""
 
     def __init__(self) -> None:
-        self.records: list[Record] = []
+        self.records: list[PlainRecord] = []
         self._next: dict[str, int] = {}
 
     def tell(self, *effects: Effect) -> None:
@@ -75,10 +75,10 @@ class Topics:
     def put(self, topic: str, value: bytes | None) -> None:
         offset = self._next.get(topic, 0)
         self._next[topic] = offset + 1
-        self.records.append(Record(topic, 0, offset, NOON * 1000, b"home-1", value))
+        self.records.append(PlainRecord(topic, 0, offset, NOON * 1000, b"home-1", value))
 
 
-def moves(records: Sequence[Record]) -> dict[tuple[str, int], tuple[int, int]]:
+def moves(records: Sequence[PlainRecord]) -> dict[tuple[str, int], tuple[int, int]]:
     found: dict[tuple[str, int], tuple[int, int]] = {}
     for each in records:
         began_at, _ = found.get((each.topic, each.partition), (each.offset, 0))
@@ -86,7 +86,7 @@ def moves(records: Sequence[Record]) -> dict[tuple[str, int], tuple[int, int]]:
     return found
 
 
-def take(history: History, records: Sequence[Record]) -> Any:
+def take(history: History, records: Sequence[PlainRecord]) -> Any:
     return history.take(records, moves(records))
 
 

@@ -28,7 +28,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from streams.log import Fetched, PartitionLost
+from streams.log import Fetched, PartitionLost, PlainRecord
 from streams.topics import TOPIC_OF_SOURCE
 
 if TYPE_CHECKING:
@@ -46,27 +46,17 @@ class SendFailed(Exception):  # noqa: N818 - it is what happens
     """The broker did not acknowledge; what is durable is unknown."""
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """A record as the log keeps it."""
-
-    topic: str
-    partition: int
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-
-
 @dataclass
 class Cluster:
     """Everything that outlives a worker."""
 
     partitions: int = 1
-    topics: dict[tuple[str, int], list[Kept]] = field(default_factory=lambda: defaultdict(list))
+    topics: dict[tuple[str, int], list[PlainRecord]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
     committed: dict[tuple[Source, int], int] = field(default_factory=dict)
     owner: dict[int, MemoryLog] = field(default_factory=dict)
-    appended: Callable[[str, int, list[Kept], MemoryLog], None] | None = None
+    appended: Callable[[str, int, list[PlainRecord], MemoryLog], None] | None = None
     """Called with every append as it becomes durable: the simulation's eye."""
 
     def produce(
@@ -79,10 +69,10 @@ class Cluster:
         self, topic: str, partition: int, key: bytes | None, value: bytes | None, at_ms: int = 0
     ) -> int:
         records = self.topics[topic, partition]
-        records.append(Kept(topic, partition, len(records), at_ms, key, value))
+        records.append(PlainRecord(topic, partition, len(records), at_ms, key, value))
         return len(records) - 1
 
-    def records(self, topic: str, partition: int | None = None) -> list[Kept]:
+    def records(self, topic: str, partition: int | None = None) -> list[PlainRecord]:
         """All records of a topic, or of one partition of it."""
         chosen = range(self.partitions) if partition is None else (partition,)
         return [record for number in chosen for record in self.topics[topic, number]]
@@ -163,7 +153,9 @@ class MemoryLog:
         await self._step()
         return end
 
-    async def tail(self, topic: str, partition: int, start: int) -> AsyncIterator[Sequence[Kept]]:
+    async def tail(
+        self, topic: str, partition: int, start: int
+    ) -> AsyncIterator[Sequence[PlainRecord]]:
         records = self.cluster.topics[topic, partition]
         while start < len(records):
             await self._step()
@@ -172,7 +164,7 @@ class MemoryLog:
             yield chunk
         await self._step()
 
-    async def follow(self, topic: str, partition: int) -> AsyncIterator[Sequence[Kept]]:
+    async def follow(self, topic: str, partition: int) -> AsyncIterator[Sequence[PlainRecord]]:
         start = 0
         while True:
             async for chunk in self.tail(topic, partition, start):

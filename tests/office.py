@@ -10,7 +10,7 @@ import json
 from collections import defaultdict
 from dataclasses import replace
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from scoring.events import (
     AccountSettings,
@@ -27,7 +27,7 @@ from scoring.tariff import Tariffs
 from scoring.units import instant, nanos
 from streams import wire
 from streams.clerk import Clerk, Terms
-from streams.log import Fetched
+from streams.log import Fetched, PlainRecord
 from streams.topics import (
     DECISIONS,
     DISCONNECTION_NOTICES,
@@ -59,17 +59,6 @@ HOUR = 3600
 DAY = 24 * HOUR
 
 
-class Record(NamedTuple):
-    """What a Kafka client hands over."""
-
-    topic: str
-    partition: int
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-
-
 class Office:
     """One worker's clerks, and all they have written."""
 
@@ -78,7 +67,7 @@ class Office:
         tariffs = Tariffs(map(sheet_from_dict, SHEETS))
         terms = Terms(tariffs, RULES, partitions, interlock=interlock)
         self.clerks = [Clerk(number, terms) for number in range(partitions)]
-        self.kept: dict[tuple[str, int], list[Record]] = defaultdict(list)
+        self.kept: dict[tuple[str, int], list[PlainRecord]] = defaultdict(list)
         self.offsets: dict[tuple[str, int], int] = defaultdict(int)
         self.told: dict[str, list[dict[str, Any]]] = defaultdict(list)
         self.said: dict[str, list[Message]] = defaultdict(list)
@@ -91,7 +80,9 @@ class Office:
         records = []
         for key, value, at in said:
             raw_key = None if key is None else key.encode()
-            records.append(Record(topic, partition, self.offsets[place], at * 1000, raw_key, value))
+            records.append(
+                PlainRecord(topic, partition, self.offsets[place], at * 1000, raw_key, value)
+            )
             self.offsets[place] += 1
         fetched = Fetched(records={SOURCE_OF_TOPIC[topic]: records})
         entry = self.clerks[partition].enter(fetched, payments_caught_up=True)
@@ -102,7 +93,7 @@ class Office:
             log = self.kept[state_topic, partition]
             for raw_key, raw_value in messages:
                 stamp = records[-1].timestamp
-                log.append(Record(state_topic, partition, len(log), stamp, raw_key, raw_value))
+                log.append(PlainRecord(state_topic, partition, len(log), stamp, raw_key, raw_value))
 
     def event(self, event: AccountEvent, at: int) -> None:
         """A control record."""
@@ -176,15 +167,15 @@ class Office:
     # --- what a reader of the state topics gets --------------------------------------------------
 
     @property
-    def tariff_records(self) -> list[Record]:
+    def tariff_records(self) -> list[PlainRecord]:
         """The tariffs topic."""
         encoded = map(wire.encode_tariff, SHEETS)
         return [
-            Record(TARIFFS, 0, offset, 0, each.key, each.value)
+            PlainRecord(TARIFFS, 0, offset, 0, each.key, each.value)
             for offset, each in enumerate(encoded)
         ]
 
-    def records(self, topic: str) -> Iterable[tuple[int, list[Record]]]:
+    def records(self, topic: str) -> Iterable[tuple[int, list[PlainRecord]]]:
         """The log of each partition of a state topic."""
         for partition in range(self.partitions):
             yield partition, self.kept[topic, partition]

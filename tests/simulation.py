@@ -55,8 +55,9 @@ from tests.workers import Workers
 
 if TYPE_CHECKING:
     from simulator.messages import Input
+    from streams.log import PlainRecord
     from streams.signing import Signer
-    from tests.memory_log import Kept, MemoryLog
+    from tests.memory_log import MemoryLog
 
 DAY, HOUR = 86_400, 3_600
 ACCOUNTS = (8, 14)
@@ -212,7 +213,9 @@ class Simulation:
         self.noticed_until = plan.starts_at
         self.workers = Workers(self.cluster, self.dice, tariffs, rules, self.signer, self.limits)
 
-    def _appended(self, topic: str, _partition: int, kept: list[Kept], _log: MemoryLog) -> None:
+    def _appended(
+        self, topic: str, _partition: int, kept: list[PlainRecord], _log: MemoryLog
+    ) -> None:
         if topic in OBSERVED:
             self.heard += [(topic, record.value or b"") for record in kept]
 

@@ -15,6 +15,7 @@ from api.shapes import ActionList, ActionShown
 from api.state import State
 from api.view import View
 from scoring.events import Action, CustomerClass, Groups
+from streams.log import PlainRecord
 from streams.topics import OPERATOR_ACTIONS, partition_of
 from tests.office import DAY, MONDAY, RULES, Office
 from tests.test_api import Fed
@@ -80,11 +81,10 @@ def test_it_is_taken_up_when_the_accounts_row_has_seen_it():
     office.event(acted, MONDAY + DAY)
     from api.actions import is_taken_up
     from streams import wire
-    from tests.office import Record
 
     encoded = wire.encode_event(acted)
     place = partition_of(b"mine", 2)
-    record = Record(OPERATOR_ACTIONS, place, 0, MONDAY * 1000, encoded.key, encoded.value)
+    record = PlainRecord(OPERATOR_ACTIONS, place, 0, MONDAY * 1000, encoded.key, encoded.value)
     (known,) = actions.take([record], 2)
     assert known.action_id == "a-1"
     assert actions.take([record], 2) == []

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from scoring.book import Book
 from streams import wire_readings
 from streams.alike import FEWEST, alike
+from streams.log import PlainRecord
 from streams.wire_readings import decode_readings
-from tests.office import Record as KafkaRecord
 
 if TYPE_CHECKING:
     from streams.log import Record
@@ -38,7 +38,7 @@ def reading(number: int, **more: object) -> dict[str, object]:
 
 def as_records(values: list[bytes | None], keys: list[bytes | None]) -> list[Record]:
     return [
-        KafkaRecord("meter-readings", 0, 10 + 3 * n, 1_782_864_000_000 + n, key, value)
+        PlainRecord("meter-readings", 0, 10 + 3 * n, 1_782_864_000_000 + n, key, value)
         for n, (value, key) in enumerate(zip(values, keys, strict=True))
     ]
 
@@ -124,7 +124,7 @@ def test_one_that_differs_is_told_apart(odd):
 def test_what_is_no_reading_is_told_apart(place, value):
     records = told([reading(number) for number in range(120)])
     record = records[place]
-    records[place] = KafkaRecord(
+    records[place] = PlainRecord(
         record.topic, 0, record.offset, record.timestamp, record.key, value
     )
     assert_same(records)
@@ -134,7 +134,7 @@ def test_what_is_no_reading_is_told_apart(place, value):
 def test_a_wrong_key_is_seen(key):
     records = told([reading(number) for number in range(120)])
     one = records[50]
-    records[50] = KafkaRecord(one.topic, 0, one.offset, one.timestamp, key, one.value)
+    records[50] = PlainRecord(one.topic, 0, one.offset, one.timestamp, key, one.value)
     assert [each.reason for each in decode_readings(records, book(), 1).refusals] == [
         "key_mismatch"
     ]
@@ -157,7 +157,7 @@ def test_lists_stand_between_them_in_order():
     records = told([reading(number) for number in range(200)])
     several = json.dumps([reading(1), reading(2, registerWh=-1), reading(3)]).encode()
     one = records[70]
-    records[70] = KafkaRecord(one.topic, 0, one.offset, one.timestamp, b"home-001", several)
+    records[70] = PlainRecord(one.topic, 0, one.offset, one.timestamp, b"home-001", several)
     decoded = decode_readings(records, book(), 1)
     assert np.all(np.diff(decoded.record) >= 0)
     assert decoded.readings.item[69:73].tolist() == [-1, 0, 2, -1]
@@ -186,7 +186,7 @@ def test_any_bytes_in_any_place_say_what_they_said(data):
             value[at] = data.draw(st.sampled_from(b'0195-+eE.:TZ",\\{}[] \t\x00\x7f\x80\xe9a'))
         else:
             value[at : at + 1] = data.draw(st.binary(max_size=3))
-        records[place] = KafkaRecord(one.topic, 0, one.offset, one.timestamp, one.key, bytes(value))
+        records[place] = PlainRecord(one.topic, 0, one.offset, one.timestamp, one.key, bytes(value))
     assert_same(records)
 
 
@@ -207,6 +207,6 @@ def test_a_number_of_the_same_length_that_is_none_or_out_of_bounds_is_refused(pa
     assert one.value is not None
     assert pattern in one.value
     value = one.value.replace(pattern, odd)
-    records[57] = KafkaRecord(one.topic, 0, one.offset, one.timestamp, one.key, value)
+    records[57] = PlainRecord(one.topic, 0, one.offset, one.timestamp, one.key, value)
     assert len(decode_readings(records, book(), 1).refusals) == 1
     assert_same(records)

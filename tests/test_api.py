@@ -32,9 +32,10 @@ from scoring.outlook import OUTLOOK
 from scoring.units import instant
 from scoring.weather import AreaWord, Spell, WeatherKind
 from streams import wire
+from streams.log import PlainRecord
 from streams.topics import PAYMENTS, TICKS, partition_of
 from streams.weather_desk import encode_word
-from tests.office import DAY, HOUR, MONDAY, RULES, Office, Record
+from tests.office import DAY, HOUR, MONDAY, RULES, Office
 
 
 @dataclass
@@ -260,7 +261,7 @@ def test_no_cut_is_named_before_a_moratorium_ends(spells, at, why):
     view, noon = office.feed(View()), MONDAY + 2 * DAY + 12 * HOUR
     told = (Spell(WeatherKind(kind), MONDAY, noon + hours * HOUR) for kind, hours in spells)
     said = encode_word("north", AreaWord(now, tuple(told)))
-    view.take_weather([Record(said.topic, 0, 0, now * 1000, said.key, said.value)])
+    view.take_weather([PlainRecord(said.topic, 0, 0, now * 1000, said.key, said.value)])
     body = Client(application(State(view, Fed(), RULES))).get("/v1/accounts/home-1").json()
     assert (body["nextStep"]["step"], body["nextStep"]["at"]) == ("trip-command", at), why
     if spells:  # else it counts from the newest reading, before any notice

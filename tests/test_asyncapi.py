@@ -17,13 +17,13 @@ from jsonschema import Draft202012Validator
 from deploy import asyncapi
 from scoring.effects import DailyUsage
 from streams import topics, wire
+from streams.log import PlainRecord
 from streams.topics import SOURCE_OF_TOPIC, TOPICS
 from streams.wire_credit import FACT_NAMES
 from streams.wire_readings import Reading
 from tests.simulation import PARTITIONS, Simulation
 from tests.test_credit_desk import REFUSED
 from tests.test_wire_effects import EFFECTS
-from tests.wire_records import Record
 from tests.works import GOOD_FACTS, days_of, desk, facts_record, grades
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def accepted(topic: str, place: int, value: bytes) -> list[Any]:
     except ValueError:
         return []
     key = body.get("accountId", "").encode() or None
-    event = wire.decode_event(Record(topic, 0, place, 0, key, value), 1)
+    event = wire.decode_event(PlainRecord(topic, 0, place, 0, key, value), 1)
     return [] if isinstance(event, wire.Refusal) else [body]
 
 

@@ -22,8 +22,9 @@ from api.examples import EXAMPLES
 from api.history import History
 from api.history_tables import engine_of, migrate
 from api.state import State
+from streams.log import PlainRecord
 from tests.history_cases import Topics, effects_of, take
-from tests.office import RULES, Record
+from tests.office import RULES
 from tests.running import served
 from tests.test_actions import Kept
 from tests.test_api import Fed
@@ -43,7 +44,7 @@ def asking(tmp_path_factory) -> Asking:
     log.tell(*effects_of("mine"))
     take(history, log.records)
     grade = msgspec.json.encode(EXAMPLES["CreditGrade"] | {"accountId": "mine"})
-    asking.state.view.grades.take([Record("credit-grades", 0, 0, 0, b"mine", grade)])
+    asking.state.view.grades.take([PlainRecord("credit-grades", 0, 0, 0, b"mine", grade)])
     asking.state = State(
         asking.state.view,
         Fed(),
@@ -55,7 +56,7 @@ def asking(tmp_path_factory) -> Asking:
         is_simulated=True,  # so that "now" stands still
     )
     days = [
-        Record("daily-usage", 0, place, 0, key, value)
+        PlainRecord("daily-usage", 0, place, 0, key, value)
         for place, (key, value) in enumerate(asking.office.said["daily-usage"])
     ]
     asking.state.view.monitor.take(days)

@@ -21,10 +21,11 @@ from scoring.statement import statement
 from scoring.units import instant, nanos
 from streams import wire
 from streams.clerk import Clerk, Terms
+from streams.log import PlainRecord
 from streams.tariff_desk import TariffDesk
 from streams.topics import DECISIONS, READINGS, REFUSALS, TARIFFS
 from streams.wire_inputs import encode_prices, encode_tariff
-from tests.office import DAY, HOUR, RULES, Office, Record
+from tests.office import DAY, HOUR, RULES, Office
 
 SPOT = {
     "tariffId": "spot",
@@ -66,7 +67,7 @@ class Spot(Office):
         self.version, self.meter_id = 1, f"m-{NAME}"
 
     def publish(self, *encoded: wire.Encoded) -> list[wire.Refusal]:
-        refused = self.desk.take([Record(TARIFFS, 0, 0, 0, e.key, e.value) for e in encoded])
+        refused = self.desk.take([PlainRecord(TARIFFS, 0, 0, 0, e.key, e.value) for e in encoded])
         self.terms.tariffs = self.tariffs = self.desk.tariffs
         book = self.clerks[0].book
         book.tariff_index[:] = self.tariffs.index_of(book.ledger["tariff_id"])
@@ -254,7 +255,9 @@ def test_prices_may_come_before_their_sheet_as_after_a_compaction():
         encode_prices("spot", date(2026, 3, 1), PRICES[:24]),
         encode_tariff(SPOT),
     ]
-    assert desk.take([Record(TARIFFS, 0, i, 0, e.key, e.value) for i, e in enumerate(days)]) == []
+    assert (
+        desk.take([PlainRecord(TARIFFS, 0, i, 0, e.key, e.value) for i, e in enumerate(days)]) == []
+    )
     assert len(desk.tariffs.market) == 1
 
 

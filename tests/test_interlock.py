@@ -26,6 +26,7 @@ from scoring.interlock import (
 )
 from scoring.units import NO_TIME, SECONDS_PER_DAY, instant
 from streams.board import MOST_WORD_AGE_SECONDS, Board
+from streams.log import PlainRecord
 from streams.topics import INTERLOCK, OPERATOR_ACTIONS
 from streams.wire_interlock import (
     InterlockAction,
@@ -35,7 +36,7 @@ from streams.wire_interlock import (
     encode_state,
     encode_word,
 )
-from tests.office import DAY, HOUR, MONDAY, Office, Record
+from tests.office import DAY, HOUR, MONDAY, Office
 
 if TYPE_CHECKING:
     import numpy as np
@@ -332,9 +333,9 @@ def test_state_and_word_are_read_as_written():
     assert decode_word(b"?") is None
 
 
-def said(interlock: Interlock) -> Record:
+def said(interlock: Interlock) -> PlainRecord:
     word = encode_word(interlock, NOW)
-    return Record(INTERLOCK, 0, 0, 0, word.key, word.value)
+    return PlainRecord(INTERLOCK, 0, 0, 0, word.key, word.value)
 
 
 def test_all_hold_while_one_is_frozen_or_silent():

@@ -12,8 +12,9 @@ from api.interlock_route import InterlockDeed, InterlockShown
 from api.people import Role
 from api.state import State
 from scoring.interlock import InterlockRules
+from streams.log import PlainRecord
 from streams.topics import INTERLOCK, OPERATOR_ACTIONS
-from tests.office import MONDAY, RULES, Office, Record
+from tests.office import MONDAY, RULES, Office
 from tests.test_api import Fed
 from tests.test_security import Asking
 
@@ -61,7 +62,7 @@ class Fleetwide(Asking):
         self.fleet.beat(MONDAY + 60 * self.minute)
         self.fleet.tick(MONDAY + 60 * self.minute)
         said = [value for _key, value in self.fleet.said[INTERLOCK]]
-        self.state.interlock.take(Record(INTERLOCK, 0, 0, 0, None, value) for value in said)
+        self.state.interlock.take(PlainRecord(INTERLOCK, 0, 0, 0, None, value) for value in said)
 
     def say(self, who: str, body: dict, **headers: str):
         return self.as_(who, "POST", PATH, json=body, headers=headers)
@@ -133,7 +134,7 @@ def test_the_same_key_is_said_once_and_a_half_written_one_is_mended(fleet):
     assert [bool(each["why"]) for each in fleet.shown()["partitions"]] == [True, False]
     # the half that was written has been read back from the topic meanwhile
     records = [
-        Record(OPERATOR_ACTIONS, 0, 0, 0, None, value)
+        PlainRecord(OPERATOR_ACTIONS, 0, 0, 0, None, value)
         for value in [b'{"version":1,"action":"freeze-interlock","operator":"operator",'
                       b'"reason":"heat warning, orange","actedAt":"2026-07-06T00:00:00Z",'
                       b'"actionId":"%s"}' % _id(fleet)]
@@ -162,8 +163,8 @@ def test_a_release_typed_at_a_terminal_is_shown_too_and_one_in_all_partitions(fl
     fleet.tick()
     value = (b'{"version":1,"action":"release-interlock","operator":"eve","reason":"checked",'
              b'"actedAt":"2026-07-06T00:02:00Z"}')  # fmt: skip
-    said = [Record(OPERATOR_ACTIONS, partition, 1, 0, None, value) for partition in range(2)]
-    rubbish = Record(OPERATOR_ACTIONS, 0, 2, 0, None, b"?")
+    said = [PlainRecord(OPERATOR_ACTIONS, partition, 1, 0, None, value) for partition in range(2)]
+    rubbish = PlainRecord(OPERATOR_ACTIONS, 0, 2, 0, None, b"?")
     fleet.state.interlock.take([*said, rubbish])
     newest = fleet.shown()["actions"][0]
     assert (newest["person"], newest["source"]) == ("eve", {"0": 1, "1": 1})

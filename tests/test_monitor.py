@@ -18,9 +18,10 @@ from api.view import View
 from scoring.events import Groups
 from scoring.spans import Span, same_before, so_far
 from scoring.units import nanos
+from streams.log import PlainRecord
 from streams.topics import DAILY_USAGE
 from streams.wire import decimal_text
-from tests.office import MONDAY, RULES, Office, Record
+from tests.office import MONDAY, RULES, Office
 from tests.test_api import Client, Fed
 from tests.test_money_road import WORKS, post
 
@@ -57,9 +58,9 @@ def client_of(office: Office) -> Client:
     return Client(application(State(view, Fed(), RULES)))
 
 
-def records_of(told: list[dict[str, Any]]) -> list[Record]:
+def records_of(told: list[dict[str, Any]]) -> list[PlainRecord]:
     return [
-        Record(DAILY_USAGE, 0, place, 0, None, json.dumps(body).encode())
+        PlainRecord(DAILY_USAGE, 0, place, 0, None, json.dumps(body).encode())
         for place, body in enumerate(told)
     ]
 
@@ -137,7 +138,7 @@ def test_before_all_days_are_read_the_monitor_says_so():
 def test_what_is_no_finished_day_is_counted_and_passed_over():
     monitor = Monitor(View())
     broken = [b"", b"{}", b"[1]", b'{"accountId":"a"}']
-    monitor.take([Record(DAILY_USAGE, 0, n, 0, None, value) for n, value in enumerate(broken)])
+    monitor.take([PlainRecord(DAILY_USAGE, 0, n, 0, None, value) for n, value in enumerate(broken)])
     assert (monitor.unreadable, monitor.newest) == (4, 0)
 
 

@@ -7,13 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scoring.events import Source
-from streams.log import Fetched
+from streams.log import Fetched, PlainRecord
 from streams.order import LEAVE_ON, Desk, parts
-from tests.office import Record
 
 
-def _record(source: Source, offset: int, at: int) -> Record:
-    return Record(source.name, 0, offset, at * 1000, b"home-1", b"{}")
+def _record(source: Source, offset: int, at: int) -> PlainRecord:
+    return PlainRecord(source.name, 0, offset, at * 1000, b"home-1", b"{}")
 
 
 def _desk(unread: Source | None) -> Desk:

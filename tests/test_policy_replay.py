@@ -8,10 +8,11 @@ from dataclasses import replace
 import pytest
 
 from deploy.policy_replay import RulesWrong, compare, main, rules_from
-from deploy.recorded import Recorded, from_lines
+from deploy.recorded import from_lines
 from scoring.units import instant_text
 from scoring.weather import AreaWord, Spell, WeatherKind
 from streams import topics
+from streams.log import PlainRecord
 from streams.tariff_desk import TariffDesk
 from streams.weather_desk import encode_word
 from tests.office import DAY, MONDAY, RULES, Office
@@ -19,7 +20,7 @@ from tests.office import DAY, MONDAY, RULES, Office
 HOMES = {"home-1": "18", "home-2": "10", "home-3": "500"}
 
 
-def recorded() -> list[Recorded]:
+def recorded() -> list[PlainRecord]:
     """Three homes for four days; the second pays on Monday, which is recorded on Tuesday."""
     office = Office(1)
     said: list[tuple[str, int, str, bytes]] = []
@@ -39,7 +40,7 @@ def recorded() -> list[Recorded]:
     said.append((topics.PAYMENTS, MONDAY + DAY, "home-2", json.dumps(late).encode()))
     said += [(topics.TARIFFS, 0, (r.key or b"").decode(), r.value) for r in office.tariff_records]
     return [
-        Recorded(topic, 0, place, at * 1000, key.encode(), value)
+        PlainRecord(topic, 0, place, at * 1000, key.encode(), value)
         for place, (topic, at, key, value) in enumerate(said)
     ]
 
@@ -107,7 +108,7 @@ def words(*said):
         word = None if spells is None else encode_word(area, AreaWord(MONDAY + 5 * DAY, spells))
         value = None if word is None else word.value
         at = (MONDAY + place) * 1000
-        told.append(Recorded(topics.MORATORIA, 0, place, at, area.encode(), value))
+        told.append(PlainRecord(topics.MORATORIA, 0, place, at, area.encode(), value))
     return told
 
 

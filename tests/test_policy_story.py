@@ -26,8 +26,9 @@ from scoring.letters import LADDER, Case, Decided, Letter, Method, Proof
 from scoring.policy_terms import Choice, CustomerFacts
 from scoring.units import NANOS_PER_UNIT as UNIT
 from scoring.units import instant, nanos
+from streams.log import PlainRecord
 from streams.wire_customers import decode_fact, encode_fact
-from tests.office import DAY, HOUR, MONDAY, Office, Record
+from tests.office import DAY, HOUR, MONDAY, Office
 
 MILL = "mill-1"
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -61,7 +62,7 @@ class Desk:
 
     def keep(self, fact):
         one = encode_fact(fact)
-        record = Record(one.topic, 0, 0, 0, one.key, one.value)
+        record = PlainRecord(one.topic, 0, 0, 0, one.key, one.value)
         assert decode_fact(record) == fact
         self.register.take([record])
         return fact

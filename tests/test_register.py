@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import date
-from typing import NamedTuple
 
 import pytest
 from hypothesis import given
@@ -16,6 +15,7 @@ from scoring import collection, letters, policy
 from scoring.collection import Task
 from scoring.letters import Letter
 from scoring.policy_terms import Choice
+from streams.log import PlainRecord
 from streams.wire_base import Refusal
 from streams.wire_customers import decode_fact, encode_fact, fact_from
 from tests.test_customer_file import CONTRACT
@@ -24,18 +24,9 @@ from tests.test_letters import served
 from tests.test_policy import FACTS, MILL, NOON, TODAY, agreed, proposed
 
 
-class Row(NamedTuple):
-    topic: str
-    partition: int
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-
-
 def row(fact, **change):
     one = encode_fact(fact)
-    return Row(one.topic, 0, 0, NOON * 1000, one.key, one.value)._replace(**change)
+    return PlainRecord(one.topic, 0, 0, NOON * 1000, one.key, one.value)._replace(**change)
 
 
 WORK = collection.ask("mill-1", Task.COLLECT, "mill-1:warning:2", "c-017", NOON)

@@ -18,14 +18,14 @@ from scoring.units import nanos
 from streams import wire
 from streams.clerk import Clerk, enter_together
 from streams.entry import Entry
-from streams.log import Fetched, PartitionLost
+from streams.log import Fetched, PartitionLost, PlainRecord
 from streams.order import MAX_WEIGHT_PER_PART, Part
 from streams.partition import MAX_ENTRIES_WAITING, Partition
 from streams.rounds import take_together
 from streams.topics import READINGS, REFUSALS, SOURCE_OF_TOPIC, partition_of
 from tests.inputs import QUARTER, START, reading, settings, terms
 from tests.memory_log import Cluster, MemoryLog
-from tests.office import DAY, HOUR, MONDAY, Office, Record
+from tests.office import DAY, HOUR, MONDAY, Office
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,7 +82,7 @@ def _fetches(dice: random.Random, office: Office) -> Iterator[dict[int, Fetched]
                 office.offsets[topic, number] += 1
                 at_ms = (MONDAY + hour * HOUR) * 1000
                 records = here.setdefault(number, Fetched()).records
-                record = Record(topic, number, offset, at_ms, key, value)
+                record = PlainRecord(topic, number, offset, at_ms, key, value)
                 records.setdefault(SOURCE_OF_TOPIC[topic], []).append(record)
         yield here
 

@@ -22,11 +22,11 @@ from deploy.verify import main as verify
 from deploy.why import main as ask
 from scoring.effects import DecisionKind, Hold, WorkItemKind
 from scoring.procedures import Step
+from streams.log import PlainRecord
 from streams.settings import Settings
 from streams.topics import DECISIONS, ensure_topics, partition_of
 from tests.office import DAY, HOUR, MONDAY, RULES, Office
 from tests.test_api import Client, Fed
-from tests.wire_records import Record
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,7 +59,7 @@ def test_the_history_gives_what_it_has_and_the_topic_the_rest(tmp_path: Path):
     history = History(engine_of(f"sqlite:///{tmp_path}/history.db"))
     migrate(history.engine)
     told = [
-        Record(DECISIONS, here, place, MONDAY * 1000, b"home-1", link)
+        PlainRecord(DECISIONS, here, place, MONDAY * 1000, b"home-1", link)
         for place, link in enumerate(LINKS[:kept])
     ]
     history.take(told, {(DECISIONS, here): (0, kept)})

@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import Any, NamedTuple
+from typing import Any
 
 from hypothesis import strategies as st
 
 from scoring.book import Book
 from streams import topics
+from streams.log import PlainRecord
 from streams.topics import partition_of
 
 PARTITIONS = 4
 STAMPED_AT = 1_782_864_000  # 2026-07-01T00:00:00Z
-
-
-class Record(NamedTuple):
-    topic: str
-    partition: int
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
 
 
 def account_in(partition: int, number: int = 0) -> str:
@@ -47,11 +39,11 @@ def record_of(
     key: str | None = HOME,
     topic: str = topics.READINGS,
     offset: int = 7,
-) -> Record:
+) -> PlainRecord:
     if isinstance(value, dict | list):
         value = json.dumps(value).encode()
     raw = None if key is None else key.encode()
-    return Record(topic, 0, offset, STAMPED_AT * 1000 + 999, raw, value)
+    return PlainRecord(topic, 0, offset, STAMPED_AT * 1000 + 999, raw, value)
 
 
 def reading(**changes: Any) -> dict[str, Any]:

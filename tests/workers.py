@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from scoring.interlock import InterlockRules
     from scoring.rules import SupplyRules
     from scoring.tariff import Tariffs
+    from streams.log import PlainRecord
     from streams.signing import Signer
-    from tests.memory_log import Cluster, Kept
+    from tests.memory_log import Cluster
 
 log = logging.getLogger(__name__)
 
@@ -165,7 +166,7 @@ class Workers:
         )
         return Worker(own_log, terms)
 
-    def hear_weather(self, records: Sequence[Kept]) -> None:
+    def hear_weather(self, records: Sequence[PlainRecord]) -> None:
         """The weather office spoke; whoever is alive hears it at once."""
         self._skies.take(records)
         for worker in (*self._workers, *self._owner.values()):

@@ -17,11 +17,11 @@ from scoring.events import Source
 from scoring.sheet import TariffSheet, sheet_from_dict
 from scoring.tariff import Tariffs
 from streams.clerk import Clerk, Terms
-from streams.log import Fetched
+from streams.log import Fetched, PlainRecord
 from streams.rows import decode_ledger_rows, encode_ledger_rows
 from streams.topics import LEARNED_ROWS, LEDGER_ROWS
 from tests.bench import load
-from tests.office import RULES, SHEETS, Record
+from tests.office import RULES, SHEETS
 
 KINDS, MANY = len(SHEETS), 100
 BATCH = 8_192
@@ -53,7 +53,9 @@ def partition(tariffs: int, names: list[str]) -> Clerk:
         load.STARTS_AT, load.STARTS_AT, by_phase=True, lived_days=load.LIVED_DAYS
     )
     for topic, lines in opening.rows(names):
-        records = [Record(topic, 0, i, 0, line.key, line.value) for i, line in enumerate(lines)]
+        records = [
+            PlainRecord(topic, 0, i, 0, line.key, line.value) for i, line in enumerate(lines)
+        ]
         if topic == LEARNED_ROWS:
             clerk.recall_learned(records)
             continue
@@ -78,7 +80,7 @@ def measure(accounts: int, rounds: int) -> dict[str, Any]:
         lines = list(load.readings(names, [number]))
         for first in range(0, accounts, BATCH):
             some = [
-                Record("meter-readings", 0, offset + i, line.at * 1000, line.key, line.value)
+                PlainRecord("meter-readings", 0, offset + i, line.at * 1000, line.key, line.value)
                 for i, line in enumerate(lines[first : first + BATCH])
             ]
             offset += len(some)
