@@ -22,7 +22,10 @@ help: ## list what can be done
 	echo
 	echo "Start with:  make demo"
 
-# What the demo needs comes first, and alone: half of all packages are for tests.
+# What the demo needs comes first, and alone: half of all packages are for tests.  A new pip first,
+# since an old one needs half a minute to choose.  Python compiles what it imports, and that is a
+# tenth of all packages; where it may write no byte code it would compile at each start, so what runs
+# is imported here, once, on two cores.
 $(READY): requirements.lock
 	@if ! command -v $(PYTHON) >/dev/null; then
 	    echo "Python 3.11 is missing. On Debian: apt-get install python3.11 python3.11-venv (or set PYTHON=)" >&2; exit 1
@@ -32,14 +35,19 @@ $(READY): requirements.lock
 	fi
 	echo "Setting up $(VENV) (once; half a minute, more on a slow line) ..."
 	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/pip install $(QUIETLY) --require-hashes --no-deps -r $<
-	$(BIN)/pip install $(QUIETLY) --no-deps --no-build-isolation --editable .
-	$(BIN)/python -m compileall -q scoring streams api deploy simulator
+	$(BIN)/pip install $(QUIETLY) --no-compile --require-hashes --no-deps -r <(sed -n '/^pip==/,/#/p' $<)
+	$(BIN)/pip install $(QUIETLY) --no-compile --require-hashes --no-deps -r $<
+	$(BIN)/pip install $(QUIETLY) --no-compile --no-deps --no-build-isolation --editable .
+	export PYTHONDONTWRITEBYTECODE=
+	$(BIN)/python -c 'import api.app, api.history_keeper' & $(BIN)/python -c 'import streams.app, deploy.demo'
+	wait $$!
+	$(BIN)/python -m compileall -q -j 0 scoring streams api deploy simulator
 	touch $@
 
 $(TOOLS): requirements-dev.lock $(READY)
 	@echo "Adding what tests and tools need to $(VENV) (once) ..."
-	$(BIN)/pip install $(QUIETLY) --require-hashes --no-deps -r $<
+	$(BIN)/pip install $(QUIETLY) --no-compile --require-hashes --no-deps -r $<
+	$(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null || true  # some packages carry broken files
 	touch $@
 
 install: $(READY) ## make .venv with Kilowatch and what it needs, pinned and hashed

@@ -303,12 +303,13 @@ def main(arguments: list[str]) -> int:
 
 
 def _run(site: Site, options: argparse.Namespace, console: Console) -> dict[str, Any]:
-    for text, start in (
-        ("broker", site.start_broker), ("worker", site.start_worker),
-        ("history", site.start_history), ("API", site.start_api),
-    ):  # fmt: skip
-        console.print(f"starting {text} ...")
-        start()
+    console.print("starting broker ...")
+    site.start_broker()
+    console.print("starting worker, history, API ...")
+    worker = site.start_worker(wait=False)  # while it joins its group, the others start
+    site.start_history()
+    site.start_api()
+    site.wait_for(worker)
     console.print(f"console at {site.api_address}/ (API at /docs), Kafka at {site.bootstrap}")
     if options.story:
         return _told(site, options, console)

@@ -95,10 +95,16 @@ class Site:
         worker = self._start(f"worker-{number}", "worker", {"KILOWATCH_METRICS_PORT": str(port)})
         self.workers.append(worker)
         self.metrics_ports.append(port)
-        metrics = f"http://127.0.0.1:{port}/metrics"
         if wait:
-            worker.wait_until(lambda: metric(asked(metrics), "partitions_owned") > 0, READY_SECONDS)
+            self.wait_for(worker)
         return worker
+
+    def wait_for(self, worker: Child) -> None:
+        """Return once this worker owns a partition."""
+        number = self.workers.index(worker)
+        worker.wait_until(
+            lambda: metric(self.worker_metrics(number), "partitions_owned") > 0, READY_SECONDS
+        )
 
     def start_api(self) -> Child:
         """The API; returns once it has read every account."""
