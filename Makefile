@@ -37,7 +37,7 @@ $(READY): requirements.lock
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/pip install $(QUIETLY) --no-compile --require-hashes --no-deps -r <(sed -n '/^pip==/,/#/p' $<)
 	$(BIN)/pip install $(QUIETLY) --no-compile --require-hashes --no-deps -r $<
-	$(BIN)/pip install $(QUIETLY) --no-compile --no-deps --no-build-isolation --editable .
+	PYTHONWARNINGS=ignore $(BIN)/pip install $(QUIETLY) --no-compile --no-deps --no-build-isolation --editable .
 	export PYTHONDONTWRITEBYTECODE=
 	$(BIN)/python -c 'import api.app, api.history_keeper' & $(BIN)/python -c 'import streams.app, deploy.demo'
 	wait $$!
