@@ -142,7 +142,8 @@ def _credit(told: bytes | None, number: int) -> dict[str, Any] | None:
         "heldBy": [(each.chinese, each.text)[number] for each in grade.held_by],
         "items": [
             (each.item, (each.chinese, each.name)[number], each.group, each.points, each.weight,
-             (each.line_chinese, each.line)[number])
+             (each.line_chinese, each.line)[number],
+             [(note.chinese, note.text)[number] for note in each.notes])
             for each in grade.items
         ],
         "better": [

@@ -48,6 +48,13 @@ class CreditOverride(_Shape):
     chinese: str
 
 
+class CreditNote(_Shape):
+    """Which of two statements of a fact holds, and on what document it rests."""
+
+    text: str
+    chinese: str
+
+
 class CreditItem(_Shape):
     """One of the 18 items; `points` and `line` null where facts are missing."""
 
@@ -61,6 +68,7 @@ class CreditItem(_Shape):
     line_chinese: str | None
     facts: dict[str, int] = Field(description="those that are known")
     missing: list[str]
+    notes: list[CreditNote] = Field(description="on what document the facts rest")
 
 
 class CreditImprovement(_Shape):

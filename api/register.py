@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from scoring.benchmark import ALL, Appraised, Verdict
 from scoring.collection import Work
-from scoring.contracts import Contract
+from scoring.contracts import Contract, contract_on
 from scoring.customer_file import CustomerFile
 from scoring.letters import Served
 from scoring.policy import Policy, Status, in_force, overtaken_by, to_obey
@@ -131,7 +131,7 @@ class Register:
     def contract(self, account_id: str, day: date) -> Contract | None:
         """The contract that holds on a local day, else the newest; None without any."""
         found = [f for f in self._facts(Contract, account_id) if isinstance(f, Contract)]
-        return max(found, key=lambda one: (one.is_valid_on(day), one.valid_from), default=None)
+        return contract_on(found, day)
 
     def contracts(self) -> list[Contract]:
         """All contracts."""

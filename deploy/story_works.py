@@ -13,7 +13,7 @@ from scoring.customer_file import Block, CustomerFile, Fact
 from scoring.units import NANOS_PER_UNIT
 
 FACTS = {
-    "fileSectionsFilled": 8, "fileSectionsRequired": 8, "ownershipChanges": 0, "isLeased": False,
+    "ownershipChanges": 0, "isLeased": False,
     "outlook": "stable", "keyList": "city", "demandResponse": "complied", "leaving": "not",
     "bankRating": "aa", "returnedDebits": 0, "taxArrears": False, "netProfitCents": 20,
     "revenueCents": 100, "liabilitiesCents": 40, "assetsCents": 100, "capitalCents": 10**10,

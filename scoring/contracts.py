@@ -8,12 +8,14 @@ register of special transformers (10 kV and above, 专变台账) with their capa
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from scoring.customer_file import Block
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import date
 
 EXPIRY_WARNING_DAYS = (90, 30, 7)
 """Days before an end at which it is told (proposal: time to sign anew, to ask, to stop)."""
@@ -143,6 +145,23 @@ class Contract:
         guarantees = sum(each.amount_nanos for each in self.guarantors_on(day))
         return deposits + guarantees
 
+    def changes_of_security(self) -> list[date]:
+        """The days from which what it secures is, or may be, another sum; its end among them."""
+        days = [self.valid_from, self.valid_to + timedelta(days=1)]
+        for each in self.deposits:
+            days += [each.received_on, *([each.returned_on] if each.returned_on else [])]
+        for guarantor in self.guarantors:
+            days += [guarantor.valid_from, guarantor.valid_to + timedelta(days=1)]
+        return days
+
+    def fills(self) -> tuple[tuple[Block, str], ...]:
+        """What of a customer's file the contract itself tells."""
+        told = {
+            "contract": True, "guarantees": self.guarantors, "deposits": self.deposits,
+        }  # fmt: skip
+        filled = tuple((Block.CONTRACT, name) for name, there in told.items() if there)
+        return (*filled, (Block.SUPPLY, "transformers")) if self.transformers else filled
+
     def guarantors_on(self, day: date) -> tuple[Guarantor, ...]:
         """Who guarantees on a local day."""
         return tuple(each for each in self.guarantors if each.valid_from <= day <= each.valid_to)
@@ -155,6 +174,11 @@ class Contract:
     def voltage_v(self) -> int:
         """The highest primary voltage; 0 without a transformer of its own."""
         return max((each.voltage_v for each in self.transformers), default=0)
+
+
+def contract_on(contracts: Iterable[Contract], day: date) -> Contract | None:
+    """Of a customer's contracts the one that holds on a local day, else the newest."""
+    return max(contracts, key=lambda one: (one.is_valid_on(day), one.valid_from), default=None)
 
 
 @dataclass(frozen=True, slots=True)

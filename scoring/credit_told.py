@@ -16,8 +16,11 @@ from scoring.credit_items import RULES
 from scoring.credit_wording import ITEMS, OVERRIDE_TOLD, Effort, Line
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
+    from scoring.credit_register import Note
     from scoring.credit_weights import Weights
 
 
@@ -25,7 +28,8 @@ if TYPE_CHECKING:
 class ItemTold:
     """One item of one customer: `points` is 0 where its facts are missing.
 
-    `line` is the rule's line that holds, None for a missing item; `facts` those that are known.
+    `line` is the rule's line that holds, None for a missing item; `facts` those that are known;
+    `notes` tell which of two statements holds, and on what document it rests.
     """
 
     code: str
@@ -37,6 +41,7 @@ class ItemTold:
     line: Line | None
     facts: dict[str, int]
     missing: tuple[str, ...]
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +85,15 @@ def explain(
     weights: Weights,
     bands: Bands,
     at: int = 0,
+    notes: Mapping[str, tuple[Note, ...]] | None = None,
 ) -> Told:
-    """The grade of the customer in row `at`, explained; all columns as `credit` made them."""
+    """The grade of the customer in row `at`, explained; all columns as `credit` made them.
+
+    `notes` stand beside the items of their code.
+    """
     items = tuple(
-        _item(facts[at], int(scores.points[at, n]), weights, n) for n in range(len(ITEMS))
+        _item(facts[at], int(scores.points[at, n]), weights, n, notes or {})
+        for n in range(len(ITEMS))
     )
     better = _improvements(items, int(scores.possible[at]))
     by_score, found = int(grades.by_score[at]), Override(int(grades.overrides[at]))
@@ -113,7 +123,9 @@ def is_forced(found: Override) -> bool:
     return bool(found & WORST)
 
 
-def _item(facts: Any, points: int, weights: Weights, at: int) -> ItemTold:
+def _item(
+    facts: Any, points: int, weights: Weights, at: int, notes: Mapping[str, tuple[Note, ...]]
+) -> ItemTold:
     item = ITEMS[at]
     known = {name: int(facts[name]) for name in item.facts if facts[name] != MISSING}
     return ItemTold(
@@ -126,6 +138,7 @@ def _item(facts: Any, points: int, weights: Weights, at: int) -> ItemTold:
         line=_line(item.lines, points) if points else None,
         facts=known,
         missing=tuple(name for name in item.facts if name not in known),
+        notes=notes.get(item.code, ()),
     )
 
 

@@ -85,10 +85,14 @@ class CustomerFile:
         """The facts of a block by name."""
         return {fact.name: fact for fact in self.facts if fact.block is block}
 
-    def filled(self) -> tuple[int, int]:
-        """How many of the required facts are there, and how many are required (item B1)."""
-        have = sum(name in self.block(block) for block, names in FIELDS.items() for name in names)
-        return have, sum(map(len, FIELDS.values()))
+    def filled(self, elsewhere: Iterable[tuple[Block, str]] = ()) -> tuple[int, int]:
+        """How many of the required facts are there, and how many are required (item B1).
+
+        `elsewhere` are facts that are known without standing in the file, such as a contract's.
+        """
+        have = {(fact.block, fact.name) for fact in self.facts} | set(elsewhere)
+        required = {(block, name) for block, names in FIELDS.items() for name in names}
+        return len(have & required), len(required)
 
     def missing(self) -> list[tuple[Block, str]]:
         """Required facts that are not there."""

@@ -21,7 +21,7 @@ from scoring.power_factor import hundredths
 from scoring.units import NANOS_PER_UNIT, SECONDS_PER_DAY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from numpy.typing import NDArray
 
@@ -204,18 +204,24 @@ class CustomerHistory:
         now = sum(self.days[day].used_wh for day in recent)
         return now * len(earlier), sum(self.days[day].used_wh for day in earlier) * len(recent)
 
-    def facts(self, today: int, peers: Peers) -> NDArray[Any]:
-        """All that is known on a local day, (1,) of credit_facts.FACTS."""
+    def facts(
+        self, today: int, peers: Peers, registered: Mapping[str, int] | None = None
+    ) -> NDArray[Any]:
+        """All that is known on a local day, (1,) of credit_facts.FACTS.
+
+        `registered` facts hold in place of entered ones (`credit_register`).
+        """
         one = no_facts(1)
-        for name, entered in self.entered.items():
-            if entered.value is not None and name in (FACTS.names or ()):
-                one[name] = entered.value
-        visited = self.told("visited_day")
+        stated = {name: each.value for name, each in self.entered.items()} | dict(registered or {})
+        for name, value in stated.items():
+            if value is not None and name in (FACTS.names or ()):
+                one[name] = value
+        visited = stated.get("visited_day")
         if visited is not None:
             one["days_since_visit"] = max(today - visited, 0)
         self._put_usage(one, peers)
         self._put_capacity(one)
-        self._put_money(one, peers)
+        self._put_money(one, peers, stated.get("security_cents") or 0)
         self._put_record(one, today)
         measured = [month.has_failed for month in self.months.values()]
         if any(each is not None for each in measured):
@@ -242,12 +248,11 @@ class CustomerHistory:
         one["suspended_va"] = max([*suspended, self.suspended_va])
         one["capacity_va"] = self.capacity_va
 
-    def _put_money(self, one: NDArray[Any], peers: Peers) -> None:
+    def _put_money(self, one: NDArray[Any], peers: Peers, secured_cents: int) -> None:
         if len(self.days) < LEAST_DAYS:
             return
         newest, billed = self.days[self.newest_day], self.billed_cents
-        held = (self.told("security_cents") or 0) + max(newest.available_cents, 0)
-        one["security_cents"] = held
+        one["security_cents"] = secured_cents + max(newest.available_cents, 0)
         charges = self._charges_of_30()
         one["exposure_cents"] = max(charges.values())
         one["billed_cents"] = billed

@@ -1,9 +1,9 @@
 """How does the credit of large customers stay as new as the stream?  `kilowatch credit` does it.
 
-One process for all partitions reads finished days, missed instalments, switch reports and stated
-facts; it makes its rows durable, then publishes grades, then commits how far it has read.  What is
-read twice changes nothing (`customer_history`), so a crash anywhere only repeats.  Nothing that
-decides about supply waits for it or reads it.
+One process for all partitions reads contracts and files whole, then finished days, missed
+instalments, switch reports and stated facts; it makes its rows durable, then publishes grades, then
+commits how far it has read.  What is read twice changes nothing (`customer_history`), so a crash
+anywhere only repeats.  Nothing that decides about supply waits for it or reads it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from prometheus_client import CollectorRegistry, Gauge
 
 from scoring import credit
 from streams.connection import connection_terms
-from streams.credit_desk import INPUTS, CreditDesk, CreditTerms
+from streams.credit_desk import INPUTS, REGISTER, CreditDesk, CreditTerms
 from streams.service import keep_until_told
 from streams.settings import settings_from, settings_table
 from streams.topics import CREDIT_GRADES, CREDIT_ROWS, REFUSALS, ensure_topics, partition_of
@@ -121,12 +121,30 @@ class CreditApp:
         await self._producer.start()
         try:
             shared = range(self._settings.partitions)
-            self._consumer.assign([TopicPartition(each, p) for each in INPUTS for p in shared])
+            stream = [TopicPartition(each, p) for each in INPUTS for p in shared]
+            register = [TopicPartition(each, 0) for each in REGISTER]
+            self._consumer.assign([*register, *stream])
+            await self._consumer.seek_to_beginning(*register)
+            self._consumer.pause(*stream)
+            await self._take_register(register)
+            self._consumer.resume(*stream)
             while True:
                 await self._take_some()
         finally:
             await self._producer.stop()
             await self._consumer.stop()
+
+    async def _take_register(self, places: Sequence[TopicPartition]) -> None:
+        """Contracts and files to their ends: a grade must not rest on half of them."""
+        waiting = set(places)
+        while waiting:
+            fetched = await self._consumer.getmany(timeout_ms=WAIT_MS, max_records=MOST_RECORDS)
+            for some in fetched.values():
+                self.desk.load_register(some)
+            for each in list(waiting):
+                end = self._consumer.highwater(each)  # None until the first fetch is answered
+                if end is not None and await self._consumer.position(each) >= end:
+                    waiting.remove(each)
 
     async def _take_some(self) -> None:
         fetched = await self._consumer.getmany(timeout_ms=WAIT_MS, max_records=MOST_RECORDS)
@@ -136,8 +154,13 @@ class CreditApp:
             # rows before grades: what was published must never be forgotten
             await self._send([each for each in said if each.topic != CREDIT_GRADES])
             await self._send([each for each in said if each.topic == CREDIT_GRADES])
-            read = {each: some[-1].offset + 1 for each, some in fetched.items() if some}
-            await self._consumer.commit(read)
+            read = {
+                each: some[-1].offset + 1
+                for each, some in fetched.items()
+                if some and each.topic not in REGISTER  # read whole at each start
+            }
+            if read:
+                await self._consumer.commit(read)
         ends = {each: self._consumer.highwater(each) for each in self._consumer.assignment()}
         read_to = {each: await self._consumer.position(each) for each, end in ends.items() if end}
         self._meters.behind.set(sum(max(0, (ends[e] or 0) - at) for e, at in read_to.items()))
@@ -184,7 +207,7 @@ async def load_rows(settings: Settings) -> list[CreditRow]:
 
 async def serve(settings: Settings) -> None:
     """Keep the grades until told to stop."""
-    await ensure_topics(settings, (*INPUTS, CREDIT_ROWS, CREDIT_GRADES, REFUSALS))
+    await ensure_topics(settings, (*REGISTER, *INPUTS, CREDIT_ROWS, CREDIT_GRADES, REFUSALS))
     meters = CreditMeters()
     terms = CreditTerms(settings.credit_weights, settings.credit_bands, settings.credit_missing)
     app = CreditApp(CreditDesk(settings.partitions, terms), settings, meters)

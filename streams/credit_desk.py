@@ -19,9 +19,12 @@ import numpy as np
 from scoring import credit
 from scoring.arrears_risk import ArrearsRisk, features
 from scoring.balance import LATE_DATA_HORIZON_SECONDS
+from scoring.contracts import Contract
 from scoring.credit_facts import MISSING
+from scoring.credit_register import Standing, standing
 from scoring.credit_told import explain
 from scoring.credit_weights import PRESETS as WEIGHTS
+from scoring.customer_file import CustomerFile
 from scoring.customer_history import (
     CENT_NANOS,
     LONG_AGO,
@@ -50,6 +53,7 @@ from streams.wire_credit import (
     encode_credit_row,
     encode_grade,
 )
+from streams.wire_customers import decode_fact
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -57,6 +61,9 @@ if TYPE_CHECKING:
     from streams.wire import Encoded, Record
 
 log = logging.getLogger(__name__)
+
+REGISTER = (topics.CUSTOMER_CONTRACTS, topics.CUSTOMER_FILES)
+"""Read whole at each start and kept in memory: the newest of each key is the register."""
 
 INPUTS = (topics.DAILY_USAGE, topics.PLAN_NOTICES, topics.SWITCH_REPORTS, topics.CUSTOMER_FACTS)
 
@@ -92,6 +99,9 @@ class CreditDesk:
         self.risk = ArrearsRisk()
         self.refused: Counter[str] = Counter()
         self.passed_over = 0
+        self._contracts: dict[str, dict[bytes, Contract]] = {}
+        self._files: dict[str, dict[bytes, CustomerFile]] = {}
+        self._to_grade: dict[str, None] = {}
         self._partitions = partitions
         self._terms = terms
         self._weights, self._bands = WEIGHTS[terms.weights], credit.PRESETS[terms.bands]
@@ -111,9 +121,16 @@ class CreditDesk:
         for lesson in sorted(known, key=lambda each: each.month):
             self.risk.learn(lesson.features, bool(lesson.is_late), lesson.said)
 
+    def load_register(self, records: Iterable[Record]) -> None:
+        """Take up contracts and files; whose they are is graded with the next records."""
+        for record in records:
+            account_id = self._take_registered(record)
+            if account_id is not None:
+                self._to_grade[account_id] = None
+
     def take(self, records: Iterable[Record]) -> list[Encoded]:
         """What follows from these records: refusals, then rows, then grades, to be sent so."""
-        changed: dict[str, None] = {}
+        changed, self._to_grade = self._to_grade, {}
         said: list[Encoded] = []
         for record in records:
             found = self._take_one(record)
@@ -141,6 +158,8 @@ class CreditDesk:
 
     def _take_one(self, record: Record) -> str | Refusal | None:
         """The account whose row has changed, a refusal, or nothing."""
+        if record.topic in REGISTER:
+            return self._take_registered(record)
         if record.topic == topics.CUSTOMER_FACTS:
             return self._take_facts(record)
         if record.topic == topics.SWITCH_REPORTS:
@@ -162,6 +181,35 @@ class CreditDesk:
                 row.history.take_missed(_day_of(effect.due_date))
                 return effect.account_id
         return None
+
+    def _take_registered(self, record: Record) -> str | None:
+        """A contract or a file, or that it is no more; the account, if its grade is kept."""
+        key = record.key or b""
+        account_id = key.decode(errors="replace").partition("@")[0]
+        for kept in (self._contracts, self._files):
+            if record.value is None:
+                kept.get(account_id, {}).pop(key, None)
+        if record.value is not None:
+            fact = decode_fact(record)
+            if isinstance(fact, Contract):
+                self._contracts.setdefault(account_id, {})[key] = fact
+            elif isinstance(fact, CustomerFile):
+                self._files.setdefault(account_id, {})[key] = fact
+            elif isinstance(fact, Refusal):
+                self.passed_over += 1
+                log.warning("%s: offset %d: %s", record.topic, record.offset, fact.detail)
+                return None
+        return account_id if account_id in self.rows else None
+
+    def _standing(self, history: CustomerHistory) -> Standing:
+        """What the register says of a customer as of its newest day."""
+        of_one = (
+            self._contracts.get(history.account_id, {}),
+            self._files.get(history.account_id, {}),
+        )
+        file = max(of_one[1].values(), key=lambda each: (each.month, each.version), default=None)
+        today = date.fromordinal(history.newest_day + UNIX_DAY)
+        return standing(tuple(of_one[0].values()), file, history.entered, today)
 
     def _row(self, account_id: str) -> CreditRow:
         return self.rows.setdefault(account_id, CreditRow(CustomerHistory(account_id)))
@@ -213,7 +261,8 @@ class CreditDesk:
         if row.history.newest_day == LONG_AGO:
             return None
         facts, scores, grades = self._judge(row)
-        told = explain(facts, scores, grades, self._weights, self._bands)
+        notes = self._standing(row.history).notes
+        told = explain(facts, scores, grades, self._weights, self._bands, notes=notes)
         terms = {
             "weights": self._terms.weights,
             "bands": self._terms.bands,
@@ -229,7 +278,8 @@ class CreditDesk:
     def _judge(self, row: CreditRow) -> tuple[np.ndarray, credit.Scores, credit.Grades]:
         """Facts, scores and grade as of the newest day; a month that is over is closed by it."""
         history = row.history
-        facts = history.facts(history.newest_day, self._peers)
+        registered = self._standing(history).facts
+        facts = history.facts(history.newest_day, self._peers, registered)
         scores = credit.score(facts, self._weights, self._terms.missing)
         grades = credit.grade(scores, facts, self._bands, history.newest_day, *_before(row))
         if self._has_month_to_close(row):

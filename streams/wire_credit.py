@@ -313,6 +313,7 @@ def _item(told: ItemTold) -> dict[str, Any]:
         "lineChinese": told.line and told.line.chinese,
         "facts": told.facts,
         "missing": list(told.missing),
+        "notes": [{"text": each.english, "chinese": each.chinese} for each in told.notes],
     }
 
 

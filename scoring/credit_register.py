@@ -1,0 +1,157 @@
+"""What do a customer's contract and file say for the credit score, and which statement holds?
+
+Security (item P5) stands in the supply contract: deposits and guarantees, each from its day to its
+day; the file's completeness and the last visit (item B1) in the one-customer file.  Staff and other
+systems may state the same facts.  Of two statements the one of the later day holds, a document on
+the same day; the other is named beside the item, so that nobody wonders where a figure comes from
+(domain.md 1.3).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+from scoring.contracts import Contract, contract_on
+from scoring.customer_file import Block, CustomerFile
+from scoring.units import NANOS_PER_UNIT, money_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from scoring.customer_history import Entered
+
+CENT_NANOS = NANOS_PER_UNIT // 100
+
+UNIX_DAY = date(1970, 1, 1)
+
+SITE_VISIT = (Block.OPERATIONS, "site_visit")
+"""The fact of a file whose day is that of the last visit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Where a fact of an item comes from, in both languages."""
+
+    english: str
+    chinese: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Facts that hold in place of entered ones, and what is told beside the items by their code."""
+
+    facts: Mapping[str, int] = field(default_factory=dict)
+    notes: Mapping[str, tuple[Note, ...]] = field(default_factory=dict)
+
+
+def standing(
+    contracts: tuple[Contract, ...],
+    file: CustomerFile | None,
+    entered: Mapping[str, Entered],
+    today: date,
+) -> Standing:
+    """What holds of one customer on a local day; empty without a contract begun and a file."""
+    facts: dict[str, int] = {}
+    notes: dict[str, tuple[Note, ...]] = {}
+    begun = [each for each in contracts if each.valid_from <= today]
+    if begun:
+        notes["P5"] = _security(begun, entered, today, facts)
+    if file is not None:
+        contract = contract_on(begun, today)
+        notes["B1"] = (*_filled(file, contract, entered, facts), *_visit(file, entered, facts))
+    return Standing(facts, {code: told for code, told in notes.items() if told})
+
+
+def _security(
+    begun: list[Contract], entered: Mapping[str, Entered], today: date, facts: dict[str, int]
+) -> tuple[Note, ...]:
+    contract = contract_on(begun, today) or begun[0]
+    since = max(day for each in begun for day in each.changes_of_security() if day <= today)
+    name = contract.contract_id
+    if contract.is_valid_on(today):
+        held = contract.security_on(today)
+        who = ", ".join(each.name for each in contract.guarantors_on(today))
+        text = f"contract {name} secures {money_text(held)} since {since}"
+        told = Note(
+            text + (f", guaranteed by {who}" if who else ""),
+            f"合同{name}自{since}起担保{money_text(held)}" + (f"，担保人：{who}" if who else ""),
+        )
+    else:
+        held = 0
+        told = Note(
+            f"contract {name} ended on {contract.valid_to} and secures nothing",
+            f"合同{name}已于{contract.valid_to}到期，不再提供担保",
+        )
+    stated = entered.get("security_cents")
+    if stated is None or stated.value is None:
+        facts["security_cents"] = held // CENT_NANOS
+        return (told,)
+    amount, day = money_text(stated.value * CENT_NANOS), _date(stated.day)
+    if day > since:
+        holds = Note(
+            f"stated on {day}: {amount}; it is newer and holds",
+            f"{day}录入：{amount}，日期较新，以此为准",
+        )
+        return holds, told
+    facts["security_cents"] = held // CENT_NANOS
+    older = Note(
+        f"stated on {day}: {amount}; it is not newer and does not count",
+        f"{day}录入：{amount}，日期不新于合同，不采用",
+    )
+    return told, older
+
+
+def _filled(
+    file: CustomerFile,
+    contract: Contract | None,
+    entered: Mapping[str, Entered],
+    facts: dict[str, int],
+) -> tuple[Note, ...]:
+    by_contract = () if contract is None else contract.fills()
+    filled, required = file.filled(by_contract)
+    days = [fact.on for fact in file.facts if fact.source != "stream"]
+    since = max([*days, *([] if contract is None else [contract.signed_on])], default=date.min)
+    told = Note(
+        f"the file holds {filled} of {required} facts, the newest of {since}",
+        f"客户档案已填{filled}项，应填{required}项，最近更新{since}",
+    )
+    stated = [entered.get(name) for name in ("file_sections_filled", "file_sections_required")]
+    known = [each for each in stated if each is not None and each.value is not None]
+    if len(known) < len(stated):
+        facts |= {"file_sections_filled": filled, "file_sections_required": required}
+        return (told,)
+    day = _date(min(each.day for each in known))
+    what, what_zh = (f"{known[0].value} of {known[1].value}", f"{known[0].value}/{known[1].value}")
+    if day > since:
+        holds = Note(
+            f"stated on {day}: {what}; it is newer and holds",
+            f"{day}录入：{what_zh}，日期较新，以此为准",
+        )
+        return holds, told
+    facts |= {"file_sections_filled": filled, "file_sections_required": required}
+    older = Note(
+        f"stated on {day}: {what}; it is not newer and does not count",
+        f"{day}录入：{what_zh}，日期不新于档案，不采用",
+    )
+    return told, older
+
+
+def _visit(
+    file: CustomerFile, entered: Mapping[str, Entered], facts: dict[str, int]
+) -> tuple[Note, ...]:
+    """A visit is an event: of two the later one is the last."""
+    visit = file.block(SITE_VISIT[0]).get(SITE_VISIT[1])
+    if visit is None:
+        return ()
+    stated = entered.get("visited_day")
+    day = (visit.on - UNIX_DAY).days
+    if stated is not None and stated.value is not None and stated.value > day:
+        return ()
+    facts["visited_day"] = day
+    return (Note(f"visited on {visit.on} ({visit.source})", f"{visit.on}走访（{visit.source}）"),)
+
+
+def _date(day: int) -> date:
+    return UNIX_DAY + timedelta(days=day)
