@@ -27,6 +27,7 @@ from streams.assignor import CoPartitionedAssignor
 from streams.connection import connection_terms
 from streams.log import PartitionLost
 from streams.records import give_plain_records
+from streams.topics import READINGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -125,7 +126,7 @@ class HotConsumerThread(driver.AIOKafkaConsumerThread):
         """Connect; from then on records come plain and answered heartbeats are noted."""
         await super().on_start()
         consumer = self._ensure_consumer()
-        give_plain_records(consumer._fetcher, past_broken=True)
+        give_plain_records(consumer._fetcher, past_broken=True, last=READINGS)
         coordinator = consumer._coordinator
         beat = coordinator._do_heartbeat
 

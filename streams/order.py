@@ -43,6 +43,11 @@ MAX_LAG_MS = 300_000
 up for: it is entered on its own, and nobody is tripped by it, for the command would have lost part
 of its half hour, or all of it, before it was sent."""
 
+MAX_OVERTAKING_MS = MAX_LAG_MS
+"""By how much a payment may be newer than the readings it comes before, where these have not been
+read to their end.  Whoever is in the dark and has paid does not wait until a worker that is behind
+has scored the readings of a city; in a year that is made up for, money still keeps step."""
+
 RANK = {source: rank for rank, source in enumerate(ORDER)}
 
 MAX_WEIGHT_PER_PART = 8_192
@@ -138,6 +143,8 @@ class Desk:
         behind = [source for source in ORDER if not self.is_read_up(source)]
         bound = min(((self.newest_ms.get(s, -1), RANK[s]) for s in behind), default=None)
         due, self.held = _cut(self.held, *bound) if bound else (self.held, {})
+        if Source.READINGS in behind and Source.PAYMENTS in self.held:
+            self._let_money_pass(due, behind)
         cuts = _changes_after_readings(due)
         if any(records[0].timestamp < of_now_ms for records in due.values()):
             cuts = sorted({*cuts, of_now_ms})
@@ -145,6 +152,20 @@ class Desk:
             slab, due = _cut(due, cut_ms, -1)
             yield slab
         yield due
+
+    def _let_money_pass(self, due: Records, behind: Sequence[Source]) -> None:
+        """Payments a little newer than the readings they wait for are due too.
+
+        Not those that wait for other topics as well, nor those stamped after terms that wait.
+        """
+        grace_ms = {Source.READINGS: MAX_OVERTAKING_MS}
+        bounds = [(self.newest_ms.get(s, -1) + grace_ms.get(s, 0), RANK[s]) for s in behind]
+        bounds += [(each.timestamp, -1) for each in self.held.get(Source.SETTINGS, ())]
+        money = {Source.PAYMENTS: self.held.pop(Source.PAYMENTS)}
+        passing, left = _cut(money, *min(bounds))
+        self.held |= left
+        if passing:
+            due[Source.PAYMENTS] = [*due.get(Source.PAYMENTS, ()), *passing[Source.PAYMENTS]]
 
 
 def _cut(held: Records, bound_ms: int, bound_rank: int) -> tuple[Records, Records]:

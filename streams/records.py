@@ -111,11 +111,16 @@ class _Batches:
 
 
 class _Results(OrderedDict[Any, Any]):
-    """The fetcher's buffer of answers, which teaches each answer to give plain records."""
+    """The fetcher's buffer of answers, which teaches each answer to give plain records.
 
-    def __init__(self, *, past_broken: bool = False) -> None:
+    The client drains it in its order up to so many records.  What `last` names comes behind all
+    others: a payment never lies here until a backlog of readings has been taken.
+    """
+
+    def __init__(self, *, past_broken: bool = False, last: str = "") -> None:
         super().__init__()
         self._past_broken = past_broken
+        self._last = last
 
     def __setitem__(self, here: TopicPartition, result: Any) -> None:
         records = getattr(result, "_partition_records", None)  # an error has none
@@ -129,6 +134,8 @@ class _Results(OrderedDict[Any, Any]):
             else:
                 result.getall = _drawn_whole(here, result)
         super().__setitem__(here, result)
+        if self._last and here.topic != self._last:
+            self.move_to_end(here, last=False)
 
 
 def _drawn_at_once(
@@ -192,13 +199,13 @@ def _drawn_whole(
     return getall
 
 
-def give_plain_records(fetcher: Fetcher, *, past_broken: bool = False) -> None:
-    """Make this client's fetcher hand out `PlainRecord`s.
+def give_plain_records(fetcher: Fetcher, *, past_broken: bool = False, last: str = "") -> None:
+    """Make this client's fetcher hand out `PlainRecord`s, those of the topic `last` behind others.
 
     `past_broken`: a batch with a broken checksum becomes one record that says so.  Without it, and
     so for our own state, the client's CorruptRecordException stands: rows that are lost are no rows
     to go on without.
     """
-    plain = _Results(past_broken=past_broken)
+    plain = _Results(past_broken=past_broken, last=last)
     plain.update(fetcher._records)
     fetcher._records = plain

@@ -5,30 +5,11 @@ They are tried one by one by `tests.mutants`, which says what becomes of each.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from tests.mistakes_kind import SIMULATION, Mutant, among
+from tests.mistakes_supply import OF_SUPPLY
 
+__all__ = ["MUTANTS", "Mutant"]
 
-@dataclass(frozen=True, slots=True)
-class Mutant:
-    """One mistake: in `file`, `old` becomes `new`; `tests` are those that should notice.
-
-    Without tests the seeded simulation must find it, which knows the outside alone.
-    """
-
-    name: str
-    about: str
-    file: str
-    old: str
-    new: str
-    tests: tuple[str, ...]
-
-
-def among(file: str, tests: tuple[str, ...], *mistakes: tuple[str, str, str, str]) -> list[Mutant]:
-    """Mistakes in one file that the same tests should notice: (name, about, old, new) of each."""
-    return [Mutant(name, about, file, old, new, tests) for name, about, old, new in mistakes]
-
-
-SIMULATION = ()
 GUARDS = ("tests/test_decide.py", "tests/test_guard_road.py")
 DECIDED = ("tests/test_decide.py", "tests/test_supply_road.py")
 ROAD = ("tests/test_partition.py", "tests/test_chain.py")
@@ -289,4 +270,5 @@ MUTANTS = (
         ("counted-by-another", "interlock", "        self.has_looked = False\n\n    def _fleet",
          "        pass\n\n    def _fleet"),
     ),
+    *OF_SUPPLY,
 )  # fmt: skip

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from scoring.events import Source
 from streams.log import Fetched, PlainRecord
-from streams.order import LEAVE_ON, Desk, parts
+from streams.order import LEAVE_ON, MAX_OVERTAKING_MS, Desk, parts
 
 
 def _record(source: Source, offset: int, at: int) -> PlainRecord:
@@ -62,6 +62,39 @@ def test_people_are_heard_before_the_field() -> None:
     desk.put(Fetched({Source.OPERATOR_ACTIONS: [hold]}, ends, ends))
     [part] = parts(desk)
     assert list(part.fetched.records) == [Source.OPERATOR_ACTIONS, Source.SWITCH_REPORTS]
+
+
+READ_UP_TO = 10_000
+"""The stamp, in seconds, of the newest reading fetched, behind which a backlog lies unread."""
+GRACE = MAX_OVERTAKING_MS // 1000
+
+
+@pytest.mark.parametrize(
+    ("paid_at", "terms_at", "unread", "entered"),
+    [
+        (READ_UP_TO + 1, None, Source.READINGS, True),
+        (READ_UP_TO + GRACE, None, Source.READINGS, True),
+        (READ_UP_TO + GRACE + 1, None, Source.READINGS, False),  # a year that is made up for
+        (READ_UP_TO + 2, READ_UP_TO + 1, Source.READINGS, False),  # its account's terms, perhaps
+        (READ_UP_TO + 1, READ_UP_TO + 1, Source.READINGS, False),
+        (READ_UP_TO + 1, READ_UP_TO + 2, Source.READINGS, True),
+        (READ_UP_TO + 1, None, Source.SETTINGS, False),
+        (READ_UP_TO, None, Source.SETTINGS, False),
+        (READ_UP_TO - 1, None, Source.SETTINGS, True),
+    ],
+)
+def test_who_has_paid_waits_behind_no_backlog_of_readings(
+    paid_at: int, terms_at: int | None, unread: Source, *, entered: bool
+) -> None:
+    desk, at_hand = Desk(), {Source.PAYMENTS: [_record(Source.PAYMENTS, 0, paid_at)]}
+    if terms_at is not None:
+        at_hand[Source.SETTINGS] = [_record(Source.SETTINGS, 0, terms_at)]
+    position = dict.fromkeys(Source, 0) | dict.fromkeys(at_hand, 1)
+    desk.newest_ms = dict.fromkeys(Source, READ_UP_TO * 1000)
+    desk.put(Fetched(at_hand, position | {unread: position[unread] + 100_000}, position))
+    found = [source for part in parts(desk) for source in part.fetched.records]
+    assert (Source.PAYMENTS in found) is entered
+    assert (Source.PAYMENTS in desk.held) is not entered
 
 
 @given(

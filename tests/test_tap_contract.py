@@ -256,7 +256,24 @@ def _answer(
     return fetcher.FetchResult(here, assignment=assignment, partition_records=unpacked, backoff=0.1)
 
 
+def test_a_payment_is_drawn_before_the_backlog_of_readings_that_came_first() -> None:
+    """The client draws so many records in the order of its buffer (the test below)."""
+    come = [("meter-readings", 0), ("payments", 0), ("meter-readings", 1), ("ticks", 1)]
+    results = records._Results(last="meter-readings")
+    for place in come:
+        results[aiokafka.TopicPartition(*place)] = object()
+    assert [here.topic for here in results] == ["ticks", "payments"] + ["meter-readings"] * 2
+    assert [here.partition for here in list(results)[2:]] == [0, 1], (
+        "readings in turn, as they came"
+    )
+    of_state = records._Results()
+    for place in come:
+        of_state[aiokafka.TopicPartition(*place)] = object()
+    assert list(of_state) == come
+
+
 def test_the_client_takes_a_partitions_records_where_we_expect_it() -> None:
+    assert "for tp in list(self._records.keys()):" in source_of(fetcher.Fetcher.fetched_records)
     take = source_of(fetcher.Fetcher.fetched_records)
     assert "type(res_or_error) is FetchResult" in take
     assert "res_or_error.getall(max_records)" in take
