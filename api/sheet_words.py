@@ -15,6 +15,7 @@ from scoring.policy_terms import Caller, MustPrepay, Need, Risk, Size, Why, size
 from scoring.units import WH_PER_KWH, money_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import tzinfo
 
     from scoring.contracts import Contract
@@ -92,6 +93,39 @@ BLOCKS = {
     Block.CONTRACT: ("合同与担保", "Contract and security"),
 }
 MISSING = ("尚缺 {} 项", "{} missing")
+FACTS = {
+    "legal_representative": ("法定代表人", "legal representative"),
+    "shareholders": ("股东", "shareholders"),
+    "organisation": ("组织机构", "organisation"),
+    "capital": ("实缴资本", "capital"),
+    "mortgages": ("抵押", "mortgages"),
+    "usage_nature": ("用电性质", "nature of usage"),
+    "sector": ("行业", "sector"),
+    "transformers": ("变压器", "transformers"),
+    "load": ("负荷", "load"),
+    "mean_month_usage": ("月均电量", "mean month"),
+    "payment_mode": ("缴费方式", "payment"),
+    "main_equipment": ("主要设备", "main equipment"),
+    "shifts": ("班制", "shifts"),
+    "products": ("产品", "products"),
+    "orders": ("订单", "orders"),
+    "site_visit": ("走访", "site visit"),
+    "bank_rating": ("资信等级", "rating"),
+    "tax_arrears": ("欠税", "tax arrears"),
+    "last_statement": ("财务报表", "last statement"),
+    "days_past_due": ("逾期天数", "days past due"),
+    "arrears": ("欠费", "arrears"),
+    "returned_payments": ("退票", "returned payments"),
+    "grade": ("风险等级", "grade"),
+    "stars": ("星级", "stars"),
+    "contract": ("合同", "contract"),
+    "guarantees": ("担保", "guarantees"),
+    "deposits": ("保证金", "deposits"),
+    "contact": ("联系人", "contact"),
+    "must_prepay": ("须预付费", "must prepay"),
+    "payment_choice": ("自选方式", "chosen payment"),
+}
+"""Facts of the file by name; one that a person named otherwise keeps that name."""
 
 
 def _texts(table: dict[Any, tuple[str, str]], names: str) -> tuple[str, str]:
@@ -135,7 +169,8 @@ def policy_body(
 ) -> dict[str, Any]:
     """The body of `policy.typ`; a language each has its page."""
     facts, terms = policy.facts, policy.terms
-    filled = "-" if file is None else "{} / {}".format(*file.filled())
+    by_contract = () if contract is None else contract.fills()
+    filled = "-" if file is None else "{} / {}".format(*file.filled(by_contract))
     plan = terms.plan.instalments if terms.plan else ()
     why = why_texts(policy)
     return {
@@ -161,17 +196,21 @@ def policy_body(
         "proposedBy": "" if policy.proposed_by == RULES else policy.proposed_by,
         "proposedAt": _moment(policy.proposed_at, zone),
         "decidedBy": policy.decided_by or "-",
-        "decidedAt": _moment(policy.decided_at, zone),
+        "decidedAt": _moment(policy.decided_at, zone) if policy.decided_by else "",
         "reason": policy.decided_because or ("" if policy.proposed_by == RULES else policy.reason),
         **{
-            language: _of_language(policy, file, number, why[number])
+            language: _of_language(policy, file, by_contract, number, why[number])
             for number, language in enumerate(LANGUAGES)
         },
     }
 
 
 def _of_language(
-    policy: Policy, file: CustomerFile | None, number: int, why: list[str]
+    policy: Policy,
+    file: CustomerFile | None,
+    by_contract: Sequence[tuple[Block, str]],
+    number: int,
+    why: list[str],
 ) -> dict[str, Any]:
     terms = policy.terms
     mode = MODES[terms.payment_mode.value][number]
@@ -192,15 +231,28 @@ def _of_language(
         ],
         "why": why,
         "needs": [NEEDS[need][number] for need in policy.needs],
-        "blocks": [[BLOCKS[block][number], _block_text(file, block, number)] for block in Block],
+        "blocks": [
+            [BLOCKS[block][number], _block_text(file, by_contract, block, number)]
+            for block in Block
+        ],
     }
 
 
-def _block_text(file: CustomerFile | None, block: Block, number: int) -> str:
+def _block_text(
+    file: CustomerFile | None, by_contract: Sequence[tuple[Block, str]], block: Block, number: int
+) -> str:
+    """A block's facts by name; what the contract tells stands in the contract."""
     if file is None:
         return "-"
-    lacking = sum(each is block for each, _ in file.missing())
-    parts = [fact.text for fact in file.block(block).values()]
+    lacking = sum(
+        each is block and (each, name) not in by_contract for each, name in file.missing()
+    )
+    parts = []
+    for name, fact in file.block(block).items():
+        text = _texts(MODES, fact.text)[number] if name == "payment_mode" else fact.text
+        parts.append(
+            ("{}：{}", "{}: {}")[number].format(FACTS.get(name, (name, name))[number], text)
+        )
     if lacking:
         parts.append(MISSING[number].format(lacking))
     return ("；" if number == 0 else "; ").join(parts)

@@ -142,6 +142,10 @@ class Debts:
 
         What the customer names comes first, then costs, late charge, and of the principal what was
         due first (domain.md 2.4, Civil Code art. 560 and 561).  `pays` is a `Pays` or a month.
+
+        Named can be what is owed.  A month without a bill is no debt yet, and money is not kept for
+        it while others fall due: a creditor need not take early performance to its harm (art. 530),
+        and here it would cost the customer the late charge and, after thirty days, the supply.
         """
         if pays == Pays.LATE_CHARGE:
             nanos = self._pay_late_charge(nanos)
@@ -153,6 +157,10 @@ class Debts:
         for debt in self.principal:
             nanos = _pay(debt, nanos)
         return nanos
+
+    def knows(self, pays: int) -> bool:
+        """Whether what a payment names is a claim, of any amount: not a month without a bill."""
+        return pays <= 0 or any(debt.month == pays for debt in self.principal)
 
     def _pay_costs(self, nanos: int) -> int:
         part = min(nanos, self.costs_nanos)

@@ -88,6 +88,7 @@ class DecisionKind(StrEnum):
     CONNECTED_BY_OTHERS = "connected-by-others"
     APPROVAL_NOT_NEEDED = "approval-not-needed"
     PAYMENT_KEPT = "payment-kept"
+    DESIGNATION_UNMET = "designation-unmet"
     TRIP_PROVEN = "trip-proven"
     RESTORE_PROVEN = "restore-proven"
     LOAD_AFTER_TRIP = "load-after-trip"

@@ -17,7 +17,7 @@ import numpy as np
 from scoring.debts import Debts
 from scoring.effects import Reason
 from scoring.events import CustomerClass, PaymentKind, PaymentMode, PaymentReceived
-from scoring.units import MAX_NANOS, SECONDS_PER_DAY
+from scoring.units import MAX_NANOS, SECONDS_PER_DAY, money_text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,10 +44,14 @@ CLASSES, MODES = tuple(CustomerClass), tuple(PaymentMode)
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """What became of a payment record: refused by name, or taken; `is_repeat`: it was before."""
+    """What became of a payment record: refused by name, or taken; `is_repeat`: it was before.
+
+    `unmet_nanos` have paid other claims than the month the customer named, which has no bill.
+    """
 
     refused: Reason | None = None
     is_repeat: bool = False
+    unmet_nanos: int = 0
 
 
 def payment_hash(payment_id: str) -> int:
@@ -81,8 +85,21 @@ def post_payment(
     if paid.kind is PaymentKind.IN_FLIGHT and not _take_off(one, number, amount):
         return Posted(Reason.LIMIT_REACHED)
     _remember(one, number, day, paid.received_at // SECONDS_PER_DAY)
-    _post(one, amount, paid, tariffs, rules)
-    return Posted()
+    return Posted(unmet_nanos=_post(one, amount, paid, tariffs, rules))
+
+
+def unmet_text(paid: PaymentReceived, unmet_nanos: int) -> str:
+    """What is told of a payment whose month has no bill.
+
+    >>> paid = PaymentReceived("a", 0, 0, "p-1", 60 * 10**9, 0, pays=2026 * 12 + 6)
+    >>> unmet_text(paid, 40 * 10**9)
+    'payment p-1 of 60.00 names 2026-07, of which no bill is owed: 40.00 pay what was due first'
+    """
+    month = f"{paid.pays // 12:04d}-{paid.pays % 12 + 1:02d}"
+    return (
+        f"{paid.kind.value} {paid.payment_id} of {money_text(paid.amount_nanos)} names {month}, "
+        f"of which no bill is owed: {money_text(unmet_nanos)} pay what was due first"
+    )
 
 
 # --- payments on their way -----------------------------------------------------------------------
@@ -137,20 +154,26 @@ def _in_flight(annex: NDArray[Any] | None, number: int) -> int | None:
 
 def _post(
     one: Accounts, amount: int, paid: PaymentReceived, tariffs: Tariffs, rules: LateChargeRules
-) -> None:
-    """Change the ledger by an amount, and the debts by as much of it as they explain."""
+) -> int:
+    """Change the ledger by an amount, and the debts by as much of it as they explain.
+
+    Says how much has paid other claims because the month that was named has no bill.
+    """
     ledger = one.ledger
     ledger["ledger_changed"] = 1
     if not _lacks(one) and int(ledger["ledger_nanos"][0]) + amount >= 0:
         ledger["ledger_nanos"] += amount
-        return
+        return 0
     day = _local_day(one, paid.paid_at, tariffs)
     annex = one.annexes.make(0)
     debts = Debts.of(annex)
     _charge(one, debts, day, rules, paid=amount > 0)
     ledger["ledger_nanos"] += amount
     short = max(0, -int(ledger["ledger_nanos"][0])) - debts.owed_nanos
+    unmet = 0
     if short <= 0:
+        if amount > 0 and not debts.knows(paid.pays):
+            unmet = min(-short, debts.owed_nanos)
         debts.pay(-short, paid.pays)
     elif paid.kind is PaymentKind.COLLECTION_COSTS:
         debts.costs_nanos += short
@@ -159,6 +182,7 @@ def _post(
     else:
         debts.give_back(short, day, day + rules.days_to_pay)
     debts.write(annex)
+    return unmet
 
 
 def post_bills(

@@ -330,7 +330,7 @@ def _score_event_turn(
 ) -> None:
     """Enter at most one event of each account: its facts one by one, what follows in columns."""
     accounts, source = book.take(rows), SOURCE_OF[type(events[0])]
-    entered, days = np.zeros(len(events), np.bool_), []
+    entered, days, unmet = np.zeros(len(events), np.bool_), [], []
     for i, event in enumerate(events):
         one = accounts.one(i)
         if event.source_offset <= one.ledger["source_offset"][0, source]:
@@ -347,6 +347,7 @@ def _score_event_turn(
             one.ledger["source_offset"][0, source] = event.source_offset
             entered[i] = True
             days.append(done.days.of(np.array([int(entered[:i].sum())])))
+            unmet.append(done.unmet_nanos)
     if not entered.any():
         return
     taken = [event for event, is_in in zip(events, entered, strict=True) if is_in]
@@ -361,6 +362,12 @@ def _score_event_turn(
             turn.take(position, decide.on_event(turn.here(position), event))
         elif isinstance(event, PaymentReceived):
             _tell_if_kept(turn, position, event)
+            if unmet[position]:
+                told = postings.unmet_text(event, unmet[position])
+                turn.take(
+                    position,
+                    decision(turn.here(position), DecisionKind.DESIGNATION_UNMET, told),
+                )
     broken = broken_beliefs(turn.accounts)
     turn.decide(turn.screen() & ~broken)
     turn.put(broken)

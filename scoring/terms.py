@@ -42,12 +42,13 @@ class Entered:
 
     `is_repeat` is a payment that was counted before.  An exchange of meters may close local days
     (`days`), and its final register may be refused on its own (`final_refused`) while the terms are
-    entered all the same.
+    entered all the same.  `unmet_nanos`: see `postings.Posted`.
     """
 
     refused: Reason | None = None
     final_refused: Reason | None = None
     is_repeat: bool = False
+    unmet_nanos: int = 0
     days: DaysClosed = field(default_factory=DaysClosed.none)
 
 
@@ -68,7 +69,7 @@ def enter(
         return _enter_policy(accounts, event.policy)
     if isinstance(event, PaymentReceived):
         posted = postings.post_payment(accounts, event, tariffs, rules)
-        return Entered(posted.refused, is_repeat=posted.is_repeat)
+        return Entered(posted.refused, is_repeat=posted.is_repeat, unmet_nanos=posted.unmet_nanos)
     return Entered()
 
 

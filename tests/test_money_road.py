@@ -10,12 +10,14 @@ import pytest
 
 from api.answer import answer
 from api.view import View
+from scoring.debts import Pays
 from scoring.events import CustomerClass, PaymentKind, PaymentMode, PaymentReceived
 from scoring.units import instant, nanos
 from streams.chain import TOLD
 from streams.topics import DECISIONS, REFUSALS
 from tests.office import DAY, HOUR, MONDAY, RULES, Office
 
+UNMET = "designation-unmet"
 WORKS = {"payment_mode": PaymentMode.PLAN, "customer_class": CustomerClass.BUSINESS}
 
 
@@ -138,3 +140,42 @@ def test_what_cannot_be_taken_is_refused_by_name_on_the_refusals_topic():
     )
     reasons = [body["reason"] for body in office.told[REFUSALS]]
     assert reasons == ["paid_in_future", "unknown_payment"]
+
+
+# amount paid, month named, what is told; 262.51 are owed of June (480 kWh at 0.5469), July is open
+NAMED = [
+    ("50", "2026-06", []),
+    ("50", "2026-07", ["50.00 pay what was due first"]),
+    ("500", "2026-07", ["262.51 pay what was due first"]),  # the rest is balance, July's bill comes
+    ("50", "", []),
+]
+
+
+@pytest.mark.parametrize(("amount", "named", "told"), NAMED)
+def test_a_designation_to_a_month_without_a_bill_is_told_and_pays_what_was_due_first(
+    amount, named, told
+):
+    office = Office()
+    june = instant("2026-06-29T00:00:00+08:00")
+    office.open("works-1", june, **WORKS)
+    office.live("works-1", 10, watts=10_000, from_at=june)
+    before = said(office, "works-1")["arrears"]["owed"]
+    year, _, of_year = named.partition("-")
+    pays = int(year) * 12 + int(of_year) - 1 if named else 0
+    at = instant("2026-07-09T12:00:00+08:00")
+    post(office, "works-1", "payment", amount, at, pays=pays)
+    after = said(office, "works-1")["arrears"]
+    left = nanos(before) - nanos(amount)
+    assert (nanos(after["owed"]) if after else 0) == max(0, left)
+    found = [body["detail"] for body in office.told[DECISIONS] if body["kind"] == UNMET]
+    assert [detail.partition("owed: ")[2] for detail in found] == told
+    assert all(f"payment-{at} of {amount}.00 names 2026-07" in detail for detail in found)
+
+
+def test_of_a_debt_that_is_nobodys_choice_nothing_is_told():
+    """Costs and late charge named, and money for a month while nothing is owed."""
+    office = Office()
+    office.open("home-1")
+    for number, pays in enumerate((Pays.COSTS, Pays.LATE_CHARGE, 2026 * 12 + 6)):
+        post(office, "home-1", "payment", "10", MONDAY + number * HOUR, pays=pays)
+    assert UNMET not in kinds(office)

@@ -12,9 +12,10 @@ from pypdf import PdfReader
 
 from api.letter_words import Sender, letter_body, wordings
 from api.papers import FontsMissing, content_hash, printed
-from api.sheet_words import policy_body, why_texts
+from api.sheet_words import FACTS, policy_body, why_texts
 from scoring import letters
 from scoring.amounts import amount_in_capitals
+from scoring.customer_file import FIELDS, Block, Fact
 from scoring.letters import Letter, Method, Proof
 from scoring.policy_terms import Choice, MustPrepay, Why
 from scoring.units import NANOS_PER_UNIT, nanos
@@ -39,6 +40,22 @@ def fonts_of(pdf):
             keys = inner.get_object()["/FontDescriptor"].get_object().keys()
             found.add("/FontFile3" in keys or "/FontFile2" in keys)
     return found
+
+
+def test_a_sheets_facts_have_names_and_words_in_both_languages():
+    told = {(block, name) for block, names in FIELDS.items() for name in names}
+    assert {name for _, name in told} <= set(FACTS)
+    asked = Fact(Block.SUPPLY, "payment_mode", "prepaid", JULY, "stream")
+    own = Fact(Block.EQUIPMENT, "boiler", "2 t", JULY, "li")
+    file = replace(FILE, facts=(asked, own))
+    body = policy_body(proposed(), CONTRACT, file, "文登供电中心")
+    supply, equipment, contract = (body["zh"]["blocks"][at][1] for at in (1, 2, 6))
+    assert supply.startswith("缴费方式：预付费；")
+    assert equipment == "boiler：2 t；尚缺 2 项"
+    assert (body["en"]["blocks"][1][1]).startswith("payment: prepaid; ")
+    lacking = {block: name for block, name in CONTRACT.fills() if block is Block.CONTRACT}
+    assert lacking
+    assert f"尚缺 {4 - len(CONTRACT.fills()) + bool(CONTRACT.transformers)} 项" in contract
 
 
 # amount | in capitals, as receipts want them
