@@ -28,6 +28,8 @@ from api import problems, ranking
 from api.acting import Desk, add_actions
 from api.actions import Actions
 from api.answer import summary
+from api.audit_history import AuditCopier, AuditHistory
+from api.audit_routes import add_audit
 from api.changes import MOST_WATCHERS, Changes
 from api.choosing import Choice
 from api.collection_routes import add_collection
@@ -104,6 +106,7 @@ def application(state: State) -> AccountsFirst:
     add_interlock(app, state, interlock, meters)
     _add_operations(app, state, meters)
     _add_errors(app)
+    add_audit(app, state, meters)
     add_console(app, state, desk, interlock)
     add_customer_pages(app, state, policies)
     add_docs(app)
@@ -293,8 +296,14 @@ async def serve(settings: Settings) -> int:
     server = Server(config)
     reading = asyncio.create_task(tail.run(), name="tail")
     reading.add_done_callback(lambda _: setattr(server, "should_exit", True))
+    path = security.audit.path
+    copier = None if path is None else AuditCopier(AuditHistory(history.engine), path)
+    copying = None if copier is None else asyncio.create_task(copier.run(), name="audit")
     await server.serve()
     await writer.stop()
+    if copier is not None and copying is not None:
+        copying.cancel()
+        await asyncio.to_thread(copier.copy)  # what was done last
     if reading.done() and not reading.cancelled():
         reading.result()  # raises what ended it
         return 1

@@ -89,6 +89,16 @@ class Changed(TypedDict):
     kind: Literal["supply", "reading", "action", "reset"]
 
 
+AuditNote = TypedDict(
+    "AuditNote",
+    {
+        "id": str, "at": str, "person": str | None, "proof": str | None, "from": str, "deed": str,
+        "outcome": str, "account": str | None, "more": dict[str, str],
+    },
+)  # fmt: skip
+"""A line of the audit; not a class, since `from` is a word of Python's own."""
+
+
 class Refused(Exception):  # noqa: N818 - what the server said, not a fault of the program
     """No answer: `status` of HTTP, `type` a lasting name; the text says what to do."""
 
@@ -143,6 +153,14 @@ class Kilowatch:
         """What became of an action."""
         found: Acted = self._ask("GET", f"/v1/actions/{quote(action_id, safe='')}")
         return found
+
+    def audit(self, **query: str) -> Iterator[AuditNote]:
+        """Who did what, newest first, chosen by `query` (person, deed, account, from, to)."""
+        path: str | None = f"/v1/audit?{urlencode({'limit': PAGE, **query})}"
+        while path is not None:
+            page = self._ask("GET", path)
+            yield from page["notes"]
+            path = page["next"]
 
     def changes(self, account_id: str = "") -> Iterator[Changed]:
         """Accounts as they change, without end; a broken line is taken up where it broke."""

@@ -67,6 +67,8 @@ def _add_lists(app: FastAPI, state: State, pages: Pages) -> None:
         if not state.tail.is_ready:
             return problems.said(problems.not_ready(state))
         person: Person = request.scope[PERSON]
+        if not person.is_staff:
+            return Response(None, 303, {"location": "/audit"})
         if not person.sees_all and not person.collector:  # a crew looks for one account
             return pages.show(request, "next.html", here="next", lists=False)
         if "live" in request.query_params:

@@ -190,6 +190,39 @@ _WORDS: dict[str, tuple[str, str]] = {
     "freeze_payments_lag": ("payments lag", "缴费延迟"),
     "freeze_by_a_person": ("by a person", "人工冻结"),
     "freeze_mass_negative": ("mass negative balances", "大面积余额为负"),
+    # audit
+    "audit": ("Audit", "审计"),
+    "audit_text": (
+        "Who signed in, did something or was refused; lines are never changed. For auditors only.",
+        "登录、操作与拒绝记录，不可更改，仅审计人员可见。",
+    ),
+    "audit_notes": ("Newest first", "最新在前"),
+    "no_notes": ("Nothing fits.", "没有符合条件的记录。"),
+    "audit_from": ("From", "自"),
+    "audit_to": ("To", "至"),
+    "outcome": ("Outcome", "结果"),
+    "outcome_refused": ("refused", "拒绝"),
+    "outcome_answered": ("answered", "已应答"),
+    "outcome_written": ("written", "已写入"),
+    "outcome_not written": ("not written", "未写入"),
+    "outcome_done": ("done", "完成"),
+    "audit_proof": ("Proven by", "身份凭证"),
+    "more_told": ("More", "其他"),
+    "older": ("Older", "更早"),
+    "nobody_known": ("nobody known", "身份不明"),
+    "action_sign in": ("Sign in", "登录"),
+    "action_create key": ("Make a key", "创建密钥"),
+    "action_revoke key": ("Take a key back", "撤销密钥"),
+    "action_policy approve": ("Approve a policy", "批准策略"),
+    "action_policy reject": ("Reject a policy", "驳回策略"),
+    "urn:kilowatch:no-audit": (
+        "This API writes its audit to its log only; start it with KILOWATCH_AUDIT_FILE.",
+        "本 API 的审计只写入日志；请设置 KILOWATCH_AUDIT_FILE 后重新启动。",
+    ),
+    "urn:kilowatch:no-history": (
+        "The audit's database does not answer; its lines wait in their file. Ask again.",
+        "审计数据库暂无应答，记录保存在文件中，请稍后再试。",
+    ),
     # states
     "tier_normal": ("normal", "正常"),
     "tier_low": ("low", "一级预警"),
@@ -238,6 +271,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "step_restore-report": ("the field reports, or it is repeated", "等待复电回报"),
 }
 
+assert not _WORDS.keys() & CUSTOMER_WORDS.keys(), "one of two words would be lost"
 _WORDS |= CUSTOMER_WORDS
 
 WORDS: dict[Language, dict[str, str]] = {

@@ -160,6 +160,23 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "everybody": None,
         "collectors": [{"collector": "17", "verdict": "as-others"}],
     },
+    "AuditAnswer": {
+        "asOf": "2026-07-14T02:15:00Z",
+        "notes": [
+            {
+                "id": "00065ea4c0d4a1c09bf31c7f",
+                "at": "2026-07-14T02:15:00Z",
+                "person": "li.lei",
+                "proof": "key 1f0c22aa",
+                "from": "10.0.3.17",
+                "deed": "hold-supply",
+                "outcome": "written",
+                "account": "home-00081",
+                "more": {"action_id": "9bf31c7ff062936a96d3c8bd"},
+            }
+        ],
+        "next": None,
+    },
     "ProblemShown": {
         "type": "urn:kilowatch:account-not-found",
         "title": "no such account",

@@ -17,14 +17,14 @@ import msgspec
 from sqlalchemy import delete, func, literal, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from api.history_tables import DAYS, POSITIONS, TOLD, UNREADABLE
+from api.history_tables import AUDIT, DAYS, POSITIONS, TOLD, UNREADABLE
 from streams.topics import ACCOUNT_FORECASTS, DAILY_USAGE, DECISIONS
 from streams.wire import TOPIC_OF_EFFECT, nanos_from_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from sqlalchemy import Connection, Engine, Table
+    from sqlalchemy import Column, Connection, Engine, Table
 
     from streams.wire import Record
 
@@ -125,14 +125,17 @@ def row_of(record: Record) -> dict[str, Any]:
     return row
 
 
+def insert_of(engine: Engine) -> Callable[[Table], Any]:
+    """How this database inserts what it may have already."""
+    return postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
+
+
 class History:
     """The history in one database."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self._insert: Callable[[Table], Any] = sqlite.insert
-        if engine.dialect.name == "postgresql":
-            self._insert = postgresql.insert
+        self._insert = insert_of(engine)
 
     def positions(self) -> dict[tuple[str, int], int]:
         """Where to read on, by topic and partition; nothing was read of those not named."""
@@ -254,23 +257,28 @@ class History:
             return [body.encode() for body in connection.execute(kept).scalars()], end
 
     def forget(self, days: int, now: int) -> int:
-        """Delete what was decided more than `days` days before `now`; how many rows.
+        """Delete what was said or noted more than `days` days before `now`; how many rows.
 
         `now` is at most the newest instant in the history, so that a clock that runs ahead deletes
         nothing early.
         """
         forgotten = 0
-        for table in (TOLD, DAYS):
-            while (some := self._forget_some(table, days, now)) > 0:
+        kept = (
+            (TOLD.c.effect_id, TOLD.c.decided_at),
+            (DAYS.c.effect_id, DAYS.c.decided_at),
+            (AUDIT.c.event_id, AUDIT.c.noted_at),
+        )
+        for key, at in kept:
+            while (some := self._forget_some(key, at, days, now)) > 0:
                 forgotten += some
         return forgotten
 
-    def _forget_some(self, table: Table, days: int, now: int) -> int:
+    def _forget_some(self, key: Column[Any], at: Column[Any], days: int, now: int) -> int:
         with self.engine.begin() as connection:
-            newest = connection.execute(select(func.max(table.c.decided_at))).scalar()
+            newest = connection.execute(select(func.max(at))).scalar()
             horizon = min(now, newest or 0) - days * 86_400
-            old = select(table.c.effect_id).where(table.c.decided_at < horizon).limit(FORGET_ROWS)
-            return connection.execute(delete(table).where(table.c.effect_id.in_(old))).rowcount
+            old = select(key).where(at < horizon).limit(FORGET_ROWS)
+            return connection.execute(delete(key.table).where(key.in_(old))).rowcount
 
 
 def _of_account(
@@ -281,14 +289,15 @@ def _of_account(
     if kind is not None:
         wanted = wanted.where(table.c.kind == kind)
     if after is not None:
-        decided_at, effect_id = _read_after(after)
+        decided_at, effect_id = read_after(after)
         place = tuple_(table.c.decided_at, table.c.effect_id)
         wanted = wanted.where(place < tuple_(literal(decided_at), literal(effect_id)))
     wanted = wanted.order_by(table.c.decided_at.desc(), table.c.effect_id.desc()).limit(limit)
     return wanted.subquery().select()  # ordered and limited before parts are united
 
 
-def _read_after(after: str) -> tuple[int, str]:
+def read_after(after: str) -> tuple[int, str]:
+    """Instant and id behind which a page begins.  Raises CursorUnreadable."""
     seconds, tilde, effect_id = after.partition("~")
     is_instant = seconds.removeprefix("-").isascii() and seconds.removeprefix("-").isdigit()
     if not (tilde and is_instant and len(seconds) <= 12) or "\x00" in effect_id:

@@ -12,12 +12,14 @@ import argparse
 import asyncio
 import logging
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import uvloop
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from api.audit_history import AuditHistory
 from api.history import KINDS, History
 from api.history_tables import engine_of, migrate
 from streams.connection import connection_terms
@@ -169,15 +171,22 @@ def main(arguments: list[str]) -> int:
         epilog="Settings (environment):\n\n" + settings_table(),
     )
     parser.add_argument(
-        "deed", nargs="?", choices=("run", "migrate"), default="run",
-        help="run: migrate and keep (default); migrate: only bring the database up to date",
+        "deed", nargs="?", choices=("run", "migrate", "take-audit"), default="run",
+        help="run: migrate and keep (default); migrate: only bring the database up to date; "
+        "take-audit: copy files of an API's audit that are not its KILOWATCH_AUDIT_FILE any more",
     )  # fmt: skip
-    deed = parser.parse_args(arguments).deed
+    parser.add_argument("files", nargs="*", type=Path, help="of take-audit")
+    options = parser.parse_args(arguments)
+    deed, files = options.deed, options.files
+    if bool(files) != (deed == "take-audit"):
+        parser.error("take-audit needs files, and nothing else takes any")
     settings = settings_from()
     logging.basicConfig(level=settings.log_level, format="%(levelname)s %(name)s: %(message)s")
-    if deed == "migrate":
+    if deed != "run":
         engine = engine_of(settings.history_url)
         migrate(engine)
+        for path in files:
+            log.info("%s: %d lines are new", path, AuditHistory(engine).take(path))
         engine.dispose()
         return 0
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -97,6 +97,29 @@ POSITIONS = Table(
 )
 """Where to read on; moved in the transaction that keeps what was read."""
 
+AUDIT = Table(
+    "audit",
+    METADATA,
+    Column("event_id", String, primary_key=True),
+    Column("noted_at", BigInteger, nullable=False),
+    Column("person", String),
+    Column("deed", String, nullable=False),
+    Column("account_id", String),
+    Column("body", JSON, nullable=False),
+    Index("audit_by_time", "noted_at", "event_id"),
+    Index("audit_by_person", "person", "noted_at", "event_id"),
+    Index("audit_by_account", "account_id", "noted_at", "event_id"),
+)
+"""The audit's lines: who did what and who was refused.  `noted_at` is by the clock of the API."""
+
+AUDIT_FILES = Table(
+    "audit_files",
+    METADATA,
+    Column("file", String, primary_key=True),
+    Column("next_byte", BigInteger, nullable=False),
+)
+"""How far each file of the audit is copied; `file` is the SHA-256 of its first line."""
+
 UNREADABLE = Table(
     "unreadable",
     METADATA,

@@ -45,6 +45,7 @@ HERE = Path(__file__).parent
 ROWS = 50
 NOTHING = "-"
 MOST_SHOWN = 200
+OUTCOMES = ("refused", "answered", "written", "not written", "done")
 DAYS_DRAWN = 35
 POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -61,6 +62,17 @@ HEADERS = {
 def _short(text: str | None) -> str:
     """An instant for a table: day and minute, in its own zone."""
     return NOTHING if not text else f"{text[5:10]} {text[11:16]}"
+
+
+def _moment(text: str | None) -> str:
+    """An instant to the second, as it stands in records."""
+    return NOTHING if not text else text.replace("T", " ").removesuffix("Z")
+
+
+def _outcome(text: str, words: dict[str, str]) -> str:
+    """What became of a deed, its first words in the reader's language."""
+    known = next((each for each in OUTCOMES if text.startswith(each)), "")
+    return words[f"outcome_{known}"] + text.removeprefix(known) if known else text
 
 
 def _money(text: str | None) -> str:
@@ -97,8 +109,8 @@ class Pages:
             loader=FileSystemLoader(HERE / "templates"), autoescape=True, trim_blocks=True
         )
         self._templates.filters |= {
-            "short": _short, "money": _money, "lasts": _lasts, "gauge": _gauge,
-            "path": lambda text: quote(text, safe=""),
+            "short": _short, "moment": _moment, "outcome": _outcome, "money": _money,
+            "lasts": _lasts, "gauge": _gauge, "path": lambda text: quote(text, safe=""),
         }  # fmt: skip
 
     def language(self, request: Request) -> Any:

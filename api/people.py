@@ -22,6 +22,7 @@ class Role(StrEnum):
     APPROVER = "approver"
     COLLECTOR = "collector"
     FIELD = "field"
+    AUDITOR = "auditor"
 
 
 MEANINGS = {
@@ -30,12 +31,15 @@ MEANINGS = {
     Role.APPROVER: "reads everything; approves trips, releases holds and quarantined accounts",
     Role.COLLECTOR: "reads and notes the customers of one collector, no others",
     Role.FIELD: "reads and notes one account at a time, no lists",
+    Role.AUDITOR: "reads who did what and who was refused, nothing else",
 }
 
 EVERYWHERE = frozenset({Role.VIEWER, Role.OPERATOR, Role.APPROVER})
 """Roles that read about all customers."""
 
-ANYBODY = frozenset(Role)
+ANYBODY = frozenset(Role) - {Role.AUDITOR}
+"""Roles that read about some customer.  Who audits the others has no part in what they do."""
+
 STAFF = EVERYWHERE | {Role.COLLECTOR}
 
 PUBLIC = frozenset(
@@ -50,7 +54,9 @@ PUBLIC = frozenset(
 """What answers without knowing who asks; it tells nothing about any customer."""
 
 OPENED: dict[tuple[str, str], frozenset[Role]] = {
-    ("GET", "/"): ANYBODY,  # who may see no list gets the page without
+    ("GET", "/"): frozenset(Role),  # who may see no list gets the page without
+    ("GET", "/v1/audit"): frozenset({Role.AUDITOR}),
+    ("GET", "/audit"): frozenset({Role.AUDITOR}),
     ("GET", "/rows"): STAFF,
     ("GET", "/find"): ANYBODY,
     ("GET", "/v1/accounts"): STAFF,
@@ -67,7 +73,7 @@ OPENED: dict[tuple[str, str], frozenset[Role]] = {
     ("POST", "/accounts/{account_id}/actions"): ANYBODY,
     ("POST", "/v1/interlock/actions"): frozenset({Role.OPERATOR, Role.APPROVER}),
     ("POST", "/system/interlock"): frozenset({Role.OPERATOR, Role.APPROVER}),
-    ("POST", "/sign-out"): ANYBODY,
+    ("POST", "/sign-out"): frozenset(Role),
 }
 """Exceptions from the general rule, by method and path."""
 
@@ -75,7 +81,7 @@ MAY_ACT: dict[Action, frozenset[Role]] = {
     Action.HOLD_SUPPLY: frozenset({Role.OPERATOR, Role.APPROVER}),
     Action.DISPUTE: frozenset({Role.OPERATOR, Role.APPROVER}),
     Action.REJECT_TRIP: frozenset({Role.OPERATOR, Role.APPROVER}),
-    Action.NOTE: frozenset(Role) - {Role.VIEWER},
+    Action.NOTE: ANYBODY - {Role.VIEWER},
     Action.APPROVE_TRIP: frozenset({Role.APPROVER}),
     Action.RELEASE_SUPPLY: frozenset({Role.APPROVER}),
     Action.RELEASE_QUARANTINE: frozenset({Role.APPROVER}),
@@ -121,6 +127,16 @@ class Person:
     def sees_all(self) -> bool:
         """Whether all customers' lists are open."""
         return bool(self.roles & EVERYWHERE)
+
+    @property
+    def is_staff(self) -> bool:
+        """Whether any customer is theirs to look at."""
+        return bool(self.roles & ANYBODY)
+
+    @property
+    def is_auditor(self) -> bool:
+        """Whether they may read the audit."""
+        return Role.AUDITOR in self.roles
 
     def may_see(self, collector: str | None) -> bool:
         """Whether an account of this collector (None: no such account) may be looked at."""

@@ -88,6 +88,17 @@ def no_history() -> Problem:
     )
 
 
+def no_audit() -> Problem:
+    """The lines of the audit go to the log and nowhere else."""
+    return Problem(
+        "urn:kilowatch:no-audit",
+        "the audit cannot be asked",
+        503,
+        "this API writes its audit to its log only; start it with KILOWATCH_AUDIT_FILE, and its "
+        "lines come into the history's database",
+    )
+
+
 def no_decisions() -> Problem:
     """Kafka does not give the records of `decisions`."""
     return Problem(

@@ -71,6 +71,7 @@ class Site:
             "KILOWATCH_SESSION_TIMEOUT_SECONDS": str(SESSION_TIMEOUT_SECONDS),
             "KILOWATCH_API_PORT": str(self.api_port),
             "KILOWATCH_HISTORY_URL": f"sqlite:///{self.directory}/history.db",
+            "KILOWATCH_AUDIT_FILE": str(self.directory / "audit.jsonl"),
             "KILOWATCH_LOG_LEVEL": "WARNING",
             "KILOWATCH_SECURITY": "off",  # everything listens on loopback
             **self._more,

@@ -17,6 +17,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from api.app import application
+from api.audit_history import AuditHistory
 from api.client import Kilowatch, Refused
 from api.examples import EXAMPLES
 from api.history import History
@@ -43,6 +44,8 @@ def asking(tmp_path_factory) -> Asking:
     history, log = History(engine), Topics()
     log.tell(*effects_of("mine"))
     take(history, log.records)
+    asking.as_("viewer", "GET", "/v1/audit")  # refused, and so the first line
+    AuditHistory(engine).take(asking.audit)
     grade = msgspec.json.encode(EXAMPLES["CreditGrade"] | {"accountId": "mine"})
     asking.state.view.grades.take([PlainRecord("credit-grades", 0, 0, 0, b"mine", grade)])
     asking.state = State(
@@ -88,6 +91,13 @@ def test_the_client_reads_lists_acts_and_follows(asking, address):
     assert heard == [{"accountId": "mine", "kind": "action"}]
 
 
+def test_the_client_reads_the_audit(asking, address):
+    notes = list(Kilowatch(address, asking.keys["auditor"]).audit(person="viewer"))
+    assert [(each["deed"], each["outcome"]) for each in notes] == [("GET /v1/audit", "refused 403")]
+    with pytest.raises(Refused, match="auditor"):
+        next(Kilowatch(address, asking.keys["operator"]).audit())
+
+
 def test_a_refusal_is_said_in_words(address):
     with pytest.raises(Refused, match="kilowatch keys create") as refused:
         Kilowatch(address).account("mine")
@@ -118,8 +128,8 @@ def documented(asking) -> list[tuple[str, str, dict]]:
 
 
 def test_every_route_that_is_not_the_consoles_is_documented(asking):
-    pages = {"/", "/find", "/collection", "/accounts/{account_id}/policy", "/approvals", "/system",
-             "/accounts/{account_id}/policy/decisions", "/system/interlock",
+    pages = {"/", "/audit", "/find", "/collection", "/accounts/{account_id}/policy", "/approvals",
+             "/accounts/{account_id}/policy/decisions", "/system", "/system/interlock",
              "/accounts/{account_id}", "/accounts/{account_id}/actions", "/sign-in",
              "/sign-out", "/assets/{name}", "/docs", "/docs/{name}", "/openapi.json",
              "/metrics"}  # fmt: skip
@@ -144,9 +154,10 @@ def test_every_answer_has_an_etag_and_says_as_of_when(asking):
         asked = path.replace("{account_id}", "mine") + query.get(path, "")
         deed = said if "interlock" in path else done
         asked = asked.replace("{action_id}", deed.json()["actionId"])
-        answer = asking.as_("viewer", "GET", asked)
+        who = "auditor" if path == "/v1/audit" else "viewer"
+        answer = asking.as_(who, "GET", asked)
         assert answer.status_code == 200, (path, answer.text)
-        same = asking.as_("viewer", "GET", asked, headers={"if-none-match": answer.headers["etag"]})
+        same = asking.as_(who, "GET", asked, headers={"if-none-match": answer.headers["etag"]})
         assert (same.status_code, same.content) == (304, b""), path
         assert path in DATED or "asOf" in answer.json(), path
 
@@ -207,7 +218,7 @@ def try_out(operation, headers: dict[str, str]) -> None:
     ask()
 
 
-@pytest.mark.parametrize("who", ["approver", "collector", "nobody"])
+@pytest.mark.parametrize("who", ["approver", "auditor", "collector", "nobody"])
 def test_any_request_the_document_allows_is_answered_as_it_says(asking, who):
     approver = {"authorization": f"Bearer {asking.keys['approver']}"}
     schema = schemathesis.openapi.from_asgi("/openapi.json", asking.app, headers=approver)

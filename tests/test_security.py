@@ -36,6 +36,7 @@ PEOPLE = {
     "approver": (("approver",), ""),
     "collector": (("collector",), "17"),
     "field": (("field",), ""),
+    "auditor": (("auditor",), ""),
 }
 
 
@@ -151,6 +152,23 @@ def test_a_collectors_lists_show_their_own_customers_only(asking):
     ).json() | {"detail": ""}
 
 
+def test_an_auditor_reads_the_audit_and_nothing_else_and_nobody_else_does(asking):
+    for method, path in asking.routes():
+        if (method, path) not in PUBLIC:
+            mine = (method, path) in {("GET", "/audit"), ("GET", "/v1/audit")}
+            frame = (method, path) in {("GET", "/"), ("POST", "/sign-out")}
+            others = roles_for(method, path) - {Role.AUDITOR}
+            assert (Role.AUDITOR in roles_for(method, path)) == (mine or frame), path
+            assert bool(others) != mine, path
+    answer = asking.as_("auditor", "GET", "/")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/audit")
+    for account_id in ("mine", "nobody"):
+        path = f"/v1/accounts/{account_id}"
+        assert asking.as_("auditor", "GET", path).status_code == 403
+        note = {"action": "note", "reason": "x"}
+        assert asking.as_("auditor", "POST", f"{path}/actions", json=note).status_code == 403
+
+
 def test_a_route_nobody_thought_of_is_closed():
     assert Role.APPROVER in roles_for("POST", "/v1/new-thing")
     assert roles_for("POST", "/v1/new-thing") == {Role.APPROVER}
@@ -166,7 +184,7 @@ def test_only_an_approver_may_do_what_can_end_in_a_trip():
     risky = {Action.APPROVE_TRIP, Action.RELEASE_SUPPLY, Action.RELEASE_QUARANTINE}
     assert risky <= may[Role.APPROVER]
     assert all(not may[role] & risky for role in set(Role) - {Role.APPROVER})
-    assert may[Role.VIEWER] == set()
+    assert may[Role.VIEWER] == may[Role.AUDITOR] == set()
     assert may[Role.COLLECTOR] == may[Role.FIELD] == {Action.NOTE}
 
 

@@ -68,6 +68,12 @@ def test_a_panel_shows_one_account(panel: dashboards.Shown, reader: Engine) -> N
     assert len(rows) == (len(KINDS) - 1 if panel.title == "What was said" else 1)
 
 
+@pytest.mark.parametrize("table", ["audit", "audit_files"])
+def test_grafanas_user_does_not_read_the_audit(table: str, reader: Engine) -> None:
+    with pytest.raises(DBAPIError, match="permission denied"), reader.connect() as connection:
+        connection.execute(text(f"select * from {table}"))  # noqa: S608 - named above
+
+
 def test_grafanas_user_changes_nothing(reader: Engine) -> None:
     with pytest.raises(DBAPIError), reader.begin() as connection:
         connection.execute(text("delete from told"))

@@ -11,13 +11,15 @@ from playwright.sync_api import sync_playwright
 
 from api.actions import Acted
 from api.app import application
+from api.audit_history import AuditHistory
 from api.history import History
-from api.history_tables import engine_of
+from api.history_tables import engine_of, migrate
 from api.people import Role
 from api.state import State
 from api.view import View
 from scoring.events import Action, CustomerClass, Groups
 from streams.topics import partition_of
+from tests.history_cases import audit_lines
 from tests.office import DAY, HOUR, MONDAY, RULES, Office
 from tests.running import served
 from tests.test_actions import Kept
@@ -40,6 +42,7 @@ PATHS = [
     "/collection",
     "/approvals",
     "/system",
+    "/audit",
     "/sign-in",
 ]
 
@@ -70,7 +73,13 @@ def asking(tmp_path_factory, office) -> Asking:
     async def no_links(_account_id: str) -> list[bytes]:
         return []
 
-    history = History(engine_of("sqlite://"))
+    directory = tmp_path_factory.mktemp("history")
+    engine = engine_of(f"sqlite:///{directory}/history.db")
+    migrate(engine)
+    lines = directory / "lines.jsonl"
+    lines.write_bytes(b"".join(audit_lines(130)))
+    AuditHistory(engine).take(lines)
+    history = History(engine)
     view = office.feed(View())
     asking.state = State(
         view, Fed(), RULES, history, no_links, security=asking.security, writer=Kept()
@@ -121,7 +130,8 @@ LOOKS = [(1280, "en-GB", "light"), (390, "en-GB", "light"), (1280, "zh-CN", "dar
 def test_every_page_is_sound_in_both_languages_and_widths(
     browser, address, asking, width, language, scheme
 ):
-    page = signed_in(browser, address, asking.keys["approver"], width, language, scheme)
+    asking.enrol("chief", Role.APPROVER, Role.AUDITOR)
+    page = signed_in(browser, address, asking.keys["chief"], width, language, scheme)
     SHOTS.mkdir(parents=True, exist_ok=True)
     for path in PATHS:
         page.goto(address + path)
@@ -154,6 +164,29 @@ def test_a_clerk_finds_an_account_and_reads_its_forecast(browser, address, askin
     page.keyboard.press("j")
     page.keyboard.press("Enter")
     page.wait_for_url("**/accounts/home-1*")
+    page.context.close()
+
+
+def test_an_auditor_reads_by_keyboard_who_did_what(browser, address, asking):
+    page = signed_in(browser, address, asking.keys["auditor"])
+    assert page.url == f"{address}/audit"
+    assert page.locator("nav a").count() == page.locator("nav a[aria-current=page]").count() == 1
+    assert page.locator("tbody tr").count() == 100
+    page.click("p.pages a")
+    assert page.locator("tbody tr").count() == 30
+    page.focus("input[name=person]")
+    page.keyboard.type("li")
+    page.keyboard.press("Tab")
+    page.keyboard.type("hold")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**person=li**")
+    assert page.locator("tbody tr").count() == 22  # every sixth line
+    assert set(page.locator("tbody tr td:nth-child(2)").all_inner_texts()) == {"li"}
+    page.fill("input[name=from]", "2026-07-02")
+    page.press("input[name=from]", "Enter")
+    page.wait_for_url("**from=2026-07-02**")
+    assert page.locator("tbody tr").count() == 0
+    assert page.faults == []
     page.context.close()
 
 
