@@ -33,6 +33,7 @@ from scoring.events import (
     SwitchReported,
 )
 from streams import topics, wire
+from streams.log import PlainRecord
 from tests.wire_records import (
     ELSEWHERE,
     HOME,
@@ -40,7 +41,6 @@ from tests.wire_records import (
     PARTITIONS,
     PLAIN_JSON,
     STAMPED_AT,
-    Record,
     record_of,
 )
 
@@ -93,14 +93,14 @@ EVENTS = [
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
 def test_an_event_written_is_the_event_read(event):
     encoded = wire.encode_event(event)
-    record = Record(encoded.topic, 0, 7, STAMPED_AT * 1000, encoded.key, encoded.value)
+    record = PlainRecord(encoded.topic, 0, 7, STAMPED_AT * 1000, encoded.key, encoded.value)
     assert wire.decode_event(record, PARTITIONS) == event
 
 
 def test_heartbeats_and_ticks_are_read_back():
     beat, tick = wire.encode_heartbeat(1_782_836_100), wire.encode_tick(1_782_836_101)
     read = [
-        wire.decode_event(Record(one.topic, 0, 7, STAMPED_AT * 1000, one.key, one.value), 4)
+        wire.decode_event(PlainRecord(one.topic, 0, 7, STAMPED_AT * 1000, one.key, one.value), 4)
         for one in (beat, tick)
     ]
     assert read == [
@@ -208,7 +208,7 @@ def test_a_protection_named_twice_is_one_protection():
     key=st.none() | st.binary(max_size=9),
 )
 def test_any_bytes_on_any_control_topic_never_raise(topic, value, key):
-    record = Record(topic, 0, 7, -1, key, value)
+    record = PlainRecord(topic, 0, 7, -1, key, value)
     assert isinstance(wire.decode_event(record, PARTITIONS), wire.Refusal)
     tariff = wire.decode_tariff(record._replace(topic=topics.TARIFFS))
     assert isinstance(tariff, wire.Refusal | wire.TariffRecord)
@@ -218,7 +218,7 @@ def test_a_tariff_sheet_comes_through_as_written():
     sheet = {"tariffId": "t", "validFrom": "2026-01-01", "zone": "Asia/Shanghai"}
     encoded = wire.encode_tariff(sheet)
     assert encoded.key == b"t@2026-01-01"
-    record = Record(topics.TARIFFS, 0, 3, 0, encoded.key, encoded.value)
+    record = PlainRecord(topics.TARIFFS, 0, 3, 0, encoded.key, encoded.value)
     assert wire.decode_tariff(record) == wire.TariffRecord("t@2026-01-01", sheet, 3)
     gone = wire.decode_tariff(record._replace(value=None))
     assert gone == wire.TariffRecord("t@2026-01-01", None, 3)

@@ -15,6 +15,7 @@ from scoring.ids import text_hash
 from scoring.units import instant
 from streams import topics, wire
 from streams.instants import UNREADABLE_AT, instants
+from streams.log import PlainRecord
 from tests.wire_records import (
     ELSEWHERE,
     HOME,
@@ -22,7 +23,6 @@ from tests.wire_records import (
     PARTITIONS,
     PLAIN_JSON,
     STAMPED_AT,
-    Record,
     account_in,
     book_with,
     reading,
@@ -30,7 +30,7 @@ from tests.wire_records import (
 )
 
 
-def decode(*records: Record) -> wire.DecodedReadings:
+def decode(*records: PlainRecord) -> wire.DecodedReadings:
     return wire.decode_readings(records, book_with(HOME, OTHER), PARTITIONS)
 
 
@@ -158,7 +158,7 @@ def test_an_empty_batch_is_no_readings():
 @example(values=[b'{"version":1,"accountId":"\\udc00"}'], key=b"\xff")
 def test_any_bytes_are_refused_and_never_raise(values, key):
     records = [
-        Record(topics.READINGS, 0, offset, STAMPED_AT * 1000, key, value)
+        PlainRecord(topics.READINGS, 0, offset, STAMPED_AT * 1000, key, value)
         for offset, value in enumerate(values)
     ]
     decoded = wire.decode_readings(records, book_with(HOME), PARTITIONS)
