@@ -20,6 +20,7 @@ from rich.table import Table
 
 from deploy.days import read_days
 from deploy.marks import figures
+from deploy.outdoors import Outdoors, read_weather
 from deploy.report import page
 from deploy.rewind import live_through
 from scoring.calendar import ZoneInvalid
@@ -39,6 +40,7 @@ EXAMPLES = """examples:
   kilowatch backtest simulator/sample/homes_ca_8_weeks.parquet
   kilowatch backtest offices.parquet --holidays GB --report offices.html
   kilowatch backtest works.csv --columns kwh --json
+  kilowatch backtest offices.parquet --weather weather.csv --weather-column "air temperature"
   kilowatch backtest meters.parquet --tz Europe/Brussels --from 2020-10-01 --to 2023-12-31
 """
 
@@ -60,6 +62,14 @@ def parser() -> argparse.ArgumentParser:
     add("--time-column", metavar="NAME", help="which column is the start of each interval")
     add("--from", dest="first", metavar="DATE", help="first local day")
     add("--to", dest="last", metavar="DATE", help="last local day")
+    add("--weather", metavar="FILE", type=Path, help="outdoor temperatures, hourly or daily")
+    add("--weather-column", metavar="NAME", help="which column of it is the temperature")
+    add(
+        "--perfect-weather",
+        action="store_true",
+        help="the days to come are known as measured: an upper bound of what a weather forecast"
+        " brings (else only past days are known)",
+    )
     add("--seed", type=int, default=0, help="of the prepaying customers' purchases (0)")
     add("--json", action="store_true", help="one JSON object, for machines")
     add(
@@ -73,7 +83,11 @@ def parser() -> argparse.ArgumentParser:
 
 
 def backtest(
-    days: Days, kinds: DayKinds, seed: int, console: Console | None
+    days: Days,
+    kinds: DayKinds,
+    seed: int,
+    console: Console | None,
+    outdoors: Outdoors | None = None,
 ) -> tuple[Told, dict[str, Any]]:
     """Live through the days, with a progress bar on `console`; what was told and its figures."""
     started = time.perf_counter()
@@ -85,7 +99,7 @@ def backtest(
     )
     with Progress(*columns, console=console, disable=console is None) as progress:
         task = progress.add_task("days", total=len(days))
-        told = live_through(days, kinds, seed, lambda: progress.advance(task))
+        told = live_through(days, kinds, seed, lambda: progress.advance(task), outdoors)
     return told, figures(told, days, time.perf_counter() - started)
 
 
@@ -101,6 +115,7 @@ def show(console: Console, found: dict[str, Any]) -> None:
     """The figures as tables for people."""
     console.print(
         f"{found['customers']} customers, {found['days']} days judged, {found['seconds']} s"
+        + (f", weather: {found['weather']}" if found["weather"] else "")
     )
     ahead = Table("day-ahead energy", "WAPE", title_justify="left")
     ahead.add_row("[bold]Kilowatch[/]", f"[bold]{_percent(found['wape'])}[/]")
@@ -156,6 +171,10 @@ def main(argv: list[str] | None = None) -> int:
         days = read_days(
             options.file, options.tz, columns, options.first, options.last, options.time_column
         )
+        outdoors = None
+        if options.weather:
+            air = read_weather(options.weather, days, options.tz, options.weather_column)
+            outdoors = Outdoors(air, options.perfect_weather)
     except (FileWrong, CountryUnknown, ZoneInvalid) as error:
         print(f"kilowatch backtest: {error}", file=sys.stderr)
         return 1
@@ -165,7 +184,8 @@ def main(argv: list[str] | None = None) -> int:
             "left out; give what is drawn and what is fed in as columns apart",
             file=sys.stderr,
         )
-    told, found = backtest(days, kinds, options.seed, Console(stderr=True))
+    told, found = backtest(days, kinds, options.seed, Console(stderr=True), outdoors)
+    found["weather"] = None if outdoors is None else outdoors.name
     if not found["customer_days"]:
         print("nothing to judge: 28 days of each customer are left out", file=sys.stderr)
     if options.report:

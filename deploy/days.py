@@ -8,7 +8,7 @@ unknown: nothing is filled in here (bridging is `scoring.forecast`'s).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date
+from datetime import date
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +18,7 @@ from scoring.events import CustomerClass
 from scoring.forecast import HORIZON_DAYS
 from scoring.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, SLOT_SECONDS
 from simulator.replay import BUSINESS_POWER_W, LARGE_POWER_W, POWER_MARGIN
-from simulator.table import FileWrong, TimesLocal, read_table
+from simulator.table import FileWrong, read_local_or_utc
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,10 +81,7 @@ def read_days(
     """
     zone = zone or "UTC"
     zone_table(zone)  # also where it is not needed: a wrong word is said, not passed over
-    try:
-        table = read_table(path, None, time_column)
-    except TimesLocal:
-        table, zone = read_table(path, UTC, time_column), "UTC"
+    table, zone = read_local_or_utc(path, zone, time_column)
     unknown = set(columns or ()) - set(table.customers)
     if unknown:
         raise FileWrong(f"{path} has no column {', '.join(sorted(unknown))}")
@@ -95,7 +92,7 @@ def read_days(
     if np.nanmax(kwh, initial=0) > MOST_INTERVAL_KWH:
         raise FileWrong(f"{path} has {np.nanmax(kwh):.3g} kWh in one interval: is it in Wh?")
     starts_at, kwh = _whole_grid(path, table.starts_at, kwh, table.interval_seconds)
-    day = _local(path, starts_at, zone) // SECONDS_PER_DAY
+    day = local_seconds(path, starts_at, zone) // SECONDS_PER_DAY
     start, end = (_day_of(word) for word in (first, last))
     with_data = day[np.isfinite(kwh).any(axis=1)]
     if not len(with_data):
@@ -133,7 +130,7 @@ def _day_of(word: str | None) -> int | None:
         raise FileWrong(f"{word!r} is no date; write 2024-01-31") from error
 
 
-def _local(path: Path, at: NDArray[np.int64], zone: str) -> NDArray[np.int64]:
+def local_seconds(path: Path, at: NDArray[np.int64], zone: str) -> NDArray[np.int64]:
     """Wall-clock seconds; days must be ones whose calendar is known."""
     slot = at // SLOT_SECONDS - FIRST_SLOT
     offsets = zone_table(zone).offset_slots

@@ -8,11 +8,12 @@ plays prepaying customers to see which warnings would have come.  How good that 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from deploy.outdoors import area
 from deploy.purses import Purses
 from scoring.book import LEARNED, Accounts, empty_ledger
 from scoring.calendar import EPOCH_DAY
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from deploy.days import Days
+    from deploy.outdoors import Outdoors
     from deploy.purses import Warned
     from scoring.day_kinds import DayKinds
 
@@ -69,13 +71,18 @@ class Told:
 
 
 def live_through(
-    days: Days, kinds: DayKinds, seed: int = 0, passed: Callable[[], None] = lambda: None
+    days: Days,
+    kinds: DayKinds,
+    seed: int = 0,
+    passed: Callable[[], None] = lambda: None,
+    outdoors: Outdoors | None = None,
 ) -> Told:
     """Live through all days; `passed` is called after each."""
     count, n = days.used_wh.shape
     accounts = Accounts(empty_ledger(n), np.zeros(n, LEARNED), np.full(n, -1))
     accounts.ledger["customer_class"] = days.customer_class()
     accounts.ledger["max_power_w"] = days.contract_power_w()
+    accounts.ledger["area"] = [area(number) for number in range(n)]
     knowledge = Knowledge(kinds, Pools(), np.arange(n))
     whole = np.isfinite(days.used_wh)
     first = np.where(whole.any(axis=0), whole.argmax(axis=0), count)
@@ -97,6 +104,8 @@ def live_through(
         low[number, known] = sums * look.low_factor[known, :LONGEST_SPAN]
         high[number, known] = sums * look.high_factor[known, :LONGEST_SPAN]
         noon[number, known] = at_noon[known]
+        if outdoors is not None:
+            knowledge = replace(knowledge, degree_days=outdoors.as_known_after(day))
         _close(accounts, knowledge, day, days.used_wh[number])
         passed()
     scored &= np.isfinite(ahead[..., 0])

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-LEDGER_VERSION = 2
-LEARNED_VERSION = 3
+LEDGER_VERSION = 3
+LEARNED_VERSION = 4
 
 MAX_ACCOUNT_ID_CHARACTERS = 64
 PAYMENTS_REMEMBERED = 4
@@ -56,6 +56,7 @@ LEDGER = np.dtype(
         ("max_power_w", "i8"),
         ("register_modulus_wh", "i8"),
         ("meter_hash", "u8"),
+        ("customer_hash", "u8"),  # who uses the energy; 0 never stated
         ("tariff_id", f"S{TARIFF_ID_BYTES}"),
         # ledger
         ("ledger_nanos", "i8"),  # postings: opening + payments - closed bills - charges
@@ -133,7 +134,7 @@ LEARNED = np.dtype(
         ("days", "u4"),  # whole days learned
         # experts: what they know, and how wrong they were
         ("history_wh", "f4", (28,)),  # days up to last_day, oldest first; missing ones bridged
-        ("level_wh", "f4", (4,)),  # of a day; while days is 0, what the first part of a day used
+        ("level_wh", "f4", (4,)),  # of a day; while days is 0, the first part of a day
         ("weekday_share", "f4", (7,)),  # usage of each weekday over the level; Monday first, mean 1
         ("holiday_share", "f4"),  # usage of a holiday over that of its weekday
         ("regressed_wh", "f4", (2,)),  # of the day after last_day: by the group, by an own model
@@ -144,13 +145,15 @@ LEARNED = np.dtype(
         ("told_wh", "f4", (11,)),  # sums of 1, 3 and 7 days told on the newest 1, 3 and 7 days
         ("told_reach", "f2", (2, 11)),  # P10 and P90 told of them, over the sum, less 1
         ("sum_error_wh", "f4", (3,)),  # mean error of sums of 1, 3 and 7 days
-        ("error_quantile", "f4", (2, 3)),  # P10 and P90 of it, in mean errors
+        ("error_quantile", "i2", (2, 3)),  # P10 and P90 of it, see intervals
         ("reach", "f4", (2,)),  # P10 and P90 of tomorrow's error over its median
         ("counted_wh", "f4", (MAX_RATE_PERIODS,)),  # of the open months when the newest day closed
         ("drift_mean", "f4"),  # days' distance from the slow level since a change
         ("drift_up", "f4"),  # how far above it they have run, in typical errors
         ("drift_down", "f4"),
         ("split_share", "u2", (3, MAX_RATE_PERIODS)),  # of a workday, rest day, holiday, see splits
+        ("degree_answer", "f2", (2, 2)),  # to heating and cooling degrees: how much, and how unsure
+        ("customer", "u4"),  # whose usage this is: the lower half of `customer_hash`; 0 not stated
         ("known_days", "u4"),  # bits of the days of the history, newest first: 1 measured
         ("drift_days", "u2"),  # since the newest change of level, at most 65,535
         ("kind_days", "u1", (8,)),  # days met of each weekday and of holidays, at most 255

@@ -269,6 +269,8 @@ class AccountSettings:
     """Lent beyond all other credit before a supply is stopped; warnings do not count on it."""
     feeder: str = ""
     """Line or transformer that supplies the account; "" unknown."""
+    customer_id: str = ""
+    """Who uses the energy (CIM Customer.mRID); "" not stated. Another one is a change of tenant."""
 
 
 @dataclass(frozen=True, slots=True)

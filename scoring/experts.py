@@ -259,12 +259,13 @@ def append(rows: NDArray[Any], day_wh: Floats) -> None:
     rows["history_wh"] = history
 
 
-def path(rows: NDArray[Any], codes: NDArray[np.uint8]) -> Floats:
+def path(rows: NDArray[Any], codes: NDArray[np.uint8], more_wh: Floats | None = None) -> Floats:
     """The trusted forecast of the coming days, (n, H) for their kinds `codes` (n, H).
 
     The first day is the experts' average.  For the days after it the simple experts repeat what
     they know, of the regressions' correction of the base level only the first day is known, and
-    all lean towards the slow levels.
+    all lean towards the slow levels.  `more_wh` (n, H) is what the own regression knows of the
+    weather of these days; its first day is in the regression already.
     """
     weight = trust(np.ascontiguousarray(rows["loss"].T))
     history = rows["history_wh"]
@@ -289,5 +290,7 @@ def path(rows: NDArray[Any], codes: NDArray[np.uint8]) -> Floats:
     slow_wh = (rows["level_wh"][:, 0] + rows["level_wh"][:, 1]) / 2
     ahead *= 1 - SLOWNESS
     ahead += SLOWNESS * share * slow_wh[:, None]
+    if more_wh is not None:
+        ahead[:, 1:] += weight[OWN][:, None] * more_wh[:, 1:]
     np.maximum(ahead, 0, out=ahead)
     return ahead

@@ -13,7 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scoring import calendar, drift, experts, intervals, pools, splits, today
+from scoring import (
+    calendar,
+    customers,
+    degree_days,
+    drift,
+    experts,
+    intervals,
+    pools,
+    splits,
+    today,
+)
 from scoring.book import copied, put_back
 from scoring.cold_start import level_before_days_wh, period_share_by_hours
 from scoring.day_kinds import DayKinds, weekdays_only
@@ -28,8 +38,11 @@ if TYPE_CHECKING:
 
     from scoring.book import Accounts
     from scoring.days import DaysClosed
+    from scoring.degree_days import DegreeDays
     from scoring.splits import ByKind
     from scoring.tariff import Tariffs
+
+    News = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 __all__ = ["HORIZON_DAYS", "Forecast", "Knowledge", "forecast", "learn"]
 
@@ -47,12 +60,14 @@ EARLIEST_AS_OF = calendar.FIRST_AT + 2 * SECONDS_PER_DAY
 class Knowledge:
     """What the accounts of a block share while they learn: the kinds of days, and the regressions.
 
-    `account` (n,) are the numbers under which `pools` knows them.
+    `account` (n,) are the numbers under which `pools` knows them; `degree_days` the weather of
+    their areas, where anybody states it.
     """
 
     kinds: DayKinds
     pools: pools.Pools
     account: NDArray[np.int64]
+    degree_days: DegreeDays | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +158,8 @@ def forecast(accounts: Accounts, tariffs: Tariffs, as_of: NDArray[np.int64]) -> 
     ahead_wh = _days_from(learned, guessed, day)
     if guessed is not known:
         cold = np.flatnonzero(~known)
-        at_least_wh = np.maximum(learned["level_wh"][cold, 0], counted_wh[cold])
+        part_wh, today_wh = learned["level_wh"][cold, 0], counted_wh[cold]
+        at_least_wh = np.maximum(part_wh, today_wh + np.minimum(part_wh, 0))
         guess_wh = ahead_wh[cold].mean(axis=1)
         level_wh = level_before_days_wh(ledger[cold], hour_load[cold], guess_wh, at_least_wh)
         shape = np.where(guess_wh > 0, ahead_wh[cold].T / np.maximum(guess_wh, 1), 1)
@@ -224,7 +240,8 @@ def _learn_turn(
     new = day > rows["last_day"]
     first = new & (rows["last_day"] == 0)
     if first.any():
-        rows["level_wh"][first] = used_wh[first, None]
+        own_wh = used_wh[first, None] + np.minimum(rows["level_wh"][first], 0)
+        rows["level_wh"][first] = np.maximum(own_wh, 0)
         new_rows, fresh = accounts.ledger[position[first]], copied(rows, first)
         knowledge.pools.levels.tell(new_rows, fresh, day[first], knowledge.kinds)
         put_back(rows, first, fresh)
@@ -233,10 +250,14 @@ def _learn_turn(
     taught = np.flatnonzero(new & ~first & teaches)
     if len(taught):
         some = copied(rows, taught)
-        _learn_day(some, day[taught], used_wh[taught], group[taught], account[taught], knowledge)
+        news = _news(accounts.ledger["area"][position[taught]], day[taught], knowledge)
+        _learn_day(
+            some, day[taught], used_wh[taught], group[taught], account[taught], knowledge, news
+        )
         put_back(rows, taught, some)
         knowledge.pools.levels.wait(accounts.ledger[position[taught]], some, account[taught])
     rows["last_day"] = np.maximum(rows["last_day"], day)
+    rows["customer"] = customers.halves(accounts.ledger["customer_hash"][position])
     code, open_months_wh = knowledge.kinds.of(day), accounts.ledger["used_wh"][position]
     splits.learn(rows, code, used_wh, open_months_wh, new & ~first & teaches)
     put_back(accounts.learned, position, rows)
@@ -263,6 +284,14 @@ def _bridge(
         put_back(rows, missing, some)
 
 
+def _news(area: NDArray[np.bytes_], day: NDArray[np.int64], knowledge: Knowledge) -> News | None:
+    """The weather of `day` (n,) and of the days after it as they are known now."""
+    weather = knowledge.degree_days
+    if weather is None:
+        return None
+    return weather.news(area, day)[:, 0], weather.news(area, day + 1, HORIZON_DAYS)
+
+
 def _learn_day(
     rows: NDArray[Any],
     day: NDArray[np.int64],
@@ -270,10 +299,13 @@ def _learn_day(
     group: NDArray[np.int64],
     account: NDArray[np.int64],
     knowledge: Knowledge,
+    news: News | None,
 ) -> None:
     """One whole day after the history: teach everyone who forecast it, and forecast anew."""
     kinds, shared = knowledge.kinds, knowledge.pools
     begun = rows["days"] > 0
+    if news is not None:
+        _teach_weather(rows, begun, news[0], used_wh)
     if begun.all():
         _teach_day(rows, day, used_wh, group, account, knowledge)
     else:
@@ -288,7 +320,24 @@ def _learn_day(
     columns = pools.features(rows, day + 1, kinds)
     corrections = shared.corrections(columns, group, account)
     rows["regressed_wh"] = pools.regressed_wh(rows, day + 1, kinds, corrections)
-    _plan(rows, day, kinds)
+    if news is None:
+        _plan(rows, day, kinds)
+        return
+    more_wh = degree_days.answer_wh(rows, news[1])
+    rows["regressed_wh"][:, 1] = np.maximum(rows["regressed_wh"][:, 1] + more_wh[:, 0], 0)
+    _plan(rows, day, kinds, more_wh)
+
+
+def _teach_weather(
+    rows: NDArray[Any],
+    begun: NDArray[np.bool_],
+    news: NDArray[np.float32],
+    used_wh: NDArray[np.float32],
+) -> None:
+    """How accounts that have begun answered to the weather of the day, (n, 2)."""
+    some = rows[begun]
+    degree_days.teach(some, news[begun], used_wh[begun], some["regressed_wh"][:, 1])
+    rows["degree_answer"][begun] = some["degree_answer"]
 
 
 def _teach_day(
@@ -333,10 +382,18 @@ def _teach_pools(
     knowledge.pools.judge(group, told_wh, used_wh, intervals.was_inside(rows, used_wh))
 
 
-def _plan(rows: NDArray[Any], day: NDArray[np.int64], kinds: DayKinds) -> None:
-    """The days after `day` (n,), the newest of the history, and how sure they are."""
+def _plan(
+    rows: NDArray[Any],
+    day: NDArray[np.int64],
+    kinds: DayKinds,
+    more_wh: NDArray[np.float32] | None = None,
+) -> None:
+    """The days after `day` (n,), the newest of the history, and how sure they are.
+
+    `more_wh` (n, H) is what the weather forecast adds to the level.
+    """
     coming = day[:, None] + 1 + np.arange(HORIZON_DAYS)
     codes = kinds.of(coming)
-    rows["ahead_wh"] = experts.path(rows, codes)
+    rows["ahead_wh"] = experts.path(rows, codes, more_wh)
     rows["odd_days"] = splits.odd_days(coming[:, 0], codes)
     intervals.tell(rows)

@@ -149,6 +149,11 @@ class Pools:
         if sum(len(days[0]) for days in self._waiting) < MOST_WAITING:
             self._waiting.append((columns.T, group, account, day, wanted, noise))
 
+    def forget(self, accounts: NDArray[np.int64]) -> None:
+        """Other customers use these accounts (k,) now: their own models begin again."""
+        for account in accounts.tolist():
+            self._own.pop(account, None)
+
     def learn_at(self, at: int) -> None:
         """Learn what waits, once an hour, as ticks tell the time."""
         if at // SECONDS_PER_HOUR != self._learned_in_hour:

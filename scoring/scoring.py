@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from scoring.book import Book
-    from scoring.day_kinds import DayKinds
     from scoring.days import DaysClosed
     from scoring.events import AccountEvent
     from scoring.tariff import Tariffs
@@ -210,7 +209,7 @@ def _turns(rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
 
 def _score_turn(readings: Readings, shares: Shares) -> None:
     """Enter at most one reading of each account, in columns."""
-    tariffs, kinds = shares.world.tariffs, shares.world.day_kinds
+    tariffs = shares.world.tariffs
     accounts = Accounts.beside(
         [share.book.take(readings.account_row[here]) for share, here in shares.parts()]
     )
@@ -243,7 +242,7 @@ def _score_turn(readings: Readings, shares: Shares) -> None:
     ledger["received_at"] = readings.received_at
     ledger["source_offset"][:, Source.READINGS] = readings.source_offset
     rows, offsets = readings.account_row, readings.source_offset
-    is_learned = _learn(accounts, rows, days, shares, kinds)
+    is_learned = _learn(accounts, rows, days, shares)
     accounts.learned["source_offset"][is_learned] = offsets[is_learned]
     turn = Turn(accounts, rows, Source.READINGS, offsets, readings.received_at, shares)
     broken = broken_beliefs(accounts)
@@ -259,22 +258,19 @@ def _score_turn(readings: Readings, shares: Shares) -> None:
 
 
 def _learn(
-    accounts: Accounts,
-    rows: NDArray[np.int64],
-    days: DaysClosed,
-    shares: Shares,
-    kinds: DayKinds,
+    accounts: Accounts, rows: NDArray[np.int64], days: DaysClosed, shares: Shares
 ) -> NDArray[np.bool_]:
     """Let the accounts learn from their closed days, each share with its own pools; who has."""
     learned = np.zeros(len(rows), np.bool_)
     if not len(days):
         return learned
+    kinds, degree_days = shares.world.day_kinds, shares.world.weather.degree_days
     for share, here in shares.parts():
         mine = (days.position >= here.start) & (days.position < here.stop)
         if mine.any():
             some, first = days.chosen(mine), here.start
             some = replace(some, position=some.position - first)
-            knowledge = forecast.Knowledge(kinds, share.book.pools, rows[here])
+            knowledge = forecast.Knowledge(kinds, share.book.pools, rows[here], degree_days)
             learned[first + forecast.learn(accounts.between(here), some, knowledge)] = True
     return learned
 
@@ -330,7 +326,8 @@ def _score_event_turn(
 ) -> None:
     """Enter at most one event of each account: its facts one by one, what follows in columns."""
     accounts, source = book.take(rows), SOURCE_OF[type(events[0])]
-    entered, days, unmet = np.zeros(len(events), np.bool_), [], []
+    entered, is_new = np.zeros(len(events), np.bool_), np.zeros(len(events), np.bool_)
+    days, unmet = [], []
     for i, event in enumerate(events):
         one = accounts.one(i)
         if event.source_offset <= one.ledger["source_offset"][0, source]:
@@ -345,11 +342,12 @@ def _score_event_turn(
             unsettle(one, was, event.received_at, world.rules)
             accounts.keep_annex(i, one)
             one.ledger["source_offset"][0, source] = event.source_offset
-            entered[i] = True
+            entered[i], is_new[i] = True, done.is_new_customer
             days.append(done.days.of(np.array([int(entered[:i].sum())])))
             unmet.append(done.unmet_nanos)
     if not entered.any():
         return
+    book.pools.forget(rows[is_new])
     taken = [event for event, is_in in zip(events, entered, strict=True) if is_in]
     offsets = np.array([event.source_offset for event in taken], np.int64)
     now = np.array([event.received_at for event in taken], np.int64)
@@ -370,7 +368,7 @@ def _score_event_turn(
                 )
     broken = broken_beliefs(turn.accounts)
     turn.decide(turn.screen() & ~broken)
-    turn.put(broken)
+    turn.put(broken, is_new[entered] & ~broken)
 
 
 def _tell_adjusted(turn: Turn, one: closed_bills.Adjusted) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from scoring import balance, exchange, large, parts, postings
+from scoring import balance, customers, exchange, large, parts, postings
 from scoring.balance import BillsClosed
 from scoring.book import GROUP_BYTES
 from scoring.days import DaysClosed
@@ -42,13 +42,15 @@ class Entered:
 
     `is_repeat` is a payment that was counted before.  An exchange of meters may close local days
     (`days`), and its final register may be refused on its own (`final_refused`) while the terms are
-    entered all the same.  `unmet_nanos`: see `postings.Posted`.
+    entered all the same.  `is_new_customer` says that somebody else uses the energy from now on.
+    `unmet_nanos`: see `postings.Posted`.
     """
 
     refused: Reason | None = None
     final_refused: Reason | None = None
     is_repeat: bool = False
     unmet_nanos: int = 0
+    is_new_customer: bool = False
     days: DaysClosed = field(default_factory=DaysClosed.none)
 
 
@@ -107,6 +109,7 @@ class Basis(NamedTuple):
     """On what the one account's balance rests; `lent_nanos` is what it may owe without a trip."""
 
     terms: tuple[object, ...]
+    customer_hash: int
     is_prepaid: bool
     is_large: bool
     lent_nanos: int
@@ -121,6 +124,7 @@ def basis(accounts: Accounts) -> Basis | None:
     emergency_nanos = 0 if annex is None else int(annex["emergency_credit_nanos"][0])
     return Basis(
         tuple(ledger[name][0] for name in RESTS_ON),
+        int(ledger["customer_hash"][0]),
         int(ledger["payment_mode"][0]) == PREPAID,
         CUSTOMER_CLASSES[int(ledger["customer_class"][0])] is CustomerClass.LARGE,
         int(ledger["credit_limit_nanos"][0]) + emergency_nanos,
@@ -136,7 +140,8 @@ def unsettle(accounts: Accounts, was: Basis | None, at: int, rules: SupplyRules)
     The opening balance, the old meter's last figures and late readings are still on their way; who
     is lent less than before, and is on no trip's way yet, must hear of it; and nobody gets round
     the approvals for a large customer by calling it a small one.  Whoever moves to prepayment
-    owing money is not cut for it sooner than the law would have allowed.
+    owing money is not cut for it sooner than the law would have allowed.  A new customer has heard
+    nothing of what the former one was told.
     """
     now = basis(accounts)
     if was is None or now is None:
@@ -148,7 +153,8 @@ def unsettle(accounts: Accounts, was: Basis | None, at: int, rules: SupplyRules)
     is_on_its_way = accounts.ledger["stage"][0] >= Stage.TRIP_COMMANDED
     lent_less = now.lent_nanos < was.lent_nanos and not is_on_its_way
     needs_fewer_approvals = was.is_large and not now.is_large
-    if now.terms != was.terms or lent_less or needs_fewer_approvals:
+    is_somebody_else = was.customer_hash not in (0, now.customer_hash)
+    if now.terms != was.terms or is_somebody_else or lent_less or needs_fewer_approvals:
         annex = accounts.annexes.make(0)
         until = at + days * SECONDS_PER_DAY
         annex["unsettled_until"] = np.maximum(annex["unsettled_until"], until)
@@ -182,6 +188,7 @@ def _enter_settings(
     for name in GROUP_BYTES:
         ledger[name] = getattr(settings.groups, name).encode()
     ledger["feeder"] = settings.feeder.encode()
+    is_new_customer = bool(settings.customer_id) and customers.enter(accounts, settings.customer_id)
     if (ledger[list(CALM_A_WARNING)] != before).any():
         ledger["ledger_changed"] = 1
     accounts.tariff_index[:] = tariffs.index_of(ledger["tariff_id"])
@@ -191,7 +198,9 @@ def _enter_settings(
     changed = exchange.change_meter(
         ledger, settings.meter, tariffs, accounts.tariff_index, closed, accounts.annexes
     )
-    return Entered(final_refused=changed.final_reason, days=changed.days)
+    return Entered(
+        final_refused=changed.final_reason, days=changed.days, is_new_customer=is_new_customer
+    )
 
 
 def _end_part(

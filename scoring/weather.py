@@ -14,6 +14,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
+from scoring.degree_days import DegreeDays, air_of
 from scoring.units import NO_TIME
 
 if TYPE_CHECKING:
@@ -42,11 +43,13 @@ class Spell(NamedTuple):
 class AreaWord(NamedTuple):
     """The newest word on one area: all its spells, and up to when the feed has looked.
 
-    `as_of` NO_TIME: a word has come that nobody could read, so nothing is known.
+    `as_of` NO_TIME: a word has come that nobody could read, so nothing is known.  `celsius` are
+    mean air temperatures of local days (ordinals): of weeks past, and as forecast.
     """
 
     as_of: int = NO_TIME
     spells: tuple[Spell, ...] = ()
+    celsius: tuple[tuple[int, float], ...] = ()
 
 
 class AreaWeather(NamedTuple):
@@ -106,6 +109,9 @@ class Weather:
     def __init__(self, words: Mapping[str, AreaWord] = NO_WORDS) -> None:
         self.words = dict(words)
         self._known: dict[tuple[str, tuple[str, ...]], AreaWeather] = {}
+        airs = {name.encode(): air_of(word.celsius) for name, word in words.items() if word.celsius}
+        self.degree_days = DegreeDays(airs) if airs else None
+        """What the forecast knows of temperatures; None where no word tells any."""
 
     def with_word(self, area: str, word: AreaWord | None) -> Weather:
         """With a newer word on an area; None withdraws it, and the area is spoken of no more."""

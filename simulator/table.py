@@ -98,6 +98,17 @@ def read_table(path: Path, zone: tzinfo | None, time_column: str | None = None) 
     return Table(customers, starts_at, kwh, _interval(starts_at, path), left_out)
 
 
+def read_local_or_utc(path: Path, zone: str, time_column: str | None = None) -> tuple[Table, str]:
+    """A table whose times are taken as they stand, and the zone in which they are local days.
+
+    Local times need no zone, so it is UTC for them; else it is `zone`.
+    """
+    try:
+        return read_table(path, None, time_column), zone
+    except TimesLocal:
+        return read_table(path, UTC, time_column), "UTC"
+
+
 def load(path: Path, as_text: tuple[str, ...] = ()) -> pa.Table:
     """The file's table; in a CSV file the columns `as_text` stay as they are written.
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scoring import customers
 from scoring.book import words_of
 
 if TYPE_CHECKING:
@@ -97,13 +98,18 @@ def adopt_ledger_rows(book: Book, taken: Taken, decoded: DecodedRows) -> Adopted
 def adopt_learned_rows(book: Book, decoded: DecodedRows) -> NDArray[np.int64]:
     """Take up learned rows of accounts the book knows, if they learned at least as much.
 
+    Not of a customer whom another one has followed.
+
     The book's rows that were changed, each once.
     """
     rows = book.rows_of(decoded.account_ids)
     known = np.flatnonzero(rows >= 0)
     rows, offset = rows[known], decoded.rows["source_offset"][known]
     best = _last_of_each(rows, offset)
-    new = best[offset[best] >= book.learned["source_offset"][rows[best]]]
+    of_former = customers.are_former(
+        book.ledger["customer_hash"][rows], decoded.rows["customer"][known]
+    )
+    new = best[(offset[best] >= book.learned["source_offset"][rows[best]]) & ~of_former[best]]
     words_of(book.learned)[rows[new]] = words_of(decoded.rows)[known[new]]
     return np.asarray(rows[new])
 

@@ -24,11 +24,15 @@ from streams.layouts import Layout, lengths_of
 from streams.versions import (
     LEARNED_OF_VERSION_1,
     LEARNED_OF_VERSION_2,
+    LEARNED_OF_VERSION_3,
     LEDGER_OF_VERSION_1,
+    LEDGER_OF_VERSION_2,
     carry_over,
     learned_rows_of_version_1,
     learned_rows_of_version_2,
+    learned_rows_of_version_3,
     ledger_rows_of_version_1,
+    ledger_rows_of_version_2,
 )
 from streams.wire_base import Encoded
 
@@ -111,14 +115,18 @@ LEDGER_LAYOUTS = {
     1: Layout(
         carry_over(empty_ledger(1), np.zeros(1, LEDGER_OF_VERSION_1)), ledger_rows_of_version_1
     ),
-    2: Layout(empty_ledger(1)),
+    2: Layout(
+        carry_over(empty_ledger(1), np.zeros(1, LEDGER_OF_VERSION_2)), ledger_rows_of_version_2
+    ),
+    3: Layout(empty_ledger(1)),
 }
 """Every version ever shipped: its layout, and how its rows become today's (`streams.versions`)."""
 
 LEARNED_LAYOUTS = {
     1: Layout(np.zeros(1, LEARNED_OF_VERSION_1), learned_rows_of_version_1),
     2: Layout(np.zeros(1, LEARNED_OF_VERSION_2), learned_rows_of_version_2),
-    3: Layout(np.zeros(1, LEARNED)),
+    3: Layout(np.zeros(1, LEARNED_OF_VERSION_3), learned_rows_of_version_3),
+    4: Layout(np.zeros(1, LEARNED)),
 }
 
 ANNEX_LAYOUTS = {ANNEX_VERSION: Layout(empty_annexes(1))}

@@ -43,7 +43,7 @@ LEDGER_OF_VERSION_1 = without(
     LEDGER,
     {
         *("step_at", "warned_day", "command", "procedure", "control_mode", "warned_today"),
-        *("chain_hash", "chain_number", "feeder", "trip_sent_at"),
+        *("chain_hash", "chain_number", "feeder", "trip_sent_at", "customer_hash"),
     },
 )
 """One procedure, and no word of what became of a command."""
@@ -58,6 +58,15 @@ def ledger_rows_of_version_1(old: NDArray[Any]) -> NDArray[Any]:
     fresh["trip_sent_at"] = np.where(is_off, old["stage_since"], NO_TIME)
     fresh["control_mode"][old["direct_close_agreed"] != 0] = USUAL_MODE_DIRECT
     return fresh
+
+
+LEDGER_OF_VERSION_2 = without(LEDGER, {"customer_hash"})
+"""Nobody said who the customer was."""
+
+
+def ledger_rows_of_version_2(old: NDArray[Any]) -> NDArray[Any]:
+    """Whoever is named next has been there all along."""
+    return carry_over(old, empty_ledger(len(old)))
 
 
 LEARNED_OF_VERSION_1 = np.dtype(
@@ -111,11 +120,28 @@ def _split_alike(rows: NDArray[Any], share: NDArray[Any]) -> None:
     rows["split"] = np.where(share.any(axis=1), splits.ALIKE, splits.NOT_KNOWN)
 
 
+def _learned_of_version_3() -> np.dtype[Any]:
+    """Neither weather nor customers were known; quantiles had twice the bytes."""
+    then = without(LEARNED, {"degree_answer", "customer"})
+    wide = {"error_quantile": np.dtype(("f4", (2, 3)))}
+    return np.dtype([(name, wide.get(name, then[name])) for name in then.names or ()], align=True)
+
+
+LEARNED_OF_VERSION_3 = _learned_of_version_3()
+
+
+def learned_rows_of_version_3(old: NDArray[Any]) -> NDArray[Any]:
+    """What the weather does is learned from now on."""
+    rows = carry_over(old, np.zeros(len(old), LEARNED))
+    rows["error_quantile"] = intervals.written_quantile(old["error_quantile"])
+    return rows
+
+
 def _learned_of_version_2() -> np.dtype[Any]:
     """One split for all days; neither the newest change of level nor odd days were kept."""
     added = {"odd_days", "counted_wh", "split_share", "split", "drift_days"}
     added |= {"drift_mean", "drift_up", "drift_down"}
-    then = without(LEARNED, added, ("spare", "u1", (3,)))
+    then = without(LEARNED_OF_VERSION_3, added, ("spare", "u1", (3,)))
     columns = [(name, then[name]) for name in then.names or ()]
     place = [name for name, _ in columns].index("known_days")
     columns.insert(place, ("period_share", np.dtype(("f4", (6,)))))
@@ -128,5 +154,6 @@ LEARNED_OF_VERSION_2 = _learned_of_version_2()
 def learned_rows_of_version_2(old: NDArray[Any]) -> NDArray[Any]:
     """All days are split alike until each kind shows its own."""
     rows = carry_over(old, np.zeros(len(old), LEARNED))
+    rows["error_quantile"] = intervals.written_quantile(old["error_quantile"])
     _split_alike(rows, old["period_share"])
     return rows

@@ -10,6 +10,7 @@ a word means is told in `scoring.weather`.
 from __future__ import annotations
 
 import logging
+from datetime import date
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -42,6 +43,12 @@ log = logging.getLogger(__name__)
 MAX_SPELLS = 100
 """Of one area's word: more than a year of warnings; what has passed need not be repeated."""
 
+MAX_DAYS = 100
+"""Of which one word tells the air temperature: two weeks past and a month ahead would do."""
+
+Celsius = Annotated[float, msgspec.Meta(ge=-90, le=60)]
+"""Mean of a local day; no colder or warmer one was ever measured on Earth."""
+
 Area = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x20\x7f]{1,12}$")]
 
 
@@ -54,11 +61,18 @@ class SpellBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_o
 
 
 class MoratoriumBody(Body):
-    """A record of `moratoria`: one area, whole each time; "*" is everywhere."""
+    """A record of `moratoria`: one area, whole each time; "*" is everywhere.
+
+    `mean_celsius` are mean air temperatures of local days, for the forecast alone: at least of two
+    weeks past, and of the days to come as forecast.
+    """
 
     area: Area
     as_of: Instant
     spells: Annotated[list[SpellBody], msgspec.Meta(max_length=MAX_SPELLS)]
+    mean_celsius: Annotated[dict[date, Celsius], msgspec.Meta(max_length=MAX_DAYS)] = msgspec.field(
+        default_factory=dict
+    )
 
 
 _decoder = msgspec.json.Decoder(MoratoriumBody)
@@ -71,6 +85,9 @@ def encode_word(area: str, word: AreaWord) -> Encoded:
         for kind, start, end in word.spells
     ]
     body = {"version": VERSION, "area": area, "asOf": time_text(word.as_of), "spells": spells}
+    if word.celsius:
+        days = {date.fromordinal(day).isoformat(): celsius for day, celsius in word.celsius}
+        body["meanCelsius"] = days
     return Encoded(MORATORIA, area.encode(), to_json(body))
 
 
@@ -88,7 +105,8 @@ def _decode(record: Record) -> AreaWord:
             raise Refused(Reason.WRONG_SHAPE, f"a spell ends at {time_text(end)}, before it begins")
         spells.append(Spell(each.kind, start, end))
     as_of = min(seconds_of(body.as_of, "asOf"), received_at(record))
-    return AreaWord(as_of, tuple(spells))
+    celsius = tuple((day.toordinal(), mean) for day, mean in body.mean_celsius.items())
+    return AreaWord(as_of, tuple(spells), celsius)
 
 
 def decode_word(record: Record) -> AreaWord | Refusal:

@@ -137,6 +137,7 @@ class SettingsBody(Body, kw_only=True):
     basic: BasicBody = BasicBody()
     plan: PlanBody | None = None
     feeder: Group = ""
+    customer_id: Id = ""
 
 
 class SwitchBody(Body, kw_only=True):
@@ -257,6 +258,7 @@ def _decode_settings(record: Record, partitions: int) -> SettingsChanged | Polic
         groups=Groups(**{name: getattr(body.groups, name) for name in GROUP_BYTES}),
         basic=_basic_terms(body.basic),
         feeder=body.feeder,
+        customer_id=body.customer_id,
     )
     return SettingsChanged(*account, settings)
 

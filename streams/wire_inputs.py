@@ -165,6 +165,7 @@ def _settings_body(settings: AccountSettings) -> dict[str, Any]:
             "area": settings.groups.area,
         },
         "feeder": settings.feeder,
+        **({"customerId": settings.customer_id} if settings.customer_id else {}),
     }
 
 

@@ -32,8 +32,8 @@ MUTANTS = (
     *among(
         "scoring/scoring.py", ("tests/test_rounds.py",),
         ("pools-of-a-neighbour", "one block of several partitions",
-         "Knowledge(kinds, share.book.pools, rows[here])",
-         "Knowledge(kinds, shares.all[0].book.pools, rows[here])"),
+         "Knowledge(kinds, share.book.pools, rows[here], degree_days)",
+         "Knowledge(kinds, shares.all[0].book.pools, rows[here], degree_days)"),
     ),
     *among(
         "streams/rounds.py", ("tests/test_rounds.py",),

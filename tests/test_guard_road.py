@@ -70,6 +70,10 @@ NEWS = [
     ("moved to a plan and back, still owing", [terms_of(paymentMode="plan"), terms_of(3),
                                                read(NINE + 36 * DAY, REGISTER + 99)],
      NINE + 36 * DAY, "balance_unsettled"),
+    ("another customer", [terms_of(customerId="li"), terms_of(3, customerId="wang")], NINE,
+     "balance_unsettled"),
+    ("a customer named at last", [terms_of(customerId="li"), terms_of(3, customerId="li"),
+                                  terms_of(4)], NINE, "a trip"),
     ("emergency credit", [terms_of(emergencyCredit="999.00")], NINE, "emergency_credit"),
 ]  # fmt: skip
 
