@@ -60,6 +60,10 @@ TERM_COLUMNS = {
 }
 """Columns of terms, the field each fills, and how many of its units make one."""
 
+OTHER_CODE = "gb18030"
+"""What spreadsheets in China write if not UTF-8.  Every column's name is known here, so a text in a
+third code is refused by its columns."""
+
 KNOWN_COLUMNS = {
     *("month", "from", "to", "tariff", "kwh", "kvarh", "max_demand_kw", "basis"),
     *TERM_COLUMNS,
@@ -85,10 +89,10 @@ def months_in(path: Path, tariffs: Tariffs, wanted: Wanted) -> list[BillingMonth
     """The billing months in a file. Raises FileWrong with what to do."""
     if wanted.year_used_before_wh < 0:
         raise FileWrong("the energy used in the year before cannot be below zero")
-    names = load(path).column_names
+    names = load(path, (), OTHER_CODE).column_names
     known = [_column(name) for name in names]
     if {"month", "from"} & set(known):
-        table = load(path, as_text=tuple(names)).rename_columns(known)
+        table = load(path, tuple(names), OTHER_CODE).rename_columns(known)
         rows = [{k: _text(v) for k, v in row.items()} for row in table.to_pylist()]
         laid = _stretches_of_totals(path, rows, tariffs, wanted)
     else:
@@ -146,7 +150,7 @@ def _with_totals(month: BillingMonth, wanted: Wanted) -> BillingMonth:
     """One month with the reactive energy or maximum demand that was told beside the file."""
     first, *rest = month.stretches
     if wanted.kvarh:
-        first = replace(first, reactive_varh=whole(wanted.kvarh, WH_PER_KWH, "varh"))
+        first = replace(first, reactive_varh=_written(wanted.kvarh, WH_PER_KWH, "kvarh"))
         rest = [replace(part, reactive_varh=None) for part in rest]
     parts = [first, *rest]
     if wanted.max_demand_kw:
@@ -155,8 +159,17 @@ def _with_totals(month: BillingMonth, wanted: Wanted) -> BillingMonth:
     return replace(month, stretches=tuple(parts))
 
 
+def _written(written: str, units: int, name: str) -> int:
+    """The exact number of small units in a cell.  Raises FileWrong naming the column."""
+    try:
+        return whole(written, units, f"units of 1/{units:,}")
+    except NotExact as error:
+        hint = " (write 1234.5, with a point and no separators)" if "," in written else ""
+        raise FileWrong(f"{name}: {error}{hint}") from error
+
+
 def _not_negative(written: str, units: int, name: str) -> int:
-    found = whole(written, units, f"thousandths of {name}")
+    found = _written(written, units, name)
     if found < 0:
         raise FileWrong(f"{name} {written} is below zero")
     return found
@@ -165,7 +178,7 @@ def _not_negative(written: str, units: int, name: str) -> int:
 def _stretches_of_row(row: dict[str, str], tariffs: Tariffs, wanted: Wanted) -> list[Stretch]:
     first, end = _days_of_row(row)
     given: dict[str, Any] = {
-        field: whole(row[column], units, column)
+        field: _written(row[column], units, column)
         if column == "price_adjustment"
         else _not_negative(row[column], units, column)
         for column, (field, units) in TERM_COLUMNS.items()
@@ -185,7 +198,7 @@ def _stretches_of_row(row: dict[str, str], tariffs: Tariffs, wanted: Wanted) -> 
     filled = replace(
         empty[0],
         used_wh=_used(row, names),
-        reactive_varh=whole(row["kvarh"], WH_PER_KWH, "varh") if row.get("kvarh") else None,
+        reactive_varh=_written(row["kvarh"], WH_PER_KWH, "kvarh") if row.get("kvarh") else None,
         max_demand_w=_not_negative(row.get("max_demand_kw") or "0", PER_THOUSAND, "max_demand_kw"),
     )
     return by_days(empty, filled)

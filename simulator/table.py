@@ -109,35 +109,51 @@ def read_local_or_utc(path: Path, zone: str, time_column: str | None = None) -> 
         return read_table(path, UTC, time_column), "UTC"
 
 
-def load(path: Path, as_text: tuple[str, ...] = ()) -> pa.Table:
+def load(path: Path, as_text: tuple[str, ...] = (), or_written_in: str = "") -> pa.Table:
     """The file's table; in a CSV file the columns `as_text` stay as they are written.
 
-    So do all columns of totals by month: a sum of money must not pass through a float.
-    Raises FileWrong.
+    So do all columns of totals by month: a sum of money must not pass through a float.  What is not
+    UTF-8 is read as `or_written_in`, if that is given.  Raises FileWrong.
     """
     if not path.is_file():
         raise FileWrong(f"there is no file {path}")
     try:
-        if path.suffix.lower() == ".csv":
-            types = dict.fromkeys(as_text, pa.string())
-            table = pyarrow.csv.read_csv(
-                path,
-                parse_options=pyarrow.csv.ParseOptions(delimiter=_delimiter(path)),
-                convert_options=pyarrow.csv.ConvertOptions(column_types=types),
-            )
-            assert table.column_names  # a name that is not UTF-8 is found out here
-            return table
-        return pyarrow.parquet.read_table(path)
+        with path.open("rb") as file:
+            begins = file.read(4)
+        if begins[:2] == b"PK":
+            raise FileWrong(f"{path} is a spreadsheet: save it as CSV, and give that")
+        if begins == b"PAR1" or path.suffix.lower() == ".parquet":
+            return pyarrow.parquet.read_table(path)
+        written = _in_utf8(path.read_bytes(), or_written_in)
+        return pyarrow.csv.read_csv(
+            pa.BufferReader(written),
+            parse_options=pyarrow.csv.ParseOptions(delimiter=_delimiter(written)),
+            convert_options=pyarrow.csv.ConvertOptions(
+                column_types=dict.fromkeys(as_text, pa.string())
+            ),
+        )
     except UnicodeDecodeError as error:
         raise FileWrong(f"{path} is not written in UTF-8: {error}") from error
     except (pa.ArrowInvalid, OSError) as error:
         raise FileWrong(f"{path} is neither Parquet nor CSV that can be read: {error}") from error
 
 
-def _delimiter(path: Path) -> str:
+def _in_utf8(written: bytes, otherwise: str) -> bytes:
+    """A text in UTF-8; spreadsheets also write UTF-16, with its mark."""
+    if written[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return written.decode("utf-16").encode()
+    try:
+        written.decode()
+    except UnicodeDecodeError:
+        if not otherwise:
+            raise
+        return written.decode(otherwise).encode()
+    return written
+
+
+def _delimiter(written: bytes) -> str:
     """What stands between the names of the columns: a comma, semicolon or tab."""
-    with path.open("rb") as file:
-        heading = file.readline()
+    heading = written.partition(b"\n")[0]
     return max(",;\t", key=lambda one: heading.count(one.encode()))
 
 

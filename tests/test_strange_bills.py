@@ -258,6 +258,8 @@ REFUSED = [
     ),
     ("de-tou", written(OCTOBER), ("--customer", "house"), "choose one by --customer: home"),
     ("cn-sd-residential", "月份,电量\n2026-01,260\n", (), "has no column month (or from and to)"),
+    ("cn-five", 'month,平段\n2026-01,"1,000"\n', (), "row 2: 平段: '1,000' is not a number (write"),
+    ("cn-five", "month,平段,kvarh\n2026-01,1,x\n", (), "row 2: kvarh: 'x' is not a number"),
     ("cn-sd-residential", "month,kwh\n2026/01,1\n", (), "row 2: month '2026/01' is no month such"),
     ("cn-sd-residential", "month,kwh\n2026-13,1\n", (), "row 2: month '2026-13' is no month such"),
     ("cn-sd-residential", "month,kwh\n2026-01,-1\n", (), "row 2: kwh -1 is below zero"),
@@ -334,3 +336,43 @@ def test_a_name_that_yaml_reads_as_true_says_so(tmp_path, capsys):
     )
     assert main(["tariffs", "check", str(tmp_path)]) == 1
     assert "reads on, off, yes and no as true: write the name in quotes" in capsys.readouterr().err
+
+
+SUSPENDED = "month,尖峰,低谷,kvarh,capacity_kva,suspended_kva,price_adjustment,basis\n"
+EXPORTED = SUSPENDED + "2026-03,1000,2000,1200,315,100,-0.0123,capacity\n"
+
+
+@pytest.mark.parametrize("code", ["utf-8", "utf-8-sig", "gb18030", "utf-16"])
+def test_a_file_as_a_spreadsheet_exports_it(tmp_path, capsys, code):
+    """Energy 1,234.50 + 642.00 - 36.90, capacity 215 x 30, and 0.45 % off both at cos 0.93."""
+    (tmp_path / "sheet.yaml").write_text(f"tariffId: cn-five\n{SHEETS['cn-five']}", "utf-8")
+    usage = tmp_path / "export.txt"
+    usage.write_bytes(EXPORTED.replace(",", "\t").encode(code))
+    told = ["--tariff", str(tmp_path / "sheet.yaml"), "--usage", str(usage), "--json"]
+    assert main(["bill", *told]) == 0
+    (month,) = json.loads(capsys.readouterr().out)
+    assert month["total"] == "8252.30"
+
+
+def test_a_spreadsheet_itself_is_refused_with_what_to_do(billed):
+    told, _ = billed("cn-sd-residential", "PK\x03\x04", name="usage.xlsx")
+    assert "is a spreadsheet: save it as CSV" in told
+
+
+# a year's tiers go on over a dearer version: 2,400 by May, 150 to either side of the 16th of June,
+# so 30 of the first lie above 2,520 and all of the second
+MIDYEAR = "from,to,home\n2026-05-01,2026-05-31,2400\n2026-06-01,2026-06-15,150\n"
+
+
+def test_a_years_tiers_go_on_over_a_new_version(tmp_path, capsys):
+    old = SHEETS["cn-five-persons"].replace("3720", "2520").replace("6000", "4800")
+    new = old.replace("2026-01-01", "2026-06-16").replace("0.5469", "0.57").replace("0.05", "0.06")
+    both = "---".join(f"\ntariffId: home\n{sheet}" for sheet in (old, new))
+    (tmp_path / "sheet.yaml").write_text(both, "utf-8")
+    usage = tmp_path / "usage.csv"
+    usage.write_text(MIDYEAR + "2026-06-16,2026-06-30,150\n", "utf-8")
+    told = ["--tariff", str(tmp_path / "sheet.yaml"), "--usage", str(usage), "--json"]
+    assert main(["bill", *told]) == 0
+    totals = {month["month"]: month["total"] for month in json.loads(capsys.readouterr().out)}
+    # 2,400 x 0.5469; 82.04 + 1.50, then 85.50 + 9.00
+    assert totals == {"2026-05": "1312.56", "2026-06": "178.04"}
