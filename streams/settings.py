@@ -133,7 +133,7 @@ class Settings:
         30, "how often a worker writes a tick to each of its partitions", least=1, most=3600
     )
     poll_records: int = _setting(
-        20_000, "most records taken from Kafka at once, over all partitions", least=1, most=500_000
+        8_192, "most records taken from Kafka at once, over all partitions", least=1, most=500_000
     )
     compression: str = _setting(
         "none",

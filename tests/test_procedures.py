@@ -32,6 +32,7 @@ from tests.situations import (
     UNIT,
     only,
     replace,
+    sky,
     told,
 )
 
@@ -156,6 +157,11 @@ ARREARS = [
      "the stop half an hour later still fits into the window"),
     (WRITTEN_PROVEN, at(HALF_PAST_THREE - 30 * MINUTE + 1), "held", "NOTICED",
      "it would not: nobody is told of a stop that cannot come"),
+    (WRITTEN_PROVEN, sky(0, (1, 5)), "held", "NOTICED",
+     "frost is announced for the last second of the stop's life"),
+    (WRITTEN_PROVEN, sky(0, (1 + 1 / HOUR, 5)), "notice", "NOTICE_SENT", "for the second after it"),
+    (WRITTEN_PROVEN, sky(3 * HOUR), "notice", "NOTICE_SENT", "the feed looked three hours ago"),
+    (WRITTEN_PROVEN, sky(3 * HOUR + 1), "held", "NOTICED", "a second more: nobody knows"),
     (WRITTEN_PROVEN, overdue(10), "notice-withdrawn", "NORMAL", "the oldest bills were paid"),
     (WRITTEN_PROVEN, overdue(30), "notice-withdrawn notice", "NOTICE_SENT",
      "what is left is not old enough: from the beginning, by dunning"),
@@ -167,7 +173,7 @@ ARREARS = [
      "four hours ago"),
     (LAST_PROVEN, {"notice_delivered_at": NOON - 4 * HOUR - 1}, "notice", "NOTICE_SENT",
      "longer ago: half an hour before means half an hour before"),
-    (LAST_PROVEN, {"proven_at": (0, NOON - 3 * DAY, 0)}, "held", "NOTICED", "dunning not proven"),
+    (LAST_PROVEN, {"proven_at": (0, NOON - 4 * DAY, 0)}, "held", "NOTICED", "dunning not proven"),
     (LAST_PROVEN, {"proven_at": (NOON - 9 * DAY, 0, 0)}, "held", "NOTICED", "no written notice"),
     (LAST_PROVEN, {"proven_at": (NOON - 9 * DAY, NOON - 2 * DAY, 0)}, "held", "NOTICED",
      "second notice too soon after the written one"),

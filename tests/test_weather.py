@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -64,6 +64,8 @@ WORDS = [
     ("north", [word("north", NOW - 3 * HOUR - 1)], "weather_unknown", "the feed is silent"),
     ("north", [word(as_of=NOW - 4 * HOUR), word("*")], "weather_unknown", "one of two is silent"),
     ("north", [word(as_of=NINE + 9 * DAY)], "a trip", "its clock runs ahead: as of its arrival"),
+    ("north", [replace(word(as_of=NINE + 9 * DAY), timestamp=(NOW - 3 * HOUR - 1) * 1000)],
+     "weather_unknown", "and of that no longer than three hours"),
     ("north", [word(), Kept(b"north", b"{")], "weather_unknown", "unreadable: it may say stop"),
     ("north", [Kept(b"north", b"{"), word()], "a trip", "readable again"),
     ("north", [word(), word("north", NINE, ("cold", NOW, NOW))], "weather_unknown", "no spell"),
