@@ -271,9 +271,12 @@ def _of_the_machine(error: OSError) -> str | None:
     """A missing file, a port that is taken; None of what no person can mend by these words."""
     if error.errno == errno.EADDRINUSE:
         return f"{error.strerror or error}: name another by KILOWATCH_API_PORT or _METRICS_PORT"
-    if not error.filename:
+    named = error.filename
+    if named is None and isinstance(error, FileNotFoundError) and error.args:
+        named = error.args[0]  # Arrow says it so
+    if not isinstance(named, (str, bytes, Path)) or not named:
         return None
-    path = Path(str(error.filename))
+    path = Path(str(named))
     if isinstance(error, FileNotFoundError):
         if path.parent.is_dir():
             return f"there is no file {path}"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import shutil
 import signal
 import sys
@@ -74,6 +75,9 @@ be 45 minutes old, and by the usual limits (20 and 10 minutes) expired and sent 
 
 KEY_BEGINS, KEY_DAYS = datetime(2020, 1, 1, tzinfo=UTC), 36_500
 """A key of one run, valid whatever its simulated time is."""
+
+SETTINGS_FILE = Path("kilowatch-run/demo.env")
+"""Where a second terminal finds the running demo, from the directory in which it was started."""
 
 SAID = {
     topics.LOW_BALANCE_WARNINGS: "warned",
@@ -207,6 +211,17 @@ class Demo:
         return body
 
 
+def tell_settings(site: Site) -> None:
+    """Write what a shell must know for `kilowatch`'s other commands to speak to this demo."""
+    SETTINGS_FILE.parent.mkdir(exist_ok=True)
+    told = {**site.environment, "PATH": f"{Path(sys.executable).parent}:$PATH"}
+    lines = [
+        f"export {name}={text if name == 'PATH' else shlex.quote(text)}\n"
+        for name, text in told.items()
+    ]
+    SETTINGS_FILE.write_text("".join(lines))
+
+
 def keys_of(directory: Path) -> Path:
     """Where the key of this run lies: the worker signs with it, the simulated field verifies."""
     return directory / "keys"
@@ -293,6 +308,7 @@ def main(arguments: list[str]) -> int:
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not leave a process
         console.print("stopping ...")
+        SETTINGS_FILE.unlink(missing_ok=True)
         site.stop()
     shutil.rmtree(directory)  # kept, with the logs, when something failed
     if options.json:
@@ -310,7 +326,9 @@ def _run(site: Site, options: argparse.Namespace, console: Console) -> dict[str,
     site.start_history()
     site.start_api()
     site.wait_for(worker)
+    tell_settings(site)
     console.print(f"console at {site.api_address}/ (API at /docs), Kafka at {site.bootstrap}")
+    console.print(f"other commands, in a second terminal: . {SETTINGS_FILE}")
     if options.story:
         return _told(site, options, console)
     demo = Demo(site, options)

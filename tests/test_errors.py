@@ -14,6 +14,7 @@ from deploy.cli import _sentence, main
 WRONG = [
     (["why", "x", "--zone", "Nowhere", "--file", "README.md"], "write one such as Asia/Shanghai"),
     (["risk", "README.md"], "cannot be read"),
+    (["risk", "nope.parquet"], "there is no file"),
     (["verify", "nope.jsonl"], "there is no file nope.jsonl"),
     (["verify", "nope/nope.jsonl"], "there is no directory nope"),
     (["verify", "tests"], "Is a directory"),
