@@ -18,6 +18,7 @@ from api.monitor import Monitor
 from scoring.book import Book
 from scoring.ids import text_hashes
 from scoring.outlook import OUTLOOK, outlook
+from scoring.room import with_room
 from scoring.situation import zone_named
 from scoring.tariff import Tariffs
 from scoring.units import NO_TIME
@@ -213,13 +214,9 @@ class View:
         """Make room for accounts that are new from row `first` on."""
         count = len(self)
         if count > len(self._look):
-            room = int(count * Book.GROWTH)
             for name in GROWING:
-                old = getattr(self, name)
-                more = np.zeros(room, old.dtype)
-                more[: len(old)] = old
-                setattr(self, name, more)
-        new = self.book.account_ids[first:]
+                setattr(self, name, with_room(getattr(self, name), first, count))
+        new = self.book.account_ids.of(np.arange(first, count))
         self._id_hash[first:count] = text_hashes(new)
         if not self.is_loading:
             for account_id in new:

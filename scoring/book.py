@@ -12,18 +12,19 @@ durable; the rules that change a row live in usage, balance, forecast and decide
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scoring.account_ids import AccountIds
 from scoring.annex import TARIFF_ID_BYTES, Annexes, AnnexStore, beside
 from scoring.events import MAX_RATE_PERIODS, Source
 from scoring.pools import Pools
 from scoring.procedures import USUAL_MODE_ARMED
+from scoring.room import with_room
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -273,15 +274,11 @@ class Book:
     array([ 1, -1])
     """
 
-    GROWTH = 2
-    """Room beyond the accounts there are costs address space and no memory until it is used."""
-
     FIRST_CAPACITY = 1024
 
     def __init__(self) -> None:
-        self.account_ids: list[str] = []
+        self.account_ids = AccountIds()
         self.pools = Pools()
-        self._row_of: dict[str, int] = {}
         self._ledger = np.zeros(self.FIRST_CAPACITY, LEDGER)
         self._learned = np.zeros(self.FIRST_CAPACITY, LEARNED)
         self._tariff_index = np.zeros(self.FIRST_CAPACITY, np.int64)
@@ -307,26 +304,24 @@ class Book:
 
     def row(self, account_id: str) -> int | None:
         """The account's row, None if it is not in this partition's book."""
-        return self._row_of.get(account_id)
+        return self.account_ids.row(account_id)
 
-    def rows_of(self, account_ids: Iterable[str]) -> NDArray[np.int64]:
+    def rows_of(self, account_ids: Sequence[str]) -> NDArray[np.int64]:
         """The rows of these accounts, -1 where unknown."""
-        return np.array(list(map(self._row_of.get, account_ids, repeat(-1))), np.int64)
+        return self.account_ids.rows_of(account_ids)
 
     def add(self, account_id: str) -> int:
         """The account's row, made empty if it is new."""
-        row = self._row_of.get(account_id)
+        row = self.row(account_id)
         return int(self.add_all([account_id])[0]) if row is None else row
 
     def add_all(self, account_ids: Sequence[str]) -> NDArray[np.int64]:
         """The accounts' rows (n,), made empty where they are new."""
-        first, row_of, known = len(self), self._row_of, self.account_ids
-        new = [each for each in dict.fromkeys(account_ids) if each not in row_of]
-        if new:
-            known.extend(new)
-            row_of.update(zip(new, range(first, len(known)), strict=True))
-            self._make_room(first, len(known))
-        return np.array(list(map(row_of.__getitem__, account_ids)), np.int64)
+        first = len(self)
+        rows = self.account_ids.add_all(account_ids)
+        if len(self) > first:
+            self._make_room(first, len(self))
+        return rows
 
     def annex(self, row: int) -> NDArray[Any] | None:
         """A copy (1,) of the annex of the account in this row, None if it has none."""
@@ -383,13 +378,9 @@ class Book:
     def _make_room(self, first: int, end: int) -> None:
         """Empty rows from `first` to before `end`."""
         if end > len(self._ledger):
-            for name in ("_ledger", "_learned", "_tariff_index"):
-                old = getattr(self, name)
-                more = np.zeros(max(end, int(first * self.GROWTH)), old.dtype)
-                more.view(np.uint8)[: first * old.itemsize] = old.view(np.uint8)[
-                    : first * old.itemsize
-                ]
-                setattr(self, name, more)
+            self._ledger = with_room(self._ledger, first, end)
+            self._learned = with_room(self._learned, first, end)
+            self._tariff_index = with_room(self._tariff_index, first, end)
             self._annexes.grow(len(self._ledger))
         words_of(self._ledger)[first:end] = words_of(empty_ledger(1))
         self._tariff_index[first:end] = -1

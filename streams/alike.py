@@ -55,12 +55,12 @@ _ZERO = np.uint8(ord("0"))
 class Alike:
     """Readings in columns, length k; `place` is each one's position among the values.
 
-    `numbers` holds the columns of those `NUMBERS` that the pattern has; `quality` is the one code
-    of all of them.
+    `account_id` are the ids' characters (k, length); `numbers` holds the columns of those `NUMBERS`
+    that the pattern has; `quality` is the one code of all of them.
     """
 
     place: NDArray[np.int64]
-    account_ids: list[str]
+    account_id: Bytes
     meter_hash: NDArray[np.uint64]
     read_at: NDArray[np.int64]
     numbers: Mapping[str, NDArray[np.int64]]
@@ -80,8 +80,8 @@ def alike(
     >>> value = b'{"accountId":"a-%d","meterId":"m","readAt":"1970-01-01T00:00:%dZ"}'
     >>> some = [value % (n, n) for n in range(10, 60)]
     >>> block, = alike(some, lambda value: "0.0", {})
-    >>> block.account_ids[-1], block.read_at[-1].item(), block.numbers
-    ('a-59', 59, {})
+    >>> block.account_id[-1].tobytes(), block.read_at[-1].item(), block.numbers
+    (b'a-59', 59, {})
     """
     found: list[Alike] = []
     for of_one_length in _by_length(values):
@@ -198,8 +198,6 @@ def _chosen(
     first, end = spans["meterId"]
     meter_hash = hashes_of_points(np.ascontiguousarray(block[:, first:end].T))
     first, end = spans["accountId"]
-    width = end - first
-    joined = block[:, first:end].tobytes().decode("ascii")
-    account_ids = [joined[at : at + width] for at in range(0, len(joined), width)]
+    account_id = np.ascontiguousarray(block[:, first:end])
     read_at = columns.pop("readAt", np.zeros(0, np.int64))
-    return Alike(places, account_ids, meter_hash, read_at, columns, quality)
+    return Alike(places, account_id, meter_hash, read_at, columns, quality)

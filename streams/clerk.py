@@ -316,17 +316,13 @@ class Clerk:
         effects = {bisect_left(rows, row): some for row, some in kept.items()}
         assert all(rows[place] == row for place, row in zip(effects, kept, strict=True))
         values = encode_ledger_rows(ledger, self.epoch, effects, annexes)
-        return list(zip(self._keys(rows), values, strict=True))
+        return list(zip(self.book.account_ids.keys_of(np.array(rows)), values, strict=True))
 
     def _learned_rows(self, rows: list[int]) -> list[Message]:
         if not rows:
             return []
         values = encode_learned_rows(copied(self.book.learned, np.array(rows)), self.epoch)
-        return list(zip(self._keys(rows), values, strict=True))
-
-    def _keys(self, rows: list[int]) -> list[bytes]:
-        ids = self.book.account_ids
-        return [ids[row].encode() for row in rows]
+        return list(zip(self.book.account_ids.keys_of(np.array(rows)), values, strict=True))
 
     # --- taking up a log -----------------------------------------------------------------------
 

@@ -57,7 +57,7 @@ def of_block(block: Alike, records: Sequence[Record], book: Book) -> Part:
     count, numbers = len(block.place), block.numbers
     here = records if count == len(records) else [records[n] for n in block.place.tolist()]
     columns: dict[str, NDArray[Any]] = {
-        "account_row": book.rows_of(block.account_ids),
+        "account_row": book.account_ids.rows_of_points(block.account_id),
         "item": np.full(count, -1, np.int64),
         "read_at": block.read_at,
         "meter_hash": block.meter_hash,
@@ -67,7 +67,7 @@ def of_block(block: Alike, records: Sequence[Record], book: Book) -> Part:
     for name, (wire_name, absent) in _NUMBERS.items():
         told = numbers.get(wire_name)
         columns[name] = np.full(count, absent, np.int64) if told is None else told
-    return Part(block.place, _are_keyed([each.key for each in here], block.account_ids), columns)
+    return Part(block.place, _are_keyed([each.key for each in here], block.account_id), columns)
 
 
 def of_parsed(
@@ -94,7 +94,8 @@ def of_parsed(
     is_keyed = np.ones(len(parsed), np.bool_)  # a list's accounts share their record's key
     singles = np.flatnonzero(item < 0).tolist()
     keys = [records[place].key for place in origin[singles].tolist()]
-    is_keyed[singles] = _are_keyed(keys, [account_ids[position] for position in singles])
+    pairs = zip(keys, [account_ids[position] for position in singles], strict=True)
+    is_keyed[singles] = [key == account_id.encode() for key, account_id in pairs]
     return Part(origin, is_keyed, columns)
 
 
@@ -106,16 +107,15 @@ _NUMBERS = {
 """Columns that a plain reading may have: their names on the wire, and what stands for absent."""
 
 
-def _are_keyed(keys: list[bytes | None], account_ids: list[str]) -> NDArray[np.bool_]:
-    """Whether each reading's record is keyed by its account."""
-    # One comparison for the whole batch.  A NUL inside an id or key could shift the parts against
-    # each other, so their number is compared too.
-    if None not in keys:
-        joined = b"\0".join(keys)  # type: ignore[arg-type]
-        if joined.count(0) == len(keys) - 1 and joined == "\0".join(account_ids).encode():
-            return np.ones(len(keys), np.bool_)
-    pairs = zip(keys, account_ids, strict=True)
-    return np.array([key == account_id.encode() for key, account_id in pairs], np.bool_)
+def _are_keyed(keys: list[bytes | None], account_id: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Whether the record of each reading is keyed by its account's characters (k, length)."""
+    length = account_id.shape[1]
+    is_keyed = np.array([key is not None and len(key) == length for key in keys], np.bool_)
+    if is_keyed.all():
+        joined = np.frombuffer(b"".join(keys), np.uint8)  # type: ignore[arg-type]  # none is None
+        return np.asarray((joined.reshape(account_id.shape) == account_id).all(axis=1))
+    pairs = zip(keys, account_id, strict=True)
+    return np.array([key == characters.tobytes() for key, characters in pairs], np.bool_)
 
 
 def _rate_registers(parsed: list[Reading]) -> NDArray[np.int64]:
