@@ -309,6 +309,7 @@ def test_the_document_describes_what_is_answered():
     document = HOME.get("/openapi.json").json()
     assert set(document["paths"]) == {
         "/v1/accounts/{account_id}",
+        "/v1/audit",
         "/v1/accounts/{account_id}/history",
         "/v1/accounts/{account_id}/why",
         "/v1/accounts/{account_id}/credit",
