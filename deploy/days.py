@@ -81,12 +81,8 @@ def read_days(
     """
     zone = zone or "UTC"
     zone_table(zone)  # also where it is not needed: a wrong word is said, not passed over
-    table, zone = read_local_or_utc(path, zone, time_column)
-    unknown = set(columns or ()) - set(table.customers)
-    if unknown:
-        raise FileWrong(f"{path} has no column {', '.join(sorted(unknown))}")
-    chosen = [c for c in table.customers if not columns or c in columns]
-    kwh = table.kwh[:, [table.customers.index(c) for c in chosen]]
+    table, zone = read_local_or_utc(path, zone, time_column, columns)
+    kwh = table.kwh
     backwards = int((kwh < 0).sum())
     kwh = np.where(np.isfinite(kwh) & (kwh >= 0), kwh, np.nan)  # no meter of use runs backwards
     if np.nanmax(kwh, initial=0) > MOST_INTERVAL_KWH:
@@ -100,7 +96,7 @@ def read_days(
     kept = (day >= (start or with_data[0])) & (day <= (end or with_data[-1]))
     if not np.isfinite(kwh[kept]).any():
         raise FileWrong(f"{path} has no readings from {first} to {last}")
-    return _laid(chosen, day[kept], kwh[kept], table.interval_seconds, backwards)
+    return _laid(table.customers, day[kept], kwh[kept], table.interval_seconds, backwards)
 
 
 def _whole_grid(

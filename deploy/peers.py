@@ -55,6 +55,29 @@ def day_ahead(model_of: Any, used_wh: NDArray[np.float64], first: int) -> NDArra
     return said
 
 
+def beside(
+    told: NDArray[np.float32],
+    used_wh: NDArray[np.float64],
+    scored: NDArray[np.bool_],
+    days: int,
+    models: dict[str, Any],
+) -> dict[str, float | None]:
+    """WAPE of ours (`told`, (d, n)) and of each model on the same of the last `days`.
+
+    A day counts where it is `scored` and every model could say something of it.
+    """
+    first = len(used_wh) - days
+    counts = scored.copy()
+    counts[:first] = False
+    said = {"kilowatch": told.astype(np.float64)}
+    for name, model_of in models.items():
+        said[name] = np.full_like(used_wh, np.nan)
+        for customer in np.flatnonzero(counts.any(axis=0)).tolist():
+            said[name][:, customer] = day_ahead(model_of, used_wh[:, customer], first)
+        counts &= np.isfinite(said[name])
+    return {name: wape(each, used_wh, counts) for name, each in said.items()}
+
+
 def main(argv: list[str] | None = None) -> int:
     """`python -m deploy.peers FILE --days 120`: one JSON line of WAPEs on the same real days."""
     from statsforecast.models import AutoETS, AutoTheta
@@ -63,28 +86,19 @@ def main(argv: list[str] | None = None) -> int:
     words.add_argument("--days", type=int, default=120, help="last days compared (120)")
     options = words.parse_args(argv)
     columns = options.columns.split(",") if options.columns else None
-    days = read_days(options.file, options.tz, columns, options.first, options.last)
+    days = read_days(
+        options.file, options.tz, columns, options.first, options.last, options.time_column
+    )
     kinds = of_country(options.holidays) if options.holidays else weekdays_only()
     told, _ = backtest(days, kinds, options.seed, Console(stderr=True))
-    first = len(days) - options.days
-    counts = told.scored.copy()
-    counts[:first] = False
     started = time.perf_counter()
-    peers = {}
-    for name, model in (("AutoETS", AutoETS), ("AutoTheta", AutoTheta)):
-        said = np.full_like(days.used_wh, np.nan)
-        for customer in np.flatnonzero(counts.any(axis=0)).tolist():
-            said[:, customer] = day_ahead(
-                lambda model=model: model(season_length=SEASON),
-                days.used_wh[:, customer],
-                first,
-            )
-        counts &= np.isfinite(said)
-        peers[name] = said
-    found = {"file": options.file.name, "days": options.days}
-    found["kilowatch"] = wape(told.ahead_wh[..., 0], days.used_wh, counts)
-    found |= {name: wape(said, days.used_wh, counts) for name, said in peers.items()}
-    print(json.dumps(found | {"peer_seconds": round(time.perf_counter() - started, 1)}))
+    models = {
+        "AutoETS": lambda: AutoETS(season_length=SEASON),
+        "AutoTheta": lambda: AutoTheta(season_length=SEASON),
+    }
+    found = beside(told.ahead_wh[..., 0], days.used_wh, told.scored, options.days, models)
+    whole = {"file": options.file.name, "days": options.days, **found}
+    print(json.dumps(whole | {"peer_seconds": round(time.perf_counter() - started, 1)}))
     return 0
 
 

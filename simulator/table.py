@@ -34,6 +34,16 @@ MOST_REPEATED = 4
 twice, but a file whose times come again and again has a row per customer."""
 
 
+FIRST_BYTES = 65_536
+"""Of a CSV file, by which its habits are known."""
+
+NAMELESS = ("", "Unnamed: 0", "index", "__index_level_0__")
+"""What a column of row numbers is called by those who did not mean to write one."""
+
+LEAST_RISES = 200
+"""Steps up without a single step down, of what can be no use any more."""
+
+
 class FileWrong(ValueError):  # noqa: N818 - read as a sentence
     """The file cannot be replayed as it is; the message says what to do."""
 
@@ -62,15 +72,23 @@ class Table:
         return np.where(known, np.rint(np.where(known, self.kwh, 0) * 1000), -1).astype(np.int64)
 
 
-def read_table(path: Path, zone: tzinfo | None, time_column: str | None = None) -> Table:
-    """A wide table from a Parquet or CSV file. Raises FileWrong with what to do.
+def read_table(
+    path: Path,
+    zone: tzinfo | None,
+    time_column: str | None = None,
+    columns: list[str] | None = None,
+) -> Table:
+    """A wide table from a Parquet or CSV file, of these `columns` or all. Raises FileWrong.
 
     Naive times are local to `zone`, but UTC in a column named ..._utc when no zone is given.
     """
-    table = load(path)
+    table = _without_numbers_of_rows(load(path))
     name = time_column or time_column_of(table)
     if name not in table.column_names:
         raise FileWrong(f"{path} has no column {name}; it has {', '.join(table.column_names[:8])}")
+    unknown = set(columns or ()) - set(table.column_names)
+    if unknown:
+        raise FileWrong(f"{path} has no column {', '.join(sorted(unknown))}")
     starts_at, kept = _instants(table.column(name), name, zone)
     if MOST_REPEATED * (len(table) - table.column(name).null_count - len(kept)) > len(table):
         raise FileWrong(
@@ -80,7 +98,9 @@ def read_table(path: Path, zone: tzinfo | None, time_column: str | None = None) 
     customers = [
         field.name
         for field in table.schema
-        if field.name != name and not (time_column and pa.types.is_temporal(field.type))
+        if field.name != name
+        and not (time_column and pa.types.is_temporal(field.type))
+        and (columns is None or field.name in columns)
     ]  # beside the named time another one, as the intervals' ends, is nobody's use
     if not customers:
         raise FileWrong(f"{path} has no column besides {name}")
@@ -94,19 +114,45 @@ def read_table(path: Path, zone: tzinfo | None, time_column: str | None = None) 
         ) from error
     order = kept[np.argsort(starts_at[kept], kind="stable")]
     starts_at, kwh = starts_at[order], kwh[order]
+    _refuse_registers(path, customers, kwh)
     left_out = table.num_rows - len(kept)
     return Table(customers, starts_at, kwh, _interval(starts_at, path), left_out)
 
 
-def read_local_or_utc(path: Path, zone: str, time_column: str | None = None) -> tuple[Table, str]:
+def _without_numbers_of_rows(table: pa.Table) -> pa.Table:
+    """Without a nameless column that only numbers the rows, as tables are often written."""
+    rows = np.arange(table.num_rows)
+    for name in NAMELESS:
+        if name in table.column_names and pa.types.is_integer(table.schema.field(name).type):
+            numbers = table.column(name).to_numpy(zero_copy_only=False)
+            if np.array_equal(numbers - numbers[0] if len(rows) else numbers, rows):
+                table = table.drop_columns([name])
+    return table
+
+
+def _refuse_registers(path: Path, customers: list[str], kwh: NDArray[np.float64]) -> None:
+    """A register only rises, and that for weeks; no customer's use does."""
+    for name, column in zip(customers, kwh.T, strict=True):
+        steps = np.diff(column[np.isfinite(column)])
+        rises = int((steps > 0).sum())
+        if rises >= LEAST_RISES and not (steps < 0).any():
+            raise FileWrong(
+                f"{path}: {name} only rises, {rises} times: is it a register? Give the energy of "
+                "each interval"
+            )
+
+
+def read_local_or_utc(
+    path: Path, zone: str, time_column: str | None = None, columns: list[str] | None = None
+) -> tuple[Table, str]:
     """A table whose times are taken as they stand, and the zone in which they are local days.
 
     Local times need no zone, so it is UTC for them; else it is `zone`.
     """
     try:
-        return read_table(path, None, time_column), zone
+        return read_table(path, None, time_column, columns), zone
     except TimesLocal:
-        return read_table(path, UTC, time_column), "UTC"
+        return read_table(path, UTC, time_column, columns), "UTC"
 
 
 def load(path: Path, as_text: tuple[str, ...] = (), or_written_in: str = "") -> pa.Table:
@@ -127,9 +173,10 @@ def load(path: Path, as_text: tuple[str, ...] = (), or_written_in: str = "") -> 
         written = _in_utf8(path.read_bytes(), or_written_in)
         return pyarrow.csv.read_csv(
             pa.BufferReader(written),
-            parse_options=pyarrow.csv.ParseOptions(delimiter=_delimiter(written)),
+            parse_options=pyarrow.csv.ParseOptions(delimiter=(between := _delimiter(written))),
             convert_options=pyarrow.csv.ConvertOptions(
-                column_types=dict.fromkeys(as_text, pa.string())
+                column_types=dict.fromkeys(as_text, pa.string()),
+                decimal_point=_decimal_point(written, between),
             ),
         )
     except UnicodeDecodeError as error:
@@ -157,6 +204,17 @@ def _delimiter(written: bytes) -> str:
     return max(",;\t", key=lambda one: heading.count(one.encode()))
 
 
+def _decimal_point(written: bytes, delimiter: str) -> str:
+    """How a file writes its decimals: with a comma where one stands between digits, and only there.
+
+    A file whose columns are parted by commas cannot.
+    """
+    rows = written[:FIRST_BYTES]
+    if delimiter == "," or re.search(rb"[;\t]-?\d+\.\d+", rows):
+        return "."
+    return "," if re.search(rb"\d,\d", rows) else "."
+
+
 def times(
     table: pa.Table, zone: tzinfo, name: str | None = None
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -167,7 +225,7 @@ def times(
 
 def time_column_of(table: pa.Table) -> str:
     """The one column of times. Raises FileWrong where there is none, or more than one."""
-    found = [field.name for field in table.schema if pa.types.is_timestamp(field.type)]
+    found = [field.name for field in table.schema if _is_time(field.type)]
     if len(found) != 1:
         names = ", ".join(found) or "none"
         raise FileWrong(
@@ -175,6 +233,11 @@ def time_column_of(table: pa.Table) -> str:
             "times as 2026-04-01 00:00 or 2026-04-01T00:00:00+08:00"
         )
     return str(found[0])
+
+
+def _is_time(kind: pa.DataType) -> bool:
+    """Instants, or the dates of days."""
+    return bool(pa.types.is_timestamp(kind) or pa.types.is_date(kind))
 
 
 def _instants(

@@ -190,6 +190,7 @@ ODD = [
                             "kwh": pa.array([*KWH, *KWH])},                  "same times again"),
     ("no numbers",         {"at": TIMES, "a": [[kwh] for kwh in KWH]},       "must be kWh"),
     ("a word for a gap",   {"at": TIMES, "a": ["-", *map(str, KWH[1:])]},    "empty where none"),
+    ("a register",         {"at": TIMES, "a": KWH.cumsum()},                 "is it a register"),
     ("two times",          {"at": TIMES, "end": TIMES, "a": KWH},            "--time-column"),
     ("no time",            {"a": KWH},                                       "--time-column"),
     ("nothing but times",  {"at": TIMES},                                    "no column besides"),
@@ -219,6 +220,40 @@ def test_a_csv_file_of_another_habit_is_refused_with_what_to_do(content, said, t
     assert main([str(path)]) == 1
     assert main([str(path), "--time-column", "time"]) == 1
     assert said in capsys.readouterr().err
+
+
+GERMAN = "zeit;Zähler 1;Zähler 2\n" + "".join(
+    f"{at:%Y-%m-%d %H:%M};{f'{kwh:.3f}'.replace('.', ',')};\n"
+    for at, kwh in zip(HOURS, KWH, strict=True)
+)
+
+
+def test_semicolons_and_decimal_commas_are_read_as_they_are_meant(tmp_path):
+    path = tmp_path / "german.csv"
+    path.write_text(GERMAN, "utf-8")
+    days = read_days(path, None)
+    assert days.customers == ["Zähler 1", "Zähler 2"]
+    assert days.used_wh[:, 0] == pytest.approx(KWH.reshape(-1, 24).sum(axis=1) * 1_000, abs=24)
+    assert np.isnan(days.used_wh[:, 1]).all()
+    path.write_text(GERMAN.replace(",", "."), "utf-8")
+    assert np.array_equal(read_days(path, None).used_wh, days.used_wh, equal_nan=True)
+
+
+def test_numbers_of_rows_are_no_customer_and_unchosen_columns_may_hold_anything(tmp_path):
+    path = tmp_path / "pandas.csv"
+    lines = [f"{row},{at},{KWH[row]},x" for row, at in enumerate(HOURS)]
+    path.write_text("\n".join([",at,a,note", *lines]), "utf-8")
+    days = read_days(path, None, ["a"])
+    assert days.customers == ["a"]
+    assert np.isfinite(days.used_wh).all()
+
+
+def test_days_may_be_dates(tmp_path):
+    dates = pa.array([at.date() for at in HOURS[::24]])
+    daily = KWH.reshape(-1, 24).sum(axis=1)
+    path = tmp_path / "daily.parquet"
+    pq.write_table(pa.table({"date": dates, "a": daily}), path)
+    assert read_days(path, None).used_wh[:, 0] == pytest.approx(daily * 1_000, abs=1)
 
 
 ALIKE = [
