@@ -161,6 +161,7 @@ def test_bands_are_decided_on_the_unrounded_score(bands, edge):
 def test_a_score_shown_as_75_00_but_below_it_is_not_aa():
     scores = percent(749_999, 1_000_000)
     assert scores.percent_hundredths[0] == 7_500
+    assert [percent(1, of).percent_hundredths[0] for of in (20_000, 20_001)] == [1, 0]  # half up
     assert STANDARD.grade_name(int(level_of(scores, STANDARD)[0])) == "A"
 
 
@@ -182,6 +183,8 @@ def test_exactly_60_percent_coverage_is_enough():
     six, five = (5,) * 6 + (0,) * 12, (5,) * 5 + (0,) * 13
     assert level_of(told(six, weights), STANDARD)[0] == STANDARD.level("BB")
     assert level_of(told(five, weights), STANDARD)[0] == NO_GRADE
+    odd = Weights("595 of 1000", (595, 405, *[0] * 16))
+    assert level_of(told((5,) + (0,) * 17, odd), STANDARD)[0] == NO_GRADE
 
 
 def test_nothing_known_is_no_grade_and_no_division():
@@ -216,6 +219,7 @@ def test_months_are_calendar_months(begun, now, months):
 # override, fact, value that still weighs, value that no longer does, grade of an 80 % customer
 OVERRIDES = [
     (Override.THEFT, "theft_day", date(2024, 7, 2), date(2024, 7, 1), "C"),
+    (Override.THEFT, "theft_day", TODAY, date(2026, 7, 2), "C"),  # from the day it is established
     (Override.MISUSE, "misuse_day", date(2025, 7, 2), date(2025, 7, 1), "C"),
     (Override.ACCIDENT, "accident_day", date(2025, 7, 2), date(2025, 7, 1), "C"),
     (Override.HAZARD, "hazard_day", date(2025, 7, 2), date(2025, 7, 1), "C"),
@@ -310,6 +314,7 @@ def test_promotion_goes_one_step_at_a_time(before, now, is_held):
 def test_wuhans_c_may_not_jump_to_a():
     level = graded(PERFECT, WUHAN, previous="C").level[0]
     assert WUHAN.grade_name(int(level)) == "B"
+    assert [graded((each,) * 18, WUHAN).stars[0] for each in (9, 8, 6)] == [5, 2, 0]
 
 
 # points, grade, stars

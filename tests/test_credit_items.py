@@ -311,6 +311,38 @@ GOLDEN = [
     ("C6", paid_in(5, billed=0), 0),
     ("C6", paid_in(334, billed=1_000, months=3), 2),  # a mean of 333.33 a month
     ("C6", paid_in(333, billed=1_000, months=3), 1),
+    # the smallest and largest a fact may be, and of two facts only one
+    ("B1", file_of(1, required=1), 10),
+    ("B1", file_of(-1), 0),
+    ("B3", {"outlook": -1}, 0),
+    ("B3", {"outlook": 4}, 0),
+    ("B4", {"usage_90d_wh": 1, "usage_90d_before_wh": 1, "peer_growth_ppm": 0}, 6),
+    ("B4", {"usage_90d_wh": 1, "usage_90d_before_wh": 0, "peer_growth_ppm": 0}, 0),
+    ("B4", growth(0, peers=-1_000_000), 6),  # all of the industry stands still, as this one does
+    ("B4", growth(0, peers=-1_000_001), 0),  # less than nothing is used by nobody
+    ("B5", usage(1, before=1), 9),
+    ("B5", usage(-1), 0),
+    ("B6", {"closure_filed": 0}, 6),
+    ("B6", {"capacity_expanded": 0}, 6),
+    ("B6", {"suspended_va": 0}, 6),
+    ("B6", {"suspended_va": -1}, 0),
+    ("B6", {"closure_filed": -1}, 0),
+    ("B6", orders(suspended=1), 4),
+    ("B6", orders(suspended=1, capacity=0), 3),
+    ("P2", {"months_failed": -1}, 0),
+    ("P5", {"security_cents": 5}, 0),
+    ("P5", {"exposure_cents": 5}, 0),
+    ("C1", paid(1, dues=1), 7),
+    ("C3", profit(1, revenue=1), 10),
+    ("C4", sheet(-1), 0),
+    ("C4", sheet(0, assets=1), 10),
+    ("C4", sheet(1, assets=1), 1),
+    ("C4", {"liabilities_cents": 5}, 0),
+    ("C4", {"assets_cents": 5}, 0),
+    ("C5", plan(1, due=1), 9),
+    ("C6", paid_in(50, billed=1, months=1), 10),
+    ("C6", paid_in(1, billed=13, months=13), 0),
+    ("C6", paid_in(1, billed=1, months=0), 0),
 ]
 
 
