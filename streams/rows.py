@@ -17,23 +17,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from scoring.annex import ANNEX_VERSION, Annexes, empty_annexes
-from scoring.book import LEARNED, LEARNED_VERSION, LEDGER_VERSION, empty_ledger
+from scoring.annex import ANNEX_VERSION, Annexes
+from scoring.book import LEARNED_VERSION, LEDGER_VERSION
 from scoring.events import Source
 from streams.layouts import Layout, lengths_of
-from streams.versions import (
-    LEARNED_OF_VERSION_1,
-    LEARNED_OF_VERSION_2,
-    LEARNED_OF_VERSION_3,
-    LEDGER_OF_VERSION_1,
-    LEDGER_OF_VERSION_2,
-    carry_over,
-    learned_rows_of_version_1,
-    learned_rows_of_version_2,
-    learned_rows_of_version_3,
-    ledger_rows_of_version_1,
-    ledger_rows_of_version_2,
-)
+from streams.versions import ANNEX_LAYOUTS, LEARNED_LAYOUTS, LEDGER_LAYOUTS
 from streams.wire_base import Encoded
 
 if TYPE_CHECKING:
@@ -109,31 +97,6 @@ class DecodedRows:
     interlocks: list[tuple[int, bytes]]
     removed: list[str]
     unreadable: list[tuple[int, str]]
-
-
-LEDGER_LAYOUTS = {
-    1: Layout(
-        carry_over(empty_ledger(1), np.zeros(1, LEDGER_OF_VERSION_1)), ledger_rows_of_version_1
-    ),
-    2: Layout(
-        carry_over(empty_ledger(1), np.zeros(1, LEDGER_OF_VERSION_2)), ledger_rows_of_version_2
-    ),
-    3: Layout(empty_ledger(1)),
-}
-"""Every version ever shipped: its layout, and how its rows become today's (`streams.versions`)."""
-
-LEARNED_LAYOUTS = {
-    1: Layout(np.zeros(1, LEARNED_OF_VERSION_1), learned_rows_of_version_1),
-    2: Layout(np.zeros(1, LEARNED_OF_VERSION_2), learned_rows_of_version_2),
-    3: Layout(np.zeros(1, LEARNED_OF_VERSION_3), learned_rows_of_version_3),
-    4: Layout(np.zeros(1, LEARNED)),
-}
-
-ANNEX_LAYOUTS = {ANNEX_VERSION: Layout(empty_annexes(1))}
-
-assert LEDGER_VERSION in LEDGER_LAYOUTS
-assert LEARNED_VERSION in LEARNED_LAYOUTS
-assert ANNEX_VERSION in ANNEX_LAYOUTS
 
 
 def encode_ledger_rows(

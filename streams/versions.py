@@ -1,6 +1,6 @@
 """How do rows that an older program wrote become today's?
 
-Layouts that are no longer written, and what their columns mean in today's words; apart from
+Every layout ever written, and what the columns of the old ones mean in today's words; apart from
 `streams.rows`, which reads and writes, because this only grows.  What today's columns mean is told
 in `scoring.book`.
 """
@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scoring import experts, intervals, splits
-from scoring.book import LEARNED, LEDGER, empty_ledger
+from scoring.annex import ANNEX_VERSION, empty_annexes
+from scoring.book import LEARNED, LEARNED_VERSION, LEDGER, LEDGER_VERSION, empty_ledger
 from scoring.day_kinds import weekdays_only
 from scoring.effects import Stage
 from scoring.procedures import USUAL_MODE_DIRECT, Procedure
 from scoring.units import NO_TIME
+from streams.layouts import Layout
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -157,3 +159,28 @@ def learned_rows_of_version_2(old: NDArray[Any]) -> NDArray[Any]:
     rows["error_quantile"] = intervals.written_quantile(old["error_quantile"])
     _split_alike(rows, old["period_share"])
     return rows
+
+
+LEDGER_LAYOUTS = {
+    1: Layout(
+        carry_over(empty_ledger(1), np.zeros(1, LEDGER_OF_VERSION_1)), ledger_rows_of_version_1
+    ),
+    2: Layout(
+        carry_over(empty_ledger(1), np.zeros(1, LEDGER_OF_VERSION_2)), ledger_rows_of_version_2
+    ),
+    3: Layout(empty_ledger(1)),
+}
+"""Of every version its layout, and how its rows become today's."""
+
+LEARNED_LAYOUTS = {
+    1: Layout(np.zeros(1, LEARNED_OF_VERSION_1), learned_rows_of_version_1),
+    2: Layout(np.zeros(1, LEARNED_OF_VERSION_2), learned_rows_of_version_2),
+    3: Layout(np.zeros(1, LEARNED_OF_VERSION_3), learned_rows_of_version_3),
+    4: Layout(np.zeros(1, LEARNED)),
+}
+
+ANNEX_LAYOUTS = {ANNEX_VERSION: Layout(empty_annexes(1))}
+
+assert LEDGER_VERSION in LEDGER_LAYOUTS
+assert LEARNED_VERSION in LEARNED_LAYOUTS
+assert ANNEX_VERSION in ANNEX_LAYOUTS

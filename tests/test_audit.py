@@ -21,7 +21,7 @@ from api.security import Security
 from api.shapes import ProblemShown
 from deploy.cli import main
 from streams.settings import Settings
-from tests.history_cases import audit_lines, noted
+from tests.audit_cases import audit_lines, noted
 from tests.test_actions import Kept
 from tests.test_security import Asking
 

@@ -19,6 +19,7 @@ from simulator.link import Writer
 from simulator.messages import Input
 from streams.settings import SettingsWrong
 from streams.topics import partition_of
+from tests.audit_cases import AuditCases
 from tests.history_cases import DAYS, NOON, TOLD, HistoryCases, Topics, effects_of, rows, take
 from tests.test_api import RULES, Client, Fed, a_home
 
@@ -32,7 +33,7 @@ def url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path}/history.db"
 
 
-class TestSqlite(HistoryCases):
+class TestSqlite(HistoryCases, AuditCases):
     """The default."""
 
 

@@ -19,7 +19,7 @@ from api.state import State
 from api.view import View
 from scoring.events import Action, CustomerClass, Groups
 from streams.topics import partition_of
-from tests.history_cases import audit_lines
+from tests.audit_cases import audit_lines
 from tests.office import DAY, HOUR, MONDAY, RULES, Office
 from tests.running import served
 from tests.test_actions import Kept

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from api.history_tables import engine_of, is_current, migrate
+from tests.audit_cases import AuditCases
 from tests.history_cases import HistoryCases
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def url(postgres: Postgres) -> Iterator[str]:
     office.dispose()
 
 
-class TestPostgres(HistoryCases):
+class TestPostgres(HistoryCases, AuditCases):
     """The same cases."""
 
 
