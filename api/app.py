@@ -272,10 +272,12 @@ async def serve(settings: Settings) -> int:
     tail = Tail(view, settings, actions, changes, interlock, register)
     is_simulated = settings.timestamps == "producer"
     history = History(engine_of(settings.history_url))
+    path = security.audit.path
+    audit = None if path is None else AuditCopier(AuditHistory(history.engine), path)
     state = State(
         view, tail, supply_rules(settings), history,
         partial(links_of, settings, history=history), security, actions, changes, writer, interlock,
-        register, fonts=settings.fonts, is_simulated=is_simulated,
+        register, fonts=settings.fonts, audit=audit, is_simulated=is_simulated,
     )  # fmt: skip
     app = application(state)
     await writer.start()
@@ -296,14 +298,12 @@ async def serve(settings: Settings) -> int:
     server = Server(config)
     reading = asyncio.create_task(tail.run(), name="tail")
     reading.add_done_callback(lambda _: setattr(server, "should_exit", True))
-    path = security.audit.path
-    copier = None if path is None else AuditCopier(AuditHistory(history.engine), path)
-    copying = None if copier is None else asyncio.create_task(copier.run(), name="audit")
+    copying = None if audit is None else asyncio.create_task(audit.run(), name="audit")
     await server.serve()
     await writer.stop()
-    if copier is not None and copying is not None:
+    if audit is not None and copying is not None:
         copying.cancel()
-        await asyncio.to_thread(copier.copy)  # what was done last
+        await asyncio.to_thread(audit.copy)  # what was done last
     if reading.done() and not reading.cancelled():
         reading.result()  # raises what ended it
         return 1

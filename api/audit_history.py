@@ -166,6 +166,15 @@ class AuditCopier:
             await asyncio.to_thread(self.copy)
             await asyncio.sleep(AWAY_SECONDS if self.is_away else COPY_SECONDS)
 
+    def waiting_bytes(self) -> int:
+        """How much of the file is not copied yet; 0 where there is none."""
+        try:
+            found = self._path.stat()
+        except OSError:
+            return 0
+        inode, size = self._copied or (found.st_ino, 0)
+        return found.st_size - size if found.st_ino == inode else found.st_size
+
     def copy(self) -> None:
         """Copy what is new; what cannot be copied now stays in the file."""
         try:

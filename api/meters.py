@@ -53,6 +53,10 @@ class Meters:
         self._gauge(
             "kilowatch_api_rows_unreadable", "State records that were no row, since start"
         ).set_function(lambda: view.unreadable)
+        audit = state.audit
+        self._gauge(
+            "kilowatch_api_audit_waiting_bytes", "Of the audit's file, not in the database yet"
+        ).set_function(lambda: 0 if audit is None else audit.waiting_bytes())
 
         self.registry.register(Standing(state))
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from api.acting import Writer
+    from api.audit_history import AuditCopier
     from api.history import History
     from api.view import View
     from scoring.rules import SupplyRules
@@ -57,6 +58,7 @@ class State:
     register: Register = field(default_factory=Register)
     sender: Sender = field(default_factory=sender)
     fonts: str = USUAL_FONTS
+    audit: AuditCopier | None = None
     is_simulated: bool = False
     """Whether time is that of the records, years away from the wall's perhaps."""
 

@@ -232,6 +232,11 @@ def _cpu_seconds(pid: int) -> float:
     return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def _peak_megabytes(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) // 1024
+
+
 def measure(
     accounts: int = 1_000_000, seconds: float = 10.0, rate: int = 5_000, rows_a_second: int = 0
 ) -> dict[str, object]:
@@ -270,6 +275,7 @@ def measure(
                 "paced": figures(paths(int(rate * seconds)), rate),
                 "flat_out": figures(paths(int(rate * seconds)), None),
                 "ranked": figures(["/v1/accounts?sort=runway&limit=100"] * 100, 5),
+                "peak_memory_mb": _peak_megabytes(server.pid),
             }
         finally:
             server.terminate()
@@ -279,8 +285,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--accounts", type=int, default=1_000_000)
     parser.add_argument("--seconds", type=float, default=10.0)
-    parser.add_argument("--rate", type=int, default=5_000)
-    parser.add_argument("--rows-a-second", type=int, default=0)
+    parser.add_argument("--rate", type=int, default=1_000)
+    parser.add_argument(
+        "--rows-a-second", type=int, default=1_111,
+        help="that come meanwhile (default: a million accounts each quarter of an hour)",
+    )  # fmt: skip
     parser.add_argument("--serve", action="store_true", help="be the measured process")
     chosen = parser.parse_args()
     if chosen.serve:

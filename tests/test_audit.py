@@ -144,12 +144,14 @@ def test_while_the_database_is_away_lines_wait_in_their_file(audited, tmp_path, 
         assert audited.as_("operator", "POST", ACT, json=DISPUTE).status_code == 202
         audited.copier.copy()
     assert audited.copier.is_away
+    assert audited.copier.waiting_bytes() == audited.audit.stat().st_size > 0
     assert caplog.text.count("waits in its file") == 1, "said once"
     assert audited.as_("auditor", "GET", "/v1/audit").status_code == 503
     database.rmdir()
     away.rename(database)
     audited.copier.copy()
     assert not audited.copier.is_away
+    assert audited.copier.waiting_bytes() == 0
     assert len(audited.notes("?deed=dispute")) == 3
 
 
