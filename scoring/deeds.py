@@ -183,7 +183,6 @@ def restore(here: Situation, why: str) -> Verdict:
     expires_at = here.now + here.rules.restore_repeat_seconds
     changes: dict[str, Any] = NOBODY_APPROVED | {
         "stage": Stage.RESTORE_COMMANDED,
-        "stage_since": here.now,
         "restore_attempt": attempt,
         "command": CommandState.SENT,
         "command_expires_at": expires_at,
@@ -191,7 +190,8 @@ def restore(here: Situation, why: str) -> Verdict:
         "holds": NO_HOLD,
     }
     if here.stage is not Stage.RESTORE_COMMANDED:
-        changes["proof_from"] = here.now
+        # a repeat is not a new beginning: how long somebody waits in the dark must be seen
+        changes |= {"stage_since": here.now, "proof_from": here.now}
     command = RestoreCommand(
         here.after(changes).restore_id,
         here.account_id,

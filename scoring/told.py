@@ -170,7 +170,8 @@ def _reported_open(here: Situation, event: SwitchReported) -> Verdict:
         return _reported_open_after_trip(here, event)
     if here.stage is Stage.TRIPPED:
         return Verdict(changes={"switch": Switch.DISCONNECTED})
-    is_wanted_back = answers_restore and is_new and here.stage is not Stage.RESTORE_COMMANDED
+    is_on_its_way = here.stage is Stage.RESTORE_COMMANDED
+    is_wanted_back = answers_restore and is_new and not is_on_its_way
     if answers_trip and _is_an_echo(here, event):
         return NOTHING
     if answers_trip or is_wanted_back:
@@ -178,6 +179,7 @@ def _reported_open(here: Situation, event: SwitchReported) -> Verdict:
         return Verdict(
             changes={
                 "stage": Stage.RESTORE_COMMANDED,
+                "stage_since": here.stage_since if is_on_its_way else here.now,
                 "switch": Switch.DISCONNECTED,
                 "command": CommandState.FAILED,
                 "command_expires_at": here.now,
@@ -188,7 +190,7 @@ def _reported_open(here: Situation, event: SwitchReported) -> Verdict:
     if not is_new:
         return NOTHING
     changes: dict[str, Any] = {"switch": Switch.DISCONNECTED}
-    if here.stage is Stage.RESTORE_COMMANDED:
+    if is_on_its_way:
         changes |= {"proof_from": here.now, "command": CommandState.FAILED}
     return Verdict(changes=changes)
 

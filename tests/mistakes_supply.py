@@ -106,6 +106,8 @@ OF_SUPPLY = (
         ("closed-on-a-hand", "control mode",
          "at_once = here.direct_close_agreed and here.control_mode in CLOSES_AT_ONCE",
          "at_once = here.control_mode in CLOSES_AT_ONCE"),
+        ("dark-anew-at-each-repeat", "restore",
+         "    if here.stage is not Stage.RESTORE_COMMANDED:\n        #", "    if True:\n        #"),
         ("no-crew", "restore", "if attempt > here.rules.restore_crew_attempts:", "if False:"),
         ("approved-for-ever", "approvals",
          'NOBODY_APPROVED | {\n        "stage": Stage.RESTORE_COMMANDED,',

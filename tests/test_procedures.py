@@ -7,7 +7,15 @@ proven.  The prepaid road stands in tests/test_decide.py.
 import pytest
 
 from scoring.decide import judge, on_event
-from scoring.effects import DisconnectionNotice, Hold, Stage, Tier, TripCommand, WorkItemKind
+from scoring.effects import (
+    DisconnectionNotice,
+    Hold,
+    RestoreCommand,
+    Stage,
+    Tier,
+    TripCommand,
+    WorkItemKind,
+)
 from scoring.events import (
     CustomerClass,
     NoticeDelivered,
@@ -340,6 +348,28 @@ def test_what_the_meter_proves(start, change, said, state, why):
     then = here.after(verdict.changes)
     assert (told(verdict), then.command.name) == (said, state), why
     assert not judge(then), "judging again says nothing more"
+
+
+@pytest.mark.parametrize(
+    ("start", "events", "since", "why"),
+    [
+        (TRIPPED, (), NOON, "the first restore"),
+        (RESTORING, (), NOON - 10 * MINUTE, "its repeat: the customer has waited since the first"),
+        (RESTORING, (report(TRIP, OFF),), NOON - 10 * MINUTE, "the cancelled trip came through"),
+        (BACK, (report(TRIP, OFF),), NOON, "closed for an hour, open again: waits from now on"),
+        (BACK, (report(RESTORE, OFF),), NOON, "its restore has failed after all"),
+    ],
+)
+def test_how_long_somebody_waits_in_the_dark_is_counted_from_the_first_command(
+    start, events, since, why
+):
+    here = replace(start, **FULL, command_expires_at=NOON)
+    for event in events:
+        here = here.after(on_event(here, event).changes)
+    verdict = judge(here)
+    then = here.after(verdict.changes)
+    assert only(verdict, RestoreCommand), why
+    assert (then.stage, then.stage_since) == (Stage.RESTORE_COMMANDED, since), why
 
 
 def test_a_guard_of_one_procedure_is_not_the_other_s():
