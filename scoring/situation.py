@@ -199,12 +199,15 @@ class Situation(NamedTuple):
 
     @property
     def approved_by(self) -> tuple[str, ...]:
-        """The different people whose approval still holds."""
+        """The different people whose approval holds at this time.
+
+        A tick that is judged again after a crash may meet an approval that was given after it.
+        """
         life = self.rules.approval_valid_seconds
         holding = (
             name
             for name, at in zip(self.approvers, self.approved_at, strict=True)
-            if name and at != NO_TIME and self.now < at + life
+            if name and at != NO_TIME and at <= self.now < at + life
         )
         return tuple({person_key(name): name for name in holding}.values())
 

@@ -96,7 +96,9 @@ OF_SUPPLY = (
     *among(
         "scoring/situation.py", LIFE,
         ("approval-never-ends", "approvals",
-         "if name and at != NO_TIME and self.now < at + life", "if name and at != NO_TIME"),
+         "at <= self.now < at + life", "at <= self.now"),
+        ("approval-of-tomorrow", "approvals",
+         "at <= self.now < at + life", "self.now < at + life"),
         ("one-person-two-names", "approvals",
          "return tuple({person_key(name): name for name in holding}.values())",
          "return tuple(holding)"),

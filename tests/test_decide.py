@@ -92,6 +92,12 @@ GUARDS = [
     (LARGE, "", "large and approved"),
     (LARGE | {"approved_at": (NOON - DAY + 1, NOON - 1)}, "", "the older of two, a second left"),
     (LARGE | {"approved_at": (NOON - DAY, NOON - 1)}, "approval_missing", "one has expired"),
+    (LARGE | {"approved_at": (NOON, NOON - 1)}, "", "approved this very second"),
+    (
+        LARGE | {"approved_at": (NOON + 1, NOON - 1)},
+        "approval_missing",
+        "given after what is judged again now: its time was not approved",
+    ),
     (LARGE | {"approvers": ("li", "li")}, "approval_missing", "one person is not two"),
     (LARGE | {"approvers": ("li", "")}, "approval_missing", "one of two"),
     (LARGE | {"approvers": ("", "")}, "approval_missing", "nobody approved"),
