@@ -8,7 +8,7 @@ characters, and a batch's ids are looked up as columns.  What a row holds is the
 
 from __future__ import annotations
 
-from itertools import accumulate
+from itertools import accumulate, count
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -155,37 +155,34 @@ class AccountIds:
         """The accounts' rows (n,); who has none gets the next."""
         hashes = text_hashes(account_ids)
         rows = self._rows_of(account_ids, hashes)
-        new = np.flatnonzero(rows == NOBODY).tolist()
-        if new:
-            row_of: dict[str, int] = {}
-            first_places = []
-            for place in new:
-                account_id = account_ids[place]
-                if account_id not in row_of:
-                    row_of[account_id] = self._count + len(row_of)
-                    first_places.append(place)
-            self._append(list(row_of), hashes[first_places])
-            rows[new] = [row_of[account_ids[place]] for place in new]
+        places = np.flatnonzero(rows == NOBODY)
+        if len(places):
+            new = [account_ids[place] for place in places.tolist()]
+            row_of = dict(zip(dict.fromkeys(new), count(self._count), strict=False))
+            rows[places] = list(map(row_of.__getitem__, new))
+            _rows, first = np.unique(rows[places], return_index=True)
+            self._append(list(row_of), hashes[places[first]])
         return rows
 
     def _append(self, new: list[str], hashes: NDArray[np.uint64]) -> None:
         """Rows for these ids, which have none and are each here once."""
-        first, count = self._count, self._count + len(new)
-        keys = [account_id.encode() for account_id in new]
+        first, end = self._count, self._count + len(new)
+        text = "".join(new).encode()
+        lengths = list(map(len, new if text.isascii() else map(str.encode, new)))
         text_end = int(self._end[first])
-        ends = list(accumulate(map(len, keys), initial=text_end))
+        ends = list(accumulate(lengths, initial=text_end))
         self._text = with_room(self._text, text_end, ends[-1])
-        self._text[text_end : ends[-1]] = np.frombuffer(b"".join(keys), np.uint8)
-        self._end = with_room(self._end, first + 1, count + 1)
-        self._end[first : count + 1] = ends
-        self._hash = with_room(self._hash, first, count)
-        self._hash[first:count] = hashes
-        self._count = count
-        if count * SLOTS_PER_ACCOUNT > len(self._slots):
-            slots = 1 << (count * SLOTS_PER_ACCOUNT - 1).bit_length()
+        self._text[text_end : ends[-1]] = np.frombuffer(text, np.uint8)
+        self._end = with_room(self._end, first + 1, end + 1)
+        self._end[first : end + 1] = ends
+        self._hash = with_room(self._hash, first, end)
+        self._hash[first:end] = hashes
+        self._count = end
+        if end * SLOTS_PER_ACCOUNT > len(self._slots):
+            slots = 1 << (end * SLOTS_PER_ACCOUNT - 1).bit_length()
             self._slots = np.full(slots, NOBODY, np.int32)
             first = 0
-        self._settle(np.arange(first, count))
+        self._settle(np.arange(first, end))
 
     def _settle(self, rows: Rows) -> None:
         """Give each of these rows the first free slot from its hash's own on."""
