@@ -111,9 +111,8 @@ OF_SUPPLY = (
         ("dark-anew-at-each-repeat", "restore",
          "    if here.stage is not Stage.RESTORE_COMMANDED:\n        #", "    if True:\n        #"),
         ("no-crew", "restore", "if attempt > here.rules.restore_crew_attempts:", "if False:"),
-        ("approved-for-ever", "approvals",
-         'NOBODY_APPROVED | {\n        "stage": Stage.RESTORE_COMMANDED,',
-         '{\n        "stage": Stage.RESTORE_COMMANDED,'),
+        ("approved-before-announced", "approvals", "        changes |= NOBODY_APPROVED | {",
+         "        changes |= {"),
     ),
     *among(
         "scoring/told.py", TOLD,

@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 
 from scoring.events import Source
 from streams.log import Fetched, PlainRecord
-from streams.order import LEAVE_ON, MAX_OVERTAKING_MS, Desk, parts
+from streams.order import (
+    LEAVE_ON,
+    MAX_OVERTAKING_MS,
+    MAX_WEIGHT_PER_PART,
+    WEIGHT,
+    Desk,
+    parts,
+)
 
 
 def _record(source: Source, offset: int, at: int) -> PlainRecord:
@@ -36,6 +43,17 @@ def test_nothing_counts_as_caught_up_while_a_reason_to_leave_the_power_on_is_unr
 
 def test_with_all_read_the_feed_counts_as_caught_up() -> None:
     assert [part.payments_caught_up for part in parts(_desk(None))] == [True]
+
+
+def test_of_more_payments_than_one_part_holds_the_feed_is_caught_up_by_the_last() -> None:
+    """The payment of somebody about to be tripped may be the last of thousands at hand."""
+    count = MAX_WEIGHT_PER_PART // WEIGHT[Source.PAYMENTS] + 1
+    paid = [_record(Source.PAYMENTS, offset, 100) for offset in range(count)]
+    ends = dict.fromkeys(Source, 0) | {Source.PAYMENTS: count}
+    desk = Desk()
+    desk.put(Fetched({Source.PAYMENTS: paid}, ends, ends))
+    found = [(len(p.fetched.records[Source.PAYMENTS]), p.payments_caught_up) for p in parts(desk)]
+    assert found == [(count - 1, False), (1, True)]
 
 
 def test_an_open_transaction_holds_nothing_back_but_trips() -> None:
