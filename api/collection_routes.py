@@ -117,7 +117,10 @@ class Collected:
         """The newest fact or, if later, the newest deadline missed: since then nothing changed."""
         now = self.now()
         missed = (one.due_at for one in items if one.is_open and one.is_late(now))
-        found = max(self._state.register.as_of, max(missed, default=0))
+        newest = self._state.register.as_of
+        if self._state.is_simulated:
+            newest = min(newest, now)
+        found = max(newest, max(missed, default=0))
         return instant_text(found) if found else None
 
     def review(self, person: Person, day: date, zone: ZoneInfo = ZONE) -> list[Reviewed]:

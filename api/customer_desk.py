@@ -100,7 +100,7 @@ class CustomerDesk:
         self._to_obey: set[str] = set()
         self._to_settle: dict[str, None] = {}
         self._reviewed_on = date.min
-        self._newest_day = 0
+        self._newest_day = self._newest_at = 0
         self._said: list[Encoded] = []
         self._now = 0
 
@@ -172,6 +172,7 @@ class CustomerDesk:
     def _take_day(self, told: FinishedDay) -> None:
         day = date.fromisoformat(told.local_date).toordinal()
         self._newest_day = max(self._newest_day, day)
+        self._newest_at = max(self._newest_at, int(told.decided_at.timestamp()))
         self.months.take_day(
             told.account_id,
             Day(
@@ -349,14 +350,15 @@ class CustomerDesk:
     # --- time and writing -------------------------------------------------------------------------
 
     def _time_now(self) -> int:
-        if not self._is_simulated:
-            return self._now
-        return max((one.told_at for one in self._large.values()), default=0)
+        """Now; simulated: when the newest day was told, by the wall before any was."""
+        return self._newest_at or self._now if self._is_simulated else self._now
 
     def _time(self, account_id: str) -> int:
         """The instant at which something is done about a customer."""
         large = self._large.get(account_id)
-        return large.told_at if self._is_simulated and large is not None else self._now
+        if self._is_simulated and large is not None and large.told_at:
+            return large.told_at
+        return self._time_now()
 
     def _today(self, account_id: str) -> date:
         large = self._large.get(account_id)

@@ -59,7 +59,10 @@ class PolicyDesk:
         """The newest fact or, if later, the account's midnight: what holds changes by the day."""
         today = self.today(account_id)
         begins = datetime(today.year, today.month, today.day, tzinfo=self.zone_of(account_id))
-        return instant_text(max(self._state.register.as_of, int(begins.timestamp())))
+        newest = self._state.register.as_of
+        if self._state.is_simulated:  # another customer's facts may lie ahead of this one's time
+            newest = min(newest, self._state.now_of(account_id))
+        return instant_text(max(newest, int(begins.timestamp())))
 
     def is_known(self, account_id: str) -> bool:
         """Whether there is such an account."""
@@ -71,7 +74,9 @@ class PolicyDesk:
         holds = register.holding(account_id, self.today(account_id))
         versions = register.policies(account_id)
         file = register.file(account_id)
-        have, wanted = file.filled() if file is not None else (0, 0)
+        contract = register.contract(account_id, self.today(account_id))
+        by_contract = () if contract is None else contract.fills()
+        have, wanted = file.filled(by_contract) if file is not None else (0, 0)
         return {
             "accountId": account_id,
             "asOf": self._as_of(account_id),

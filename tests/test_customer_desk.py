@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -320,3 +320,15 @@ def test_who_starts_anew_finds_everything_done():
     follows = again.take([*days, *grades, record(notice())], 0, is_caught_up=True)
     assert {each.topic for each in follows} <= {topics.APPRAISALS}
     assert again.register.policies(WORKS) == both.policies
+
+
+def test_what_is_of_no_customer_bears_simulated_time_and_not_the_walls():
+    """An appraisal stamped by the wall would make every answer of a simulated run as of today."""
+    both = CustomerDesk(PARTITIONS, SHANGHAI, is_simulated=True, fonts="")
+    wall = at(date(2031, 1, 1))
+    both.take([], wall, is_caught_up=True)
+    assert both.stamp_of("2025-01@li") == wall * 1000, "nothing was heard yet"
+    said = both.take(days_of(FIRST, 31), wall, is_caught_up=True)
+    newest = int(datetime(2025, 1, 31, 16, tzinfo=UTC).timestamp()) * 1000
+    assert {both.stamp_of((each.key or b"").decode()) for each in said} == {newest}
+    assert topics.APPRAISALS in {each.topic for each in said}

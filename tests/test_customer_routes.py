@@ -102,13 +102,16 @@ def test_an_answer_stays_the_same_until_a_fact_or_a_deadline_changes_it(asking):
     assert asked("/v1/collection/review").json()["asOf"] is None, "no record has been read"
     policy_answer = asked("/v1/accounts/mine/policy").json()
     assert policy_answer["asOf"].endswith("T16:00:00Z"), "the account's midnight"
-    foreign = Sent("collection-work", b"no key", b"?", timestamp=1_790_000_000_500)
+    foreign = Sent("collection-work", b"no key", b"?", timestamp=1_783_440_010_500)
     asking.state.register.take([foreign])
     for path in ("work", "review", "appraisal"):
         answer = asked(f"/v1/collection/{path}")
-        assert answer.json()["asOf"] == "2026-09-21T14:13:20Z"
+        assert answer.json()["asOf"] == "2026-07-07T16:00:10Z"
         assert asked(f"/v1/collection/{path}", answer.headers["etag"]).status_code == 304
-    assert asked("/v1/accounts/mine/policy").json()["asOf"] == "2026-09-21T14:13:20Z"
+    assert asked("/v1/accounts/mine/policy").json()["asOf"] == "2026-07-07T16:00:10Z"
+    asking.state.register.take([replace(foreign, timestamp=1_790_000_000_500)])
+    for path in ("collection/review", "accounts/mine/policy"):
+        assert asked(f"/v1/{path}").json()["asOf"] == "2026-07-07T16:00:20Z", "the time simulated"
 
 
 def test_an_approver_decides_and_it_is_written_in_their_name(asking):
