@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 COLDEST, HOTTEST = -90.0, 60.0
 """Degrees Celsius; none beyond was ever measured.  A column beyond them holds something else."""
 
+PERFECT, PAST_DAYS = "perfect", "past days"
+"""What is known of the weather: the days to come too, or those that are over alone."""
+
 LEAST_OF_DAY = 0.5
 """A day of which less was measured has no mean."""
 
@@ -48,7 +51,7 @@ class Outdoors:
     @property
     def name(self) -> str:
         """How it is told in the figures."""
-        return "perfect" if self.is_perfect else "past days"
+        return PERFECT if self.is_perfect else PAST_DAYS
 
     def as_known_after(self, day: int) -> DegreeDays:
         """What is known when this day is over."""

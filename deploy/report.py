@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deploy.marks import both_rules, by_customer
+from deploy.outdoors import PAST_DAYS, PERFECT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,6 +41,14 @@ LEGEND = (
 )
 
 
+KNOWN = {
+    None: "Nothing was known of a day before it was over.",
+    PAST_DAYS: "Nothing was known of a day before it was over; of past days also the weather.",
+    PERFECT: "Nothing was known of a day before it was over but its weather, as it was measured "
+    "later: no weather forecast is so good.",
+}
+
+
 def page(name: str, days: Days, told: Told, found: dict[str, Any]) -> str:
     """The whole page of a backtest of the file `name`."""
     first = date.fromordinal(days.first_day)
@@ -50,7 +59,7 @@ def page(name: str, days: Days, told: Told, found: dict[str, Any]) -> str:
         (
             f"<p>{found['customers']} customers, {first} to {last}; "
             f"{found['customer_days']:,} whole days judged, the first 28 of each customer left "
-            "out. Nothing was known of a day before it was over.</p>"
+            f"out. {KNOWN[found['weather']]}</p>"
         ),
         "<h2>Tomorrow's energy: how much was said wrongly (WAPE)</h2>",
         bars(

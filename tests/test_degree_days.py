@@ -231,8 +231,10 @@ def test_a_backtest_says_which_weather_it_knew(tmp_path, capsys):
     outside = table(tmp_path / "air.parquet", {"humidity": warm, "air temperature [degC]": warm})
     for words, said in (([], None), (["--weather", str(outside)], "past days"),
                         (["--weather", str(outside), "--perfect-weather"], "perfect")):  # fmt: skip
-        assert main([str(readings), "--json", *words]) == 0
+        page = tmp_path / "page.html"
+        assert main([str(readings), "--json", "--report", str(page), *words]) == 0
         assert json.loads(capsys.readouterr().out)["weather"] == said
+        assert ("as it was measured later" in page.read_text()) == (said == "perfect")
 
 
 ODD = [
