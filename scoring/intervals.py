@@ -76,6 +76,10 @@ that may be wrong 0, one that walks away more; a home that stands empty and may 
 EXPONENTS = len(EXPONENT)
 LEAST_OUTSIDE = -0.5
 """Below one day and beyond seven nothing was compared: there days count as independent at most."""
+WALKS = 0.2
+"""Beyond seven days relative reach grows by this power of the days more than up to there: seasons
+and habits go on walking, which a week does not show.  Without it 69 to 79 % of sums of 14 and 28
+days lay inside on five real sets, with it 78 to 83 %."""
 _BETWEEN = (EXPONENT[1:] + EXPONENT[:-1]) / 2
 
 MOST_BELOW = np.float32(0.98)
@@ -107,7 +111,7 @@ def _growth() -> Floats:
     early, later = EXPONENT[:, None, None, None], EXPONENT[:, None, None]
     growth = np.minimum(days, 1) ** np.maximum(early, LEAST_OUTSIDE)
     growth = growth * np.clip(days, 1, 3) ** early * (np.clip(days, 3, 7) / 3) ** later
-    growth = growth * (np.maximum(days, 7) / 7) ** np.maximum(later, LEAST_OUTSIDE)
+    growth = growth * (np.maximum(days, 7) / 7) ** (np.maximum(later, LEAST_OUTSIDE) + WALKS)
     rows: Floats = growth.reshape(-1, HORIZON_DAYS).astype(np.float32)
     return rows
 
