@@ -110,6 +110,13 @@ class PolicyVersion(_Shape):
     policy: Body
 
 
+def _fault(state: State, desk: PolicyDesk, account_id: str) -> Problem | None:
+    """Why nothing can be said of this account now."""
+    if not state.tail.is_ready:
+        return problems.not_ready(state)
+    return None if desk.is_known(account_id) else problems.not_found(account_id)
+
+
 def add_customers(app: FastAPI, state: State, desk: PolicyDesk, meters: Meters) -> None:
     """Serve the questions and the decision."""
     _add_reading(app, state, desk, meters)
@@ -123,10 +130,9 @@ def add_customers(app: FastAPI, state: State, desk: PolicyDesk, meters: Meters) 
     )
     async def decide(account_id: str, asked: PolicyDecision, request: Request) -> Response:
         """In force from its day; `kilowatch customers` then gives it to the stream."""
-        if not state.tail.is_ready:
-            return problems.said(problems.not_ready(state))
-        if not desk.is_known(account_id):
-            return problems.said(problems.not_found(account_id))
+        fault = _fault(state, desk, account_id)
+        if fault is not None:
+            return problems.said(fault)
         person: Person = request.scope[PERSON]
         done = await desk.decide(
             person, account_id, asked.version, asked.decision, asked.reason.strip(),
@@ -143,12 +149,8 @@ def _add_reading(app: FastAPI, state: State, desk: PolicyDesk, meters: Meters) -
         request: Request, account_id: str, route: str, told: Callable[[str], Body]
     ) -> Response:
         began_at = perf_counter()
-        if not state.tail.is_ready:
-            response = problems.said(problems.not_ready(state))
-        elif not desk.is_known(account_id):
-            response = problems.said(problems.not_found(account_id))
-        else:
-            response = reply(request, told(account_id))
+        fault = _fault(state, desk, account_id)
+        response = reply(request, told(account_id)) if fault is None else problems.said(fault)
         meters.answered(route, response.status_code, perf_counter() - began_at)
         return response
 
@@ -186,21 +188,19 @@ def _add_reading(app: FastAPI, state: State, desk: PolicyDesk, meters: Meters) -
 
 
 def _add_papers(app: FastAPI, state: State, desk: PolicyDesk, meters: Meters) -> None:
-    def paper(request: Request, account_id: str, name: str, make: Callable[[], Any]) -> Response:
+    def paper(
+        request: Request, account_id: str, name: str, make: Callable[[], bytes | Problem]
+    ) -> Response:
         began_at = perf_counter()
-        if not state.tail.is_ready:
-            response = problems.said(problems.not_ready(state))
-        elif not desk.is_known(account_id):
-            response = problems.said(problems.not_found(account_id))
+        made: bytes | Problem | None = _fault(state, desk, account_id)
+        try:
+            made = make() if made is None else made
+        except FontsMissing as error:
+            made = problems.other(503, str(error))
+        if isinstance(made, Problem):
+            response = problems.said(made)
         else:
-            try:
-                made = make()
-            except FontsMissing as error:
-                made = problems.other(503, str(error))
-            if isinstance(made, Problem):
-                response = problems.said(made)
-            else:
-                response = as_file(request, made, name, PDF)
+            response = as_file(request, made, name, PDF)
         meters.answered("paper", response.status_code, perf_counter() - began_at)
         return response
 
