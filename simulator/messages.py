@@ -63,6 +63,8 @@ class Terms(NamedTuple):
     feeder: str = ""
     area: str = ""
     collector: str = ""
+    industry: str = ""
+    voltage_level: str = ""
 
 
 def settings(
@@ -97,7 +99,12 @@ def settings(
         "protections": [customer.protection] if customer.protection else [],
         "directCloseAgreed": terms.direct_close_agreed,
         "feeder": terms.feeder,
-        "groups": {"area": terms.area, "collector": terms.collector},
+        "groups": {
+            "area": terms.area,
+            "collector": terms.collector,
+            "industry": terms.industry,
+            "voltageLevel": terms.voltage_level,
+        },
     }
     if customer.payment_mode == "plan":
         body["plan"] = {}  # the usual one

@@ -32,6 +32,15 @@ TARIFF_OF = {
 }
 """Tariffs by customer class, as far as the plan's sheets have them; else any of those."""
 
+INDUSTRY_OF = {
+    "shop": "F52", "restaurant": "H62", "office": "L72", "cold store": "G59",
+    "one-shift workshop": "C33", "three-shift works": "C31", "greenhouse": "A01",
+}  # fmt: skip
+"""Industry (GB/T 4754-2017) by kind of customer; homes are in none."""
+
+VOLTAGE_OF = {"resident": "220V", "business": "380V", "large": "10kV"}
+"""Supply voltage by customer class."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:

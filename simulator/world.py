@@ -23,7 +23,7 @@ from simulator.grid import Grid
 from simulator.habits import draw_payer
 from simulator.messages import HEARTBEAT_RANK, RANK, Input, Terms
 from simulator.meters import DAY_SECONDS, draw_meter
-from simulator.plan import TARIFF_OF, Account, Plan
+from simulator.plan import INDUSTRY_OF, TARIFF_OF, VOLTAGE_OF, Account, Plan
 from simulator.sheets import Sheets, shipped_sheets
 from streams import topics
 from streams.topics import partition_of
@@ -91,6 +91,9 @@ class World:
             feeder=f"F-{number % self.plan.feeders}" if self.plan.feeders else "",
             area=self.plan.areas[number % len(self.plan.areas)] if self.plan.areas else "",
             collector=f"c-{number % self.plan.collectors + 1:02d}" if self.plan.collectors else "",
+            # where somebody is named who answers for it, it is watched in groups too
+            industry=INDUSTRY_OF.get(customer.kind.name, "") if self.plan.collectors else "",
+            voltage_level=VOLTAGE_OF[customer.kind.customer_class] if self.plan.collectors else "",
         )
         partition = partition_of(customer.account_id.encode(), self.plan.partitions)
         return Account(number, customer, payer, meter, terms, partition)

@@ -202,3 +202,17 @@ def book_of(record):
     for one in body if isinstance(body, list) else [body]:
         book.add(one["accountId"])
     return book
+
+
+def test_where_collectors_are_named_accounts_stand_in_groups_of_the_monitor():
+    """A demo whose monitor by industry is one nameless group would show nobody anything."""
+    told = [
+        json.loads(record.value)["groups"]
+        for record in World(replace(SMALL, accounts=120, collectors=6)).opening()
+        if record.topic == topics.ACCOUNT_SETTINGS
+    ]
+    assert len({one["industry"] for one in told}) > 4
+    assert {one["voltageLevel"] for one in told} == {"220V", "380V", "10kV"}
+    bare = World(SMALL).opening()
+    kept = [json.loads(r.value)["groups"] for r in bare if r.topic == topics.ACCOUNT_SETTINGS]
+    assert {text for one in kept for text in one.values()} == {""}
