@@ -240,8 +240,8 @@ MUTANTS = (
          "wait, valid = rules.notice_lead_seconds // 3,"),
     ),
     *among(
-        "scoring/metered.py", SIMULATION,
-        ("sim-dead-line-proven", "proof", "is_live = volts >= here.rules.live_from_volts",
+        "scoring/metered.py", ("tests/test_told.py",),
+        ("dead-line-proven", "proof", "is_live = volts >= here.rules.live_from_volts",
          "is_live = volts >= 0"),
     ),
     *among(

@@ -39,6 +39,8 @@ SIMULATION_SECONDS = 300
 HANGING_SECONDS = 1_200
 """Of the clock: who waits so long waits for ever."""
 SEEDS = 60
+SAID_CHARACTERS = 4_000
+"""Of the end of what was said: so much is shown."""
 AT_ONCE = 2
 
 
@@ -78,11 +80,11 @@ def fate_of(mutant: Mutant) -> Fate:
             seeds = ("--first-seed", "1", "--seeds", str(SEEDS), "--jobs", "1", "--first-wrong")
             code, said = _run(tree, SIMULATION_SECONDS, "tests.simulation", *seeds)
             killer = _wrong_seed(said) if code == 1 else ""
-        return Fate(mutant, killer, time.monotonic() - began, said)
+        return Fate(mutant, killer, time.monotonic() - began, said[-SAID_CHARACTERS:])
 
 
 def _run(tree: Path, seconds: int, module: str, *arguments: str) -> tuple[int | None, str]:
-    """The exit code (None: it hangs) and the end of what was said."""
+    """The exit code (None: it hangs) and what was said."""
     environment = os.environ | {"PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
     limited = ("prlimit", f"--cpu={seconds}", sys.executable, "-m", module)
     try:
@@ -92,7 +94,7 @@ def _run(tree: Path, seconds: int, module: str, *arguments: str) -> tuple[int | 
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         return None, f"not done after {HANGING_SECONDS} s"
-    return done.returncode, (done.stdout + done.stderr)[-4_000:]
+    return done.returncode, done.stdout + done.stderr
 
 
 def _failed_test(said: str) -> str:
