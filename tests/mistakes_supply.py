@@ -45,6 +45,8 @@ OF_SUPPLY = (
          "later - earlier < line.wait_seconds"),
         ("lead-less-a-second", "notice", "if age < here.line.wait_seconds:",
          "if age < here.line.wait_seconds - 1:"),
+        ("written-notice-cut", "arrears", "if age < here.line.wait_seconds:",
+         "if age < min(here.line.wait_seconds, 86_400):"),
         ("thirtieth-day", "arrears", "NO_HOLD if here.overdue_days > line.overdue_days else",
          "NO_HOLD if here.overdue_days >= line.overdue_days else"),
         ("second-notice-any-hour", "arrears",
@@ -163,10 +165,5 @@ OF_SUPPLY = (
         "scoring/procedures.py", SIMULATION,
         ("sim-notice-lead", "notice", "wait, valid = rules.notice_lead_seconds,",
          "wait, valid = rules.notice_lead_seconds // 3,"),
-    ),
-    *among(
-        "scoring/guards.py", SIMULATION,
-        ("sim-second-notice", "arrears", "if age < here.line.wait_seconds:",
-         "if age < min(here.line.wait_seconds, 86_400):"),
     ),
 )  # fmt: skip
