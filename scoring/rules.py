@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import MAXYEAR, MINYEAR, date, datetime, time, timedelta
+from heapq import merge
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from scoring.annex import MAX_APPROVERS
@@ -392,7 +394,10 @@ def next_window(
     )
     aftermath = rules.heat_aftermath_days
     ends = (forbidden_until(spell, zone, aftermath) for spell in weather.spells)
-    for start in sorted({at, *(each for each in (*openings, *ends) if each >= at)}):
+    # one after the other: mostly the first will do, and each answer of the API asks for it
+    for start in chain((at,), merge(openings, sorted(ends))):
+        if start < at:
+            continue
         forbidden = weather_hold(rules, zone, start, weather) & Hold.WEATHER_MORATORIUM
         if not forbidden and not window_hold(rules, zone, start):
             return start
