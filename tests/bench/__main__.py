@@ -125,8 +125,8 @@ def latency(kind: str) -> dict[str, Any]:
     """Reading to warning at a steady 20,000 readings a second, each of another account."""
     whole = LATENCY_WARM_UP_SECONDS + LATENCY_SECONDS
     names = load.by_partition(round(LATENCY_RATE * whole), PARTITIONS)
-    now = int(time.time())
-    opening = load.Opening(now - 86_400, now - 7_200, worker_lines.LATENCY_WARNING)
+    begins_at = load.BEGINS_AT
+    opening = load.Opening(begins_at - 86_400, begins_at - 7_200, worker_lines.LATENCY_WARNING)
     with site(kind) as here:
         asyncio.run(opening.write(here.bootstrap, names))
         worker = here.start_worker()

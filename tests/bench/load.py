@@ -17,7 +17,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from scoring.events import MeterSettings
 from scoring.ids import text_hashes
-from scoring.units import instant_text, nanos
+from scoring.units import instant, instant_text, nanos
 from streams.rows import (
     decode_learned_rows,
     decode_ledger_rows,
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 STARTS_AT = 1_782_864_000  # 2026-07-01T00:00Z
+BEGINS_AT = instant("2026-07-01T10:00:00+08:00")
+"""When what happens live begins: a Wednesday morning.  The accounts live in Shanghai, and after a
+midnight the first reading of each closes a day, which costs ten times as much as any other."""
 ROUND_SECONDS = 900
 ROUND_WH = 300  # a home that is awake
 PHASES = 96

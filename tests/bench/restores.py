@@ -22,7 +22,7 @@ from scoring.effects import Stage
 from scoring.events import Switch
 from scoring.interlock import Freeze, InterlockState
 from scoring.procedures import CommandState, Procedure
-from scoring.units import instant, instant_text
+from scoring.units import instant_text
 from streams import topics
 from streams.rows import INTERLOCK_KEY, encode_interlock
 from streams.topics import partition_of
@@ -43,8 +43,6 @@ BEAT_SLICES = 20
 SETTLE_SECONDS = 60.0
 """So long at most is waited, ticks going on, for what has not come out by the last reading."""
 
-BEGINS_AT = instant("2026-07-01T10:00:00+08:00")
-"""A Wednesday; the bench's accounts live in Shanghai."""
 NOTICE_SECONDS = 30 * 60
 USED_UP_WH = 4_000_000
 """More than the thousand that everybody has paid buys."""
@@ -60,7 +58,7 @@ WITHOUT_LIMITS = {
 """The interlock would never let a storm through; here it must."""
 
 RELEASED = InterlockState(
-    released=Freeze.TRIP_RATE | Freeze.MASS_NEGATIVE, released_until=BEGINS_AT + 86_400
+    released=Freeze.TRIP_RATE | Freeze.MASS_NEGATIVE, released_until=load.BEGINS_AT + 86_400
 )
 """What two people have done about it: for a day neither cause freezes again."""
 
@@ -90,10 +88,14 @@ class Scene:
 
     async def open(self, bootstrap: str) -> None:
         """All have lived; the doomed have had their notice half an hour before the storm."""
-        opening = load.Opening(BEGINS_AT - 86_400, BEGINS_AT - 7_200, "1", changed=self._put)
+        opening = load.Opening(
+            load.BEGINS_AT - 86_400, load.BEGINS_AT - 7_200, "1", changed=self._put
+        )
         await opening.write(bootstrap, self.names)
         released = load.Line(
-            INTERLOCK_KEY, encode_interlock(encode_state(RELEASED), NO_EPOCH), BEGINS_AT - 86_400
+            INTERLOCK_KEY,
+            encode_interlock(encode_state(RELEASED), NO_EPOCH),
+            load.BEGINS_AT - 86_400,
         )
         for number in range(len(self.names)):
             await load.write(bootstrap, topics.LEDGER_ROWS, number, [released])
@@ -110,13 +112,13 @@ class Scene:
         ledger["tier"][both] = 3
         ledger["warned_day"][both] = 0
         ledger["stage"][pays], ledger["stage"][dies] = Stage.TRIPPED, Stage.NOTICED
-        ledger["stage_since"][both] = BEGINS_AT - 86_400
+        ledger["stage_since"][both] = load.BEGINS_AT - 86_400
         ledger["attempt"][pays] = 1
         ledger["command"][pays] = CommandState.EXECUTED
         ledger["command"][dies] = CommandState.ASKED
         ledger["switch"][pays], ledger["switch"][dies] = Switch.DISCONNECTED, Switch.CONNECTED
-        ledger["notice_delivered_at"][dies] = BEGINS_AT + STORM_AT - NOTICE_SECONDS
-        ledger["step_at"][dies] = BEGINS_AT + STORM_AT
+        ledger["notice_delivered_at"][dies] = load.BEGINS_AT + STORM_AT - NOTICE_SECONDS
+        ledger["step_at"][dies] = load.BEGINS_AT + STORM_AT
 
 
 async def measure(bootstrap: str, scene: Scene) -> dict[str, Any]:
@@ -179,7 +181,7 @@ async def _write(producer: AIOKafkaProducer, scene: Scene, began: float) -> int:
     payers = iter(scene.payers)
     for turn in range(slices):
         await asyncio.sleep(max(0.0, began + turn * SLICE_SECONDS - time.perf_counter()))
-        at_ms = BEGINS_AT * 1000 + round((time.perf_counter() - began) * 1000)
+        at_ms = load.BEGINS_AT * 1000 + round((time.perf_counter() - began) * 1000)
         under_way = []
         for name in [next(payers) for _ in range(len(scene.payers) // slices)]:
             value = (
@@ -216,7 +218,7 @@ async def _settle(producer: AIOKafkaProducer, scene: Scene, began: float) -> Non
         if time.perf_counter() > until:
             return
         await asyncio.sleep(BEAT_SLICES * SLICE_SECONDS)
-        at_ms = BEGINS_AT * 1000 + round((time.perf_counter() - began) * 1000)
+        at_ms = load.BEGINS_AT * 1000 + round((time.perf_counter() - began) * 1000)
         await _beat(producer, len(scene.names), at_ms)
 
 

@@ -190,7 +190,7 @@ async def _write_steadily(
         under_way = []
         for number, some in enumerate(names):
             batch = producer.create_batch()
-            stamp = round(time.time() * 1000)
+            stamp = load.BEGINS_AT * 1000 + round((time.perf_counter() - began) * 1000)
             read_at = instant_text(stamp // 1000)
             for name in some[turn * per_slice : (turn + 1) * per_slice]:
                 register_wh = load.FIRST_REGISTER_WH + 100
