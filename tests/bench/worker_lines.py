@@ -91,7 +91,7 @@ def recovery(site: Site, accounts: int, partitions: int) -> dict[str, float]:
             break
         worker.check()
         assert time.monotonic() < until, "the worker did not take up all partitions"
-        time.sleep(WATCH_SECONDS / 10)
+        time.sleep(WATCH_SECONDS / 2)
     seconds = time.perf_counter() - began
     worker.wait_until(lambda: metric(site.worker_metrics(-1), "accounts") == accounts, 30.0)
     held = memory_bytes(worker.process.pid) - empty_bytes
