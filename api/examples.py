@@ -103,6 +103,12 @@ EXAMPLES: dict[str, dict[str, Any]] = {
                 "line": "more than 90 % of the file filled in, site visited within 12 months",
                 "lineChinese": "档案完整度超过90%,且12个月内已走访",
                 "facts": {"file_sections_filled": 8, "file_sections_required": 8}, "missing": [],
+                "notes": [
+                    {
+                        "text": "the file holds 8 of 8 facts, the newest of 2026-05-20",
+                        "chinese": "客户档案已填8项，应填8项，最近更新2026-05-20",
+                    }
+                ],
             }
         ],
         "improvements": [

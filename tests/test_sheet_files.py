@@ -257,7 +257,11 @@ def test_kilowatch_bill_shows_the_sheets_own_names(capsys, tmp_path):
         (HOME, ["--tariff", "nobody"], "which tariff? 'nobody' is none of"),
         (HOME, ["--tariff", "cn-sd-residential-tou"], "row 2: the tariff has rate periods"),
         ("month,kwh\n2011-01,5\n", ["--tariff", "cn-sd-residential"], "row 2: no sheet of"),
-        ("month,kwh\n2026-01,much\n", ["--tariff", "cn-sd-residential"], "row 2: 'much' is not"),
+        (
+            "month,kwh\n2026-01,much\n",
+            ["--tariff", "cn-sd-residential"],
+            "row 2: kwh: 'much' is not",
+        ),
         ("month,kw\n2026-01,5\n", ["--tariff", "cn-sd-residential"], "row 2: what is column 'kw'"),
         ("month,kwh\n", ["--tariff", "cn-sd-residential"], "holds no month"),
         (HOME, ["--tariff", "cn-sd-residential", "--month", "2030-01"], "no usage in 2030-01"),
