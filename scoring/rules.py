@@ -332,8 +332,7 @@ def weather_hold(
 ) -> Hold:
     """Why no trip command may be sent at this instant, as far as the weather says.
 
-    No part of the command's life may fall into a moratorium, and the feed must have looked lately:
-    by `now` where `at` lies ahead.
+    No part of the command's life may lie in a moratorium, and by `now` the feed has looked lately.
 
     >>> from scoring.weather import AreaWeather, Spell, WeatherKind
     >>> cold = AreaWeather(True, 10_000, (Spell(WeatherKind.COLD, 12_000, 20_000),))
@@ -381,8 +380,7 @@ def next_window(
     >>> from zoneinfo import ZoneInfo
     >>> from scoring.units import instant, instant_text
     >>> rules, shanghai = SupplyRules(WorkingCalendar.weekends_only()), ZoneInfo("Asia/Shanghai")
-    >>> thursday_evening = instant("2026-07-02T20:00:00+08:00")
-    >>> instant_text(next_window(rules, shanghai, thursday_evening), shanghai)
+    >>> instant_text(next_window(rules, shanghai, instant("2026-07-02T20:00:00+08:00")), shanghai)
     '2026-07-06T09:00:00+08:00'
     """
     if zone is None or rules.calendar is None:
@@ -392,13 +390,10 @@ def next_window(
         int(datetime.combine(day, time(rules.trip_window_opens_hour), zone).timestamp())
         for day in (first_day + timedelta(days=n) for n in range(DAYS_SEARCHED_FOR_WINDOW))
     )
-    aftermath = rules.heat_aftermath_days
-    ends = (forbidden_until(spell, zone, aftermath) for spell in weather.spells)
+    ends = (forbidden_until(spell, zone, rules.heat_aftermath_days) for spell in weather.spells)
     # one after the other: mostly the first will do, and each answer of the API asks for it
     for start in chain((at,), merge(openings, sorted(ends))):
-        if start < at:
-            continue
         forbidden = weather_hold(rules, zone, start, weather) & Hold.WEATHER_MORATORIUM
-        if not forbidden and not window_hold(rules, zone, start):
+        if start >= at and not forbidden and not window_hold(rules, zone, start):
             return start
     return None

@@ -343,9 +343,7 @@ def score_table(
     """The run in the figures a utility would judge it by."""
     found = Counter(name for verdict in wrong for name, some in verdict.wrong.items() if some)
     table = Table("what", "figure")
-    for name in JUDGED:
-        table.add_row(name, str(found[name]))
-    for name in sorted(found.keys() - set(JUDGED)):
+    for name in (*JUDGED, *sorted(found.keys() - set(JUDGED))):
         table.add_row(name, str(found[name]))
     table.add_row("trips executed", str(totals["trips executed"]))
     table.add_row("restores executed", str(totals["restores executed"]))
