@@ -132,11 +132,7 @@ class Kilowatch:
 
     def accounts(self, **query: str) -> Iterator[AccountLine]:
         """All accounts chosen by `query` (tier, stage, size, collector, prefix, sort), by pages."""
-        path: str | None = f"/v1/accounts?{urlencode({'limit': PAGE, **query})}"
-        while path is not None:
-            page = self._ask("GET", path)
-            yield from page["accounts"]
-            path = page["next"]
+        return self._pages("/v1/accounts", "accounts", query)
 
     def act(self, account_id: str, action: Action, reason: str, once: str = "") -> Acted:
         """Do something about an account's supply.
@@ -156,11 +152,15 @@ class Kilowatch:
 
     def audit(self, **query: str) -> Iterator[AuditNote]:
         """Who did what, newest first, chosen by `query` (person, deed, account, from, to)."""
-        path: str | None = f"/v1/audit?{urlencode({'limit': PAGE, **query})}"
-        while path is not None:
-            page = self._ask("GET", path)
-            yield from page["notes"]
-            path = page["next"]
+        return self._pages("/v1/audit", "notes", query)
+
+    def _pages(self, path: str, name: str, query: dict[str, str]) -> Iterator[Any]:
+        """What stands under this name in all pages of a list."""
+        following: str | None = f"{path}?{urlencode({'limit': PAGE, **query})}"
+        while following is not None:
+            page = self._ask("GET", following)
+            yield from page[name]
+            following = page["next"]
 
     def changes(self, account_id: str = "") -> Iterator[Changed]:
         """Accounts as they change, without end; a broken line is taken up where it broke."""

@@ -122,7 +122,7 @@ def listing(desk: Desk, options: argparse.Namespace) -> int:
     accounts: Iterable[str] = [options.account] if options.account else desk.register.accounts()
     table = Table(title="letters")
     for heading in ("letter", "kind", "amount", "date named", "rests on", "proof"):
-        table.add_column(heading, no_wrap=heading in {"policy", "letter"})  # it is typed next
+        table.add_column(heading, no_wrap=heading == "letter")  # it is typed next
     for account_id in accounts:
         for one in desk.register.letters(account_id):
             proof = f"{one.proof.method.value} {one.proof.reference}" if one.proof else "none yet"

@@ -230,7 +230,7 @@ def roll_over(desk: Desk, _options: argparse.Namespace) -> int:
 def _show(policies: Iterable[Policy], title: str) -> None:
     table = Table(title=title, title_justify="left")
     for heading in ("policy", "grade", "mode", "warned at", "settled", "security", "status", "by"):
-        table.add_column(heading, no_wrap=heading in {"policy", "letter"})  # it is typed next
+        table.add_column(heading, no_wrap=heading == "policy")  # it is typed next
     for one in policies:
         days = " ".join(f"{day:g}" for day in one.terms.warning_days)
         status = one.status.value + (f" from {one.effective_on}" if one.effective_on else "")

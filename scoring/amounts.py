@@ -7,10 +7,11 @@ are skipped, 角 and 分 at the end.  Amounts for people are rounded to the cent
 
 from __future__ import annotations
 
+from scoring.units import CENT_NANOS
+
 DIGITS = "零壹贰叁肆伍陆柒捌玖"
 PLACES = ("", "拾", "佰", "仟")
 GROUPS = ("", "万", "亿", "万亿")
-CENT_NANOS = 10_000_000
 
 
 def amount_in_capitals(amount_nanos: int) -> str:

@@ -10,21 +10,18 @@ the same day; the other is named beside the item, so that nobody wonders where a
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, timedelta
-from typing import TYPE_CHECKING
+from datetime import date
+from typing import TYPE_CHECKING, NamedTuple
 
+from scoring.calendar import EPOCH_DAY
 from scoring.contracts import Contract, contract_on
 from scoring.customer_file import Block, CustomerFile
-from scoring.units import NANOS_PER_UNIT, money_text
+from scoring.units import CENT_NANOS, money_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from scoring.customer_history import Entered
-
-CENT_NANOS = NANOS_PER_UNIT // 100
-
-UNIX_DAY = date(1970, 1, 1)
 
 SITE_VISIT = (Block.OPERATIONS, "site_visit")
 """The fact of a file whose day is that of the last visit."""
@@ -84,23 +81,14 @@ def _security(
             f"contract {name} ended on {contract.valid_to} and secures nothing",
             f"合同{name}已于{contract.valid_to}到期，不再提供担保",
         )
+    document = {"security_cents": held // CENT_NANOS}
     stated = entered.get("security_cents")
     if stated is None or stated.value is None:
-        facts["security_cents"] = held // CENT_NANOS
+        facts |= document
         return (told,)
-    amount, day = money_text(stated.value * CENT_NANOS), _date(stated.day)
-    if day > since:
-        holds = Note(
-            f"stated on {day}: {amount}; it is newer and holds",
-            f"{day}录入：{amount}，日期较新，以此为准",
-        )
-        return holds, told
-    facts["security_cents"] = held // CENT_NANOS
-    older = Note(
-        f"stated on {day}: {amount}; it is not newer and does not count",
-        f"{day}录入：{amount}，日期不新于合同，不采用",
-    )
-    return told, older
+    amount = money_text(stated.value * CENT_NANOS)
+    said = _Said(_date(stated.day), amount, amount, "合同")
+    return _later(document, since, told, said, facts)
 
 
 def _filled(
@@ -117,23 +105,41 @@ def _filled(
         f"the file holds {filled} of {required} facts, the newest of {since}",
         f"客户档案已填{filled}项，应填{required}项，最近更新{since}",
     )
-    stated = [entered.get(name) for name in ("file_sections_filled", "file_sections_required")]
+    document = {"file_sections_filled": filled, "file_sections_required": required}
+    stated = [entered.get(name) for name in document]
     known = [each for each in stated if each is not None and each.value is not None]
     if len(known) < len(stated):
-        facts |= {"file_sections_filled": filled, "file_sections_required": required}
+        facts |= document
         return (told,)
-    day = _date(min(each.day for each in known))
-    what, what_zh = (f"{known[0].value} of {known[1].value}", f"{known[0].value}/{known[1].value}")
-    if day > since:
-        holds = Note(
-            f"stated on {day}: {what}; it is newer and holds",
-            f"{day}录入：{what_zh}，日期较新，以此为准",
-        )
-        return holds, told
-    facts |= {"file_sections_filled": filled, "file_sections_required": required}
+    have, of = (each.value for each in known)
+    said = _Said(_date(min(each.day for each in known)), f"{have} of {of}", f"{have}/{of}", "档案")
+    return _later(document, since, told, said, facts)
+
+
+class _Said(NamedTuple):
+    """What somebody stated of what a document tells too, and the document's name in Chinese."""
+
+    on: date
+    english: str
+    chinese: str
+    document: str
+
+
+def _later(
+    document: Mapping[str, int], since: date, told: Note, said: _Said, facts: dict[str, int]
+) -> tuple[Note, ...]:
+    """Of a document and a statement the later one holds, the document on the same day.
+
+    What the document says goes into `facts` where it holds.
+    """
+    english, chinese = f"stated on {said.on}: {said.english}; ", f"{said.on}录入：{said.chinese}，"
+    if said.on > since:
+        newer = Note(english + "it is newer and holds", chinese + "日期较新，以此为准")
+        return newer, told
+    facts |= document
     older = Note(
-        f"stated on {day}: {what}; it is not newer and does not count",
-        f"{day}录入：{what_zh}，日期不新于档案，不采用",
+        english + "it is not newer and does not count",
+        chinese + f"日期不新于{said.document}，不采用",
     )
     return told, older
 
@@ -146,7 +152,7 @@ def _visit(
     if visit is None:
         return ()
     stated = entered.get("visited_day")
-    day = (visit.on - UNIX_DAY).days
+    day = visit.on.toordinal() - EPOCH_DAY
     if stated is not None and stated.value is not None and stated.value > day:
         return ()
     facts["visited_day"] = day
@@ -154,4 +160,4 @@ def _visit(
 
 
 def _date(day: int) -> date:
-    return UNIX_DAY + timedelta(days=day)
+    return date.fromordinal(day + EPOCH_DAY)

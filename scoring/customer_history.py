@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scoring.calendar import EPOCH_DAY
 from scoring.credit import months_since
 from scoring.credit_facts import FACTS, no_facts
 from scoring.power_factor import hundredths
-from scoring.units import NANOS_PER_UNIT, SECONDS_PER_DAY
+from scoring.units import CENT_NANOS, SECONDS_PER_DAY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from scoring.effects import LargeDay
-
-CENT_NANOS = NANOS_PER_UNIT // 100
 
 YEAR_DAYS = 365
 DAYS_KEPT = YEAR_DAYS + 90 + 5
@@ -122,7 +121,7 @@ class CustomerHistory:
         if day < self.newest_day:
             return
         standard = self.told("power_factor_standard", POWER_FACTOR_STANDARD) or 0
-        when = date.fromordinal(day + UNIX_DAY)
+        when = date.fromordinal(day + EPOCH_DAY)
         month = when.year * 12 + when.month - 1
         self.months[month] = MonthKept(_has_failed(large, standard), large.instalments)
         self._take_capacity(day, large.capacity_va, large.suspended_va)
@@ -314,10 +313,6 @@ class CustomerHistory:
             bad += [each] if (each := self.told(name)) is not None else []
         since = max(bad, default=min(self.days))
         one["clean_months"] = max(int(months_since(np.array([since]), today)[0]), 0)
-
-
-UNIX_DAY = 719_163
-"""1970-01-01 as an ordinal."""
 
 
 def _has_failed(large: LargeDay, standard: int) -> bool | None:

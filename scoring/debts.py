@@ -16,15 +16,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scoring.annex import MAX_DEBTS
+from scoring.calendar import EPOCH_DAY
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from scoring.events import CustomerClass
     from scoring.late_charge import LateChargeRules
-
-UNIX_DAY = 719_163
-"""1970-01-01 as an ordinal."""
 
 COLUMNS = (
     *("debt_nanos", "debt_paid_nanos", "debt_accrued_nanos", "debt_charged_nanos"),
@@ -213,9 +211,9 @@ OVERDUE_DAYS = ((1, 30), (31, 60), (61, 90), (91, 2**31))
 def arrears(annex: NDArray[Any], day: NDArray[np.int64]) -> NDArray[Any]:
     """What each of these accounts (n,) owes by age, as of their local days (ordinals); ARREARS."""
     left, due = annex["debt_nanos"], annex["debt_due_day"]
-    dates = np.asarray(day, np.int64) - UNIX_DAY
-    first = (dates.astype("M8[D]").astype("M8[M]").astype("M8[D]")).astype(np.int64) + UNIX_DAY
-    new_year = (dates.astype("M8[D]").astype("M8[Y]").astype("M8[D]")).astype(np.int64) + UNIX_DAY
+    dates = np.asarray(day, np.int64) - EPOCH_DAY
+    first = (dates.astype("M8[D]").astype("M8[M]").astype("M8[D]")).astype(np.int64) + EPOCH_DAY
+    new_year = (dates.astype("M8[D]").astype("M8[Y]").astype("M8[D]")).astype(np.int64) + EPOCH_DAY
     aged = np.zeros(len(annex), ARREARS)
     is_carried, is_earlier = due < new_year[:, None], due < first[:, None]
     aged["current_nanos"] = np.where(is_earlier, 0, left).sum(axis=1)

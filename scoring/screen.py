@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scoring.debts import UNIX_DAY
+from scoring.calendar import EPOCH_DAY
 from scoring.effects import Hold, Stage, Tier
 from scoring.from_rows import NEVER_DUE
 from scoring.guards import BY_APPROVAL, BY_NOTICE, BY_SWITCH, BY_TERMS, PASSING
@@ -72,7 +72,7 @@ def note_steps(accounts: Accounts, rules: SupplyRules) -> None:
     at, annex = accounts.annexes.position, accounts.annexes.rows
     ledger = accounts.ledger[at]
     due_day = np.where(annex["debt_nanos"] > 0, annex["debt_due_day"], NEVER_DUE).min(axis=1)
-    day = due_day.astype(np.int64) + rules.dunning_overdue_days + 1 - UNIX_DAY
+    day = due_day.astype(np.int64) + rules.dunning_overdue_days + 1 - EPOCH_DAY
     begins_at = day * SECONDS_PER_DAY - EARLIEST_ZONE_SECONDS
     may_begin = (due_day != NEVER_DUE) & (ledger["payment_mode"] != PREPAID)
     step_at = np.where(may_begin, np.maximum(begins_at, 1), FAR)

@@ -312,17 +312,19 @@ class Clerk:
         """These rows as records, with what they owe inside."""
         if not rows:
             return []
-        ledger, annexes = self.book.take_ledger(np.array(rows))
+        here = np.array(rows)
+        ledger, annexes = self.book.take_ledger(here)
         effects = {bisect_left(rows, row): some for row, some in kept.items()}
         assert all(rows[place] == row for place, row in zip(effects, kept, strict=True))
         values = encode_ledger_rows(ledger, self.epoch, effects, annexes)
-        return list(zip(self.book.account_ids.keys_of(np.array(rows)), values, strict=True))
+        return list(zip(self.book.account_ids.keys_of(here), values, strict=True))
 
     def _learned_rows(self, rows: list[int]) -> list[Message]:
         if not rows:
             return []
-        values = encode_learned_rows(copied(self.book.learned, np.array(rows)), self.epoch)
-        return list(zip(self.book.account_ids.keys_of(np.array(rows)), values, strict=True))
+        here = np.array(rows)
+        values = encode_learned_rows(copied(self.book.learned, here), self.epoch)
+        return list(zip(self.book.account_ids.keys_of(here), values, strict=True))
 
     # --- taking up a log -----------------------------------------------------------------------
 

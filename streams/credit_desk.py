@@ -19,6 +19,7 @@ import numpy as np
 from scoring import credit
 from scoring.arrears_risk import ArrearsRisk, features
 from scoring.balance import LATE_DATA_HORIZON_SECONDS
+from scoring.calendar import EPOCH_DAY
 from scoring.contracts import Contract
 from scoring.credit_facts import MISSING
 from scoring.credit_register import Standing, standing
@@ -26,9 +27,7 @@ from scoring.credit_told import explain
 from scoring.credit_weights import PRESETS as WEIGHTS
 from scoring.customer_file import CustomerFile
 from scoring.customer_history import (
-    CENT_NANOS,
     LONG_AGO,
-    UNIX_DAY,
     CustomerHistory,
     DayKept,
     Peers,
@@ -36,7 +35,7 @@ from scoring.customer_history import (
 )
 from scoring.effects import DailyUsage, PlanNotice, PlanNoticeKind
 from scoring.events import Switch, SwitchReported
-from scoring.units import SECONDS_PER_DAY
+from scoring.units import CENT_NANOS, SECONDS_PER_DAY
 from streams import topics
 from streams.wire import (
     EffectUnreadable,
@@ -186,10 +185,10 @@ class CreditDesk:
         """A contract or a file, or that it is no more; the account, if its grade is kept."""
         key = record.key or b""
         account_id = key.decode(errors="replace").partition("@")[0]
-        for kept in (self._contracts, self._files):
-            if record.value is None:
-                kept.get(account_id, {}).pop(key, None)
-        if record.value is not None:
+        if record.value is None:
+            self._contracts.get(account_id, {}).pop(key, None)
+            self._files.get(account_id, {}).pop(key, None)
+        else:
             fact = decode_fact(record)
             if isinstance(fact, Contract):
                 self._contracts.setdefault(account_id, {})[key] = fact
@@ -203,13 +202,11 @@ class CreditDesk:
 
     def _standing(self, history: CustomerHistory) -> Standing:
         """What the register says of a customer as of its newest day."""
-        of_one = (
-            self._contracts.get(history.account_id, {}),
-            self._files.get(history.account_id, {}),
-        )
-        file = max(of_one[1].values(), key=lambda each: (each.month, each.version), default=None)
-        today = date.fromordinal(history.newest_day + UNIX_DAY)
-        return standing(tuple(of_one[0].values()), file, history.entered, today)
+        contracts = self._contracts.get(history.account_id, {}).values()
+        files = self._files.get(history.account_id, {}).values()
+        newest = max(files, key=lambda each: (each.month, each.version), default=None)
+        today = date.fromordinal(history.newest_day + EPOCH_DAY)
+        return standing(tuple(contracts), newest, history.entered, today)
 
     def _row(self, account_id: str) -> CreditRow:
         return self.rows.setdefault(account_id, CreditRow(CustomerHistory(account_id)))
@@ -231,7 +228,7 @@ class CreditDesk:
         history.take_day(day, kept, told.large)
         if self._has_month_to_close(row):  # now: one batch may hold the days of many months
             self._renew_peers(_closed_month(history.newest_day))
-            self._judge(row)
+            self._judge(row, self._standing(history))
         return told.account_id
 
     def _take_report(self, record: Record) -> str | None:
@@ -260,9 +257,9 @@ class CreditDesk:
         """Grade a customer anew; None for one of whom no day is known yet."""
         if row.history.newest_day == LONG_AGO:
             return None
-        facts, scores, grades = self._judge(row)
-        notes = self._standing(row.history).notes
-        told = explain(facts, scores, grades, self._weights, self._bands, notes=notes)
+        registered = self._standing(row.history)
+        facts, scores, grades = self._judge(row, registered)
+        told = explain(facts, scores, grades, self._weights, self._bands, notes=registered.notes)
         terms = {
             "weights": self._terms.weights,
             "bands": self._terms.bands,
@@ -275,11 +272,12 @@ class CreditDesk:
         is_new = row.monthly is None or row.monthly.month < closed
         return is_new and min(row.history.days) < _first_day(closed + 1)
 
-    def _judge(self, row: CreditRow) -> tuple[np.ndarray, credit.Scores, credit.Grades]:
+    def _judge(
+        self, row: CreditRow, registered: Standing
+    ) -> tuple[np.ndarray, credit.Scores, credit.Grades]:
         """Facts, scores and grade as of the newest day; a month that is over is closed by it."""
         history = row.history
-        registered = self._standing(history).facts
-        facts = history.facts(history.newest_day, self._peers, registered)
+        facts = history.facts(history.newest_day, self._peers, registered.facts)
         scores = credit.score(facts, self._weights, self._terms.missing)
         grades = credit.grade(scores, facts, self._bands, history.newest_day, *_before(row))
         if self._has_month_to_close(row):
@@ -321,14 +319,14 @@ def _before(row: CreditRow) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _day_of(text: str) -> int:
-    return date.fromisoformat(text).toordinal() - UNIX_DAY
+    return date.fromisoformat(text).toordinal() - EPOCH_DAY
 
 
 def _closed_month(day: int) -> int:
     """The newest month that is over, and for whose late data was waited, on a day since 1970."""
-    when = date.fromordinal(day - LATE_DATA_DAYS + UNIX_DAY)
+    when = date.fromordinal(day - LATE_DATA_DAYS + EPOCH_DAY)
     return when.year * 12 + when.month - 2
 
 
 def _first_day(month: int) -> int:
-    return date(month // 12, month % 12 + 1, 1).toordinal() - UNIX_DAY
+    return date(month // 12, month % 12 + 1, 1).toordinal() - EPOCH_DAY

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
+from scoring.calendar import EPOCH_DAY
 from scoring.credit_facts import (
     MAX_FACT_CENTS,
     DemandResponse,
@@ -22,7 +23,7 @@ from scoring.credit_facts import (
     Outlook,
     Rating,
 )
-from scoring.customer_history import UNIX_DAY, CustomerHistory
+from scoring.customer_history import CustomerHistory  # noqa: TC001 - msgspec reads the columns
 from scoring.effects import Reason
 from streams import topics
 from streams.wire_base import (
@@ -173,7 +174,7 @@ def _day(name: str, told: Any) -> int:
         raise Refused(Reason.WRONG_SHAPE, f"{name} is a date such as 2026-07-01") from error
     if not EARLIEST <= when <= LATEST:
         raise Refused(Reason.AMOUNT_OUT_OF_RANGE, f"{name} {when} is not in 2000 to 2099")
-    return when.toordinal() - UNIX_DAY
+    return when.toordinal() - EPOCH_DAY
 
 
 # --- what is kept ---------------------------------------------------------------------------------
@@ -244,7 +245,7 @@ def encode_grade(row: CreditRow, told: Told, bands: Bands, terms: dict[str, str]
     body = {
         "version": VERSION,
         "accountId": history.account_id,
-        "asOf": date.fromordinal(history.newest_day + UNIX_DAY).isoformat(),
+        "asOf": date.fromordinal(history.newest_day + EPOCH_DAY).isoformat(),
         "terms": terms,
         "score": percent_text(told.percent_hundredths),
         "coverage": percent_text(told.coverage_hundredths),

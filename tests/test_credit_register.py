@@ -7,8 +7,9 @@ from datetime import date
 
 import pytest
 
+from scoring.calendar import EPOCH_DAY
 from scoring.contracts import CapacityChange, Change, Contract, Deposit, Guarantor, Transformer
-from scoring.credit_register import UNIX_DAY, standing
+from scoring.credit_register import standing
 from scoring.customer_file import Block, CustomerFile, Fact
 from scoring.customer_history import Entered
 from scoring.units import NANOS_PER_UNIT as YUAN
@@ -42,7 +43,7 @@ FILE = CustomerFile(
 
 
 def stated(on: date | None, value: int | None, **others):
-    told = {} if on is None else {"security_cents": Entered(value, (on - UNIX_DAY).days)}
+    told = {} if on is None else {"security_cents": Entered(value, on.toordinal() - EPOCH_DAY)}
     return told | others
 
 
@@ -90,7 +91,7 @@ def test_the_renewed_contract_speaks():
 
 
 def pair(on: date, filled: int, required: int, **others):
-    day = (on - UNIX_DAY).days
+    day = on.toordinal() - EPOCH_DAY
     return {
         "file_sections_filled": Entered(filled, day),
         "file_sections_required": Entered(required, day),
@@ -119,7 +120,7 @@ def test_completeness_is_the_files_unless_a_later_statement_says_otherwise(
 
 
 def test_the_later_visit_is_the_last():
-    visit = (date(2026, 4, 20) - UNIX_DAY).days
+    visit = date(2026, 4, 20).toordinal() - EPOCH_DAY
     for other, expected in ((visit - 1, visit), (visit + 1, None)):
         entered = {"visited_day": Entered(other, 0)}
         assert standing((), FILE, entered, TODAY).facts.get("visited_day") == expected
