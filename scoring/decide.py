@@ -19,9 +19,10 @@ from scoring.deeds import (
     send_notice,
     tell_holds,
     trip,
+    withdraw_items,
     withdraw_notice,
 )
-from scoring.effects import NO_HOLD, Stage
+from scoring.effects import NO_HOLD, Stage, Tier, WorkItemKind
 from scoring.events import Protection, Switch
 from scoring.guards import (
     next_notice_holds,
@@ -49,6 +50,7 @@ __all__ = [
     "note_deadlines",
     "note_steps",
     "on_event",
+    "on_new_customer",
 ]
 
 SET_BY_OPERATOR = int(Protection.HELD_BY_OPERATOR)
@@ -64,6 +66,24 @@ def judge(here: Situation) -> Verdict:
         return NOTHING
     road = SUPPLY_ROAD[here.stage](here)
     return road + warning(here.after(road.changes) if road.changes else here)
+
+
+def on_new_customer(here: Situation) -> Verdict:
+    """Somebody else uses the energy from now on: what was said to the former one ends with it.
+
+    No notice, step or approval of the former's stands against the new one, nobody sits in the dark
+    for what somebody else owed, and whoever needs a warning hears one of his own.  Ask `judge`
+    again with this applied; `scoring.terms.unsettle` sees to it that nothing begins at once.
+    """
+    why = "somebody else uses the energy now"
+    ended = NOTHING
+    if here.stage in (Stage.NOTICE_SENT, Stage.NOTICED):
+        ended = withdraw_notice(here, why)
+    elif here.stage in (Stage.TRIP_COMMANDED, Stage.TRIPPED):
+        ended = restore(here, why)
+    then = here.after(ended.changes)
+    ended += withdraw_items(then, here.warning_id, (WorkItemKind.COLLECT,))
+    return ended + Verdict(changes={"tier": Tier.NORMAL, "warned_today": 0, "warned_day": 0})
 
 
 def date_text(day: int) -> str:

@@ -358,6 +358,8 @@ def _score_event_turn(
     for position, event in enumerate(taken):
         if isinstance(event, SwitchReported | OperatorActed | NoticeDelivered):
             turn.take(position, decide.on_event(turn.here(position), event))
+        elif is_new[entered][position]:
+            turn.take(position, decide.on_new_customer(turn.here(position)))
         elif isinstance(event, PaymentReceived):
             _tell_if_kept(turn, position, event)
             if unmet[position]:

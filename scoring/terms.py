@@ -140,20 +140,20 @@ def unsettle(accounts: Accounts, was: Basis | None, at: int, rules: SupplyRules)
     The opening balance, the old meter's last figures and late readings are still on their way; who
     is lent less than before, and is on no trip's way yet, must hear of it; and nobody gets round
     the approvals for a large customer by calling it a small one.  Whoever moves to prepayment
-    owing money is not cut for it sooner than the law would have allowed.  A new customer has heard
-    nothing of what the former one was told.
+    owing money is not cut for it sooner than the law would have allowed; nor who moves in where
+    somebody else owed: it takes the clerks time to move a debt to whom it belongs.
     """
     now = basis(accounts)
     if was is None or now is None:
         return
     days = rules.unsettled_days
     owes = int(accounts.ledger["ledger_nanos"][0]) < 0
-    if now.is_prepaid and not was.is_prepaid and owes:
+    is_somebody_else = was.customer_hash not in (0, now.customer_hash)
+    if owes and (is_somebody_else or (now.is_prepaid and not was.is_prepaid)):
         days = max(days, rules.arrears_overdue_days + rules.written_notice_resident_days)
     is_on_its_way = accounts.ledger["stage"][0] >= Stage.TRIP_COMMANDED
     lent_less = now.lent_nanos < was.lent_nanos and not is_on_its_way
     needs_fewer_approvals = was.is_large and not now.is_large
-    is_somebody_else = was.customer_hash not in (0, now.customer_hash)
     if now.terms != was.terms or is_somebody_else or lent_less or needs_fewer_approvals:
         annex = accounts.annexes.make(0)
         until = at + days * SECONDS_PER_DAY

@@ -12,6 +12,7 @@ GUARDS = ("tests/test_decide.py", "tests/test_procedures.py", "tests/test_guard_
 RULES = ("tests/test_rules.py", *GUARDS)
 LIFE = ("tests/test_decide.py", "tests/test_procedures.py", "tests/test_supply_road.py")
 TOLD = ("tests/test_told.py", *LIFE)
+TENANTS = ("tests/test_customers.py",)
 ORDER = ("tests/test_order.py", "tests/test_partition.py", "tests/test_standstill.py")
 
 OF_SUPPLY = (
@@ -94,6 +95,23 @@ OF_SUPPLY = (
         ("dunned-too-soon", "arrears",
          "NoticeStep(Step.DUNNING, rules.dunning_overdue_days, 0, FOR_EVER)",
          "NoticeStep(Step.DUNNING, 0, 0, FOR_EVER)"),
+    ),
+    *among(
+        "scoring/decide.py", TENANTS,
+        ("former-tenant-s-notice", "tenant", "if here.stage in (Stage.NOTICE_SENT, Stage.NOTICED):",
+         "if here.stage is Stage.NOTICE_SENT:"),
+        ("dark-for-another-s-debt", "tenant",
+         "elif here.stage in (Stage.TRIP_COMMANDED, Stage.TRIPPED):",
+         "elif here.stage is Stage.TRIP_COMMANDED:"),
+        ("former-tenant-s-warning", "tenant", 'changes={"tier": Tier.NORMAL, ', "changes={"),
+    ),
+    *among(
+        "scoring/scoring.py", TENANTS,
+        ("moved-in-unheard", "tenant", "elif is_new[entered][position]:", "elif False:"),
+    ),
+    *among(
+        "scoring/terms.py", TENANTS,
+        ("another-s-debt-at-once", "tenant", "if owes and (is_somebody_else or ", "if owes and ("),
     ),
     *among(
         "scoring/situation.py", LIFE,

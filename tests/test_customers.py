@@ -1,11 +1,13 @@
 """What begins again when the customer information system names somebody else?
 
 A utility of nine like homes and one great one, read every three hours for six weeks; then the great
-home is moved out of, and who moves in lives like the others.
+home is moved out of, and who moves in lives like the others.  And supplies at every stage on the
+road to a trip, of which somebody else becomes the customer.
 """
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +15,18 @@ import pytest
 
 from scoring import customers
 from scoring.book import LEARNED, Book
+from scoring.calendar import EPOCH_DAY
+from scoring.debts import Debts
+from scoring.decide import judge, on_new_customer
+from scoring.effects import (
+    DisconnectionNotice,
+    LowBalanceWarning,
+    Stage,
+    Tier,
+    TripCommand,
+    WorkItem,
+    WorkItemKind,
+)
 from scoring.events import (
     MAX_RATE_PERIODS,
     AccountSettings,
@@ -26,17 +40,46 @@ from scoring.events import (
 )
 from scoring.forecast import forecast
 from scoring.ids import text_hashes
-from scoring.rules import SupplyRules
+from scoring.procedures import Procedure
+from scoring.rules import ARM_FOR_CLOSURE_CODE, SupplyRules
 from scoring.scoring import World, due_at_tick, score_events, score_readings
 from scoring.units import SECONDS_PER_DAY, instant
 from streams import rows as state
 from streams.rightful import adopt_learned_rows
+from tests.inputs import heartbeat, reading, report, settings, tick
+from tests.situations import (
+    AT_REST,
+    COMMANDED,
+    DAY,
+    EXHAUSTED,
+    HOUR,
+    MINUTE,
+    NOTICE_SENT,
+    NOTICED,
+    RESTORING,
+    TRIPPED,
+    UNIT,
+    only,
+    replace,
+    told,
+)
 from tests.taught import TARIFFS
+from tests.test_procedures import (
+    DUNNED,
+    DUNNING_PROVEN,
+    LAST_PROVEN,
+    OWING,
+    SECOND,
+    TWO,
+    WRITTEN_PROVEN,
+)
+from tests.test_standstill import NINE, START, Road, on_the_way_to_a_trip
 from tests.wire_records import PlainRecord
 
 if TYPE_CHECKING:
     from scoring.forecast import Forecast
     from scoring.shares import Scored
+    from scoring.situation import Situation
 
 BEGAN = instant("2026-06-29T00:00:00+08:00")  # a Monday
 DAYS = 42
@@ -184,3 +227,123 @@ def test_terms_that_repeat_after_a_crash_begin_nothing_again() -> None:
     street.book.ledger["source_offset"][GREAT, Source.SETTINGS] = -1
     street.name("wang", GREAT)
     assert street.learned("days") == days > 0
+
+
+BRING = 1 << WorkItemKind.DELIVER_NOTICE
+OFF_BY_LAW = replace(
+    TRIPPED, procedure=Procedure.ARREARS_STOP, payment_mode=OWING.payment_mode, step=2
+)
+MOVED_IN = [
+    # where the former tenant stood, what is said, stage after
+    (AT_REST, "", "NORMAL"),
+    (EXHAUSTED, "", "NORMAL"),
+    (NOTICE_SENT, "notice-withdrawn", "NORMAL"),
+    (NOTICED, "notice-withdrawn", "NORMAL"),
+    (replace(NOTICE_SENT, open_items=BRING), "notice-withdrawn no-deliver-notice", "NORMAL"),
+    (DUNNED, "notice-withdrawn", "NORMAL"),
+    (DUNNING_PROVEN, "notice-withdrawn", "NORMAL"),
+    (WRITTEN_PROVEN, "notice-withdrawn", "NORMAL"),
+    (SECOND, "notice-withdrawn", "NORMAL"),
+    (replace(LAST_PROVEN, **TWO), "notice-withdrawn", "NORMAL"),
+    (COMMANDED, "restore 1", "RESTORE_COMMANDED"),
+    (TRIPPED, "restore 1", "RESTORE_COMMANDED"),
+    (OFF_BY_LAW, "restore 1", "RESTORE_COMMANDED"),
+    (RESTORING, "", "RESTORE_COMMANDED"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("former", "said", "stage"), MOVED_IN)
+def test_who_moves_in_begins_with_no_step_of_the_former_s(
+    former: Situation, said: str, stage: str
+) -> None:
+    ended = on_new_customer(former)
+    then = former.after(ended.changes)
+    assert (told(ended), then.stage.name) == (said, stage)
+    assert then.approved_by == (), "nobody has approved anything about the new one"
+    assert then.tier is Tier.NORMAL
+    settling = replace(then, unsettled_until=then.now + 1)
+    verdict = judge(settling)
+    kinds = {type(effect) for effect in verdict.effects}
+    assert not kinds & {DisconnectionNotice, TripCommand}, "and nothing begins at once"
+    if former.tier is not Tier.NORMAL and stage == "NORMAL":
+        warning = only(verdict, LowBalanceWarning)
+        assert warning.effect_id == f"home-1:warning:{former.episode + 1}:1", "one of its own"
+    if then.stage is Stage.NORMAL and judge(then):  # when it is settled: from the first step
+        begun = then.after(judge(then).changes)
+        assert (begun.step, begun.notices, begun.proven_at) == (0, 1, (0, 0, 0))
+        assert begun.trip_episode == former.trip_episode + 1
+
+
+def test_the_collector_who_was_sent_to_the_former_tenant_is_called_back() -> None:
+    called = replace(EXHAUSTED, open_items=1 << WorkItemKind.COLLECT)
+    item = only(on_new_customer(called), WorkItem)
+    assert (item.kind, item.status, item.about_id) == ("collect", "withdrawn", "home-1:warning:1:3")
+
+
+@pytest.mark.parametrize("named", ["li", "wang"])
+def test_a_notice_served_to_who_moved_out_is_void_on_the_whole_road(named: str) -> None:
+    """Of two like homes at nine o'clock, one has another tenant since half past eight."""
+
+    async def story(road: Road) -> None:
+        await on_the_way_to_a_trip(road, customerId="li")
+        terms = settings("home-1", 2, customerId=named)
+        await road.say(Source.SETTINGS, (terms, NINE - HOUR // 2))
+        for at in (NINE, NINE + 10 * MINUTE, NINE + 6 * DAY, NINE + 6 * DAY + HOUR):
+            await road.say(Source.PAYMENTS, (heartbeat(at), at))
+            await road.say(Source.READINGS, (reading("home-1", at, (at - START) * 2), at))
+            await road.say(Source.TICKS, (tick(at), at))
+        await road.stop()
+
+    asyncio.run(story(road := Road()))
+    notices = [each["effectId"] for each in road.said("disconnection-notices")]
+    if named == "li":
+        assert (road.trips()[0], notices) == ("01:00", ["home-1:notice:1"])
+    else:
+        assert (road.trips(), notices) == ([], ["home-1:notice:1", "home-1:notice:2"])
+        (withdrawn,) = (d for d in road.said("decisions") if d["kind"] == "notice-withdrawn")
+        assert withdrawn["detail"] == "home-1:notice:1: somebody else uses the energy now"
+
+
+def test_who_moves_in_is_not_left_in_the_dark_by_who_moved_out() -> None:
+    async def story(road: Road) -> None:
+        await on_the_way_to_a_trip(road, customerId="li")
+        await road.say(Source.PAYMENTS, (heartbeat(NINE), NINE))
+        await road.say(Source.TICKS, (tick(NINE), NINE))
+        cut = report("home-1", "disconnected", NINE + MINUTE, "home-1:trip:1:1")
+        await road.say(Source.SWITCH_REPORTS, (cut, NINE + MINUTE))
+        assert not road.said("restore-commands")
+        moved = settings("home-1", 2, customerId="wang")
+        await road.say(Source.SETTINGS, (moved, NINE + HOUR))
+        await road.stop()
+
+    asyncio.run(story(road := Road()))
+    (restore,) = road.said("restore-commands")
+    assert restore["controlCode"] == ARM_FOR_CLOSURE_CODE, "the hand of who lives there closes it"
+    assert restore["cancels"] == "home-1:trip:1:1"
+
+
+DEBTS = [
+    # who lives there now, what the ledger has, days without any step towards a trip
+    ("li", -5, 0, "nobody has moved"),
+    ("wang", 5, 5, "another customer, who begins with nothing owed"),
+    ("wang", -5, 37, "somebody else's debt: no sooner than the law would have allowed"),
+]
+
+
+@pytest.mark.parametrize(("named", "ledger", "days", "why"), DEBTS)
+def test_for_how_long_who_moves_in_is_left_alone(
+    named: str, ledger: int, days: int, why: str
+) -> None:
+    street = Street()
+    street.name("li", GREAT)
+    home = street.book.take(np.array([GREAT]))
+    home.ledger["ledger_nanos"] = ledger * UNIT
+    if ledger < 0:
+        bill = Debts()
+        bill.owe(-ledger * UNIT, 0, EPOCH_DAY)
+        bill.write(home.annexes.make(0))
+    street.book.put(np.array([GREAT]), home)
+    street.name(named, GREAT)
+    annex = street.book.annex(GREAT)
+    until = 0 if annex is None else int(annex["unsettled_until"][0])
+    assert until == (street.at + days * SECONDS_PER_DAY if days else 0), why
