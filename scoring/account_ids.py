@@ -8,13 +8,13 @@ characters, and a batch's ids are looked up as columns.  What a row holds is the
 
 from __future__ import annotations
 
-from itertools import accumulate, count
+from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
-from scoring.ids import hashes_of_points, text_hash, text_hashes
+from scoring.ids import bytes_at, hashes_of_points, text_hash, text_hashes
 from scoring.room import with_room
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Rows = NDArray[np.int64]
+    Points = NDArray[np.uint8]
 
 FIRST_SLOTS = 1024
 """Always a power of two, so that a hash's lowest bits tell its slot."""
@@ -31,6 +32,31 @@ SLOTS_PER_ACCOUNT = 2
 """At least: of the slots looked at for an id that is there, one or two are then not its own."""
 
 NOBODY = -1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class IdColumn:
+    """Ids as they stand in bytes, UTF-8: from these places (n,) of `data` on, of these lengths."""
+
+    data: bytes
+    at: Rows
+    length: Rows
+
+    def texts(self) -> list[str]:
+        """The ids as text; what is no UTF-8 in them as the replacement character."""
+        spans = zip(self.at.tolist(), (self.at + self.length).tolist(), strict=True)
+        return [self.data[start:end].decode(errors="replace") for start, end in spans]
+
+    def alike(self) -> Iterator[tuple[IdColumn, Rows, Points | None]]:
+        """Those of each length, their places, and their characters (k, length), None if not ASCII.
+
+        Few lengths are usual, so columns are made of each.
+        """
+        for length in np.unique(self.length).tolist():
+            places = np.flatnonzero(self.length == length)
+            some = IdColumn(self.data, self.at[places], self.length[places])
+            points = bytes_at(self.data, some.at, length)
+            yield some, places, points if (points < 0x80).all() else None
 
 
 class AccountIds:
@@ -74,15 +100,10 @@ class AccountIds:
             return []
         length = int(end[0] - first[0])
         if (end - first == length).all():  # the usual case
-            joined = self._characters(first, length).tobytes()
+            joined = bytes_at(self._text, first, length).tobytes()
             return [joined[at : at + length] for at in range(0, len(joined), length)]
         pairs = zip(first.tolist(), end.tolist(), strict=True)
         return [self._text[start:behind].tobytes() for start, behind in pairs]
-
-    def _characters(self, first: Rows, length: int) -> NDArray[np.uint8]:
-        """The bytes (n, length) that begin at these places."""
-        found: NDArray[np.uint8] = sliding_window_view(self._text, length)[first]
-        return found
 
     # --- finding -------------------------------------------------------------------------------
 
@@ -100,13 +121,30 @@ class AccountIds:
         """The rows (n,) of these accounts, `NOBODY` where there is none."""
         return self._rows_of(account_ids, text_hashes(account_ids))
 
-    def rows_of_points(self, points: NDArray[np.uint8]) -> Rows:
-        """The rows (n,) of ids of one length and in ASCII, given as characters (n, length)."""
+    def rows_of_column(self, ids: IdColumn) -> Rows:
+        """The same of ids as they stand in bytes."""
+        return self._of_column(ids, self.rows_of_points, self.rows_of)
 
+    def rows_of_points(self, points: Points) -> Rows:
+        """The rows (n,) of ids of one length and in ASCII, given as characters (n, length)."""
+        return self._rows_of_points(points, _hashes(points))
+
+    @staticmethod
+    def _of_column(
+        ids: IdColumn,
+        of_points: Callable[[Points], Rows],
+        of_texts: Callable[[Sequence[str]], Rows],
+    ) -> Rows:
+        rows = np.empty(len(ids.at), np.int64)
+        for some, places, points in ids.alike():
+            rows[places] = of_texts(some.texts()) if points is None else of_points(points)
+        return rows
+
+    def _rows_of_points(self, points: Points, hashes: NDArray[np.uint64]) -> Rows:
         def is_same(places: Rows, rows: Rows) -> NDArray[np.bool_]:
             return self._are(rows, points[places])
 
-        return self._find(hashes_of_points(np.ascontiguousarray(points.T)), is_same)
+        return self._find(hashes, is_same)
 
     def _rows_of(self, account_ids: Sequence[str], hashes: NDArray[np.uint64]) -> Rows:
         def is_same(places: Rows, rows: Rows) -> NDArray[np.bool_]:
@@ -125,7 +163,7 @@ class AccountIds:
         first, length = self._end[rows], points.shape[1]
         same = np.asarray(self._end[rows + 1] - first == length)
         if same.any():
-            text = self._characters(first[same], length)
+            text = bytes_at(self._text, first[same], length)
             same[same] = (text == points[same]).all(axis=1)
         return same
 
@@ -161,20 +199,39 @@ class AccountIds:
             row_of = dict(zip(dict.fromkeys(new), count(self._count), strict=False))
             rows[places] = list(map(row_of.__getitem__, new))
             _rows, first = np.unique(rows[places], return_index=True)
-            self._append(list(row_of), hashes[places[first]])
+            keys = [key.encode() for key in row_of]
+            lengths = np.fromiter(map(len, keys), np.int64, len(keys))
+            text = np.frombuffer(b"".join(keys), np.uint8)
+            self._append(text, lengths, hashes[places[first]])
         return rows
 
-    def _append(self, new: list[str], hashes: NDArray[np.uint64]) -> None:
-        """Rows for these ids, which have none and are each here once."""
-        first, end = self._count, self._count + len(new)
-        text = "".join(new).encode()
-        lengths = list(map(len, new if text.isascii() else map(str.encode, new)))
+    def add_column(self, ids: IdColumn) -> Rows:
+        """The same of ids as they stand in bytes."""
+        return self._of_column(ids, self._add_points, self.add_all)
+
+    def _add_points(self, points: Points) -> Rows:
+        """The rows (n,) of ids of one length and in ASCII; who has none gets the next."""
+        hashes = _hashes(points)
+        rows = self._rows_of_points(points, hashes)
+        places = np.flatnonzero(rows == NOBODY)
+        if len(places):
+            _, first, which = np.unique(hashes[places], return_index=True, return_inverse=True)
+            new = places[np.sort(first)]  # each once, in the order in which they came
+            if (points[places[first]][which] != points[places]).any():  # two ids of one hash
+                return self.add_all([each.tobytes().decode() for each in points])
+            rows[places] = self._count + np.argsort(np.argsort(first))[which]
+            self._append(points[new].reshape(-1), np.full(len(new), points.shape[1]), hashes[new])
+        return rows
+
+    def _append(self, text: NDArray[np.uint8], lengths: Rows, hashes: NDArray[np.uint64]) -> None:
+        """Rows for ids which have none and are each here once: UTF-8 one behind the other."""
+        first, end = self._count, self._count + len(lengths)
         text_end = int(self._end[first])
-        ends = list(accumulate(lengths, initial=text_end))
-        self._text = with_room(self._text, text_end, ends[-1])
-        self._text[text_end : ends[-1]] = np.frombuffer(text, np.uint8)
+        ends = text_end + np.cumsum(lengths)
+        self._text = with_room(self._text, text_end, int(ends[-1]))
+        self._text[text_end : ends[-1]] = text
         self._end = with_room(self._end, first + 1, end + 1)
-        self._end[first : end + 1] = ends
+        self._end[first + 1 : end + 1] = ends
         self._hash = with_room(self._hash, first, end)
         self._hash[first:end] = hashes
         self._count = end
@@ -192,6 +249,11 @@ class AccountIds:
             self._slots[slot[is_free]] = rows[is_free]  # of several that want one, the last has it
             has_none = self._slots[slot] != rows
             rows, slot = rows[has_none], (slot[has_none] + 1) % len(self._slots)
+
+
+def _hashes(points: Points) -> NDArray[np.uint64]:
+    """The hashes (n,) of ids given as characters (n, length)."""
+    return hashes_of_points(np.ascontiguousarray(points.T))
 
 
 def _homes(hashes: NDArray[np.uint64], slots: int) -> Rows:

@@ -258,6 +258,8 @@ class AnnexStore:
 
     def grow(self, capacity: int) -> None:
         """Make room for a book of this many rows."""
+        if capacity <= len(self._of):
+            return
         more = np.full(capacity, -1, np.int32)
         more[: len(self._of)] = self._of
         self._of = more

@@ -21,12 +21,14 @@ from scoring.annex import TARIFF_ID_BYTES, Annexes, AnnexStore, beside
 from scoring.events import MAX_RATE_PERIODS, Source
 from scoring.pools import Pools
 from scoring.procedures import USUAL_MODE_ARMED
-from scoring.room import with_room
+from scoring.room import Growing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+
+    from scoring.account_ids import IdColumn
 
 LEDGER_VERSION = 3
 LEARNED_VERSION = 4
@@ -279,9 +281,9 @@ class Book:
     def __init__(self) -> None:
         self.account_ids = AccountIds()
         self.pools = Pools()
-        self._ledger = np.zeros(self.FIRST_CAPACITY, LEDGER)
-        self._learned = np.zeros(self.FIRST_CAPACITY, LEARNED)
-        self._tariff_index = np.zeros(self.FIRST_CAPACITY, np.int64)
+        self._ledger = Growing(np.zeros(self.FIRST_CAPACITY, LEDGER))
+        self._learned = Growing(np.zeros(self.FIRST_CAPACITY, LEARNED))
+        self._tariff_index = Growing(np.zeros(self.FIRST_CAPACITY, np.int64))
         self._annexes = AnnexStore(self.FIRST_CAPACITY)
 
     def __len__(self) -> int:
@@ -290,17 +292,17 @@ class Book:
     @property
     def ledger(self) -> NDArray[Any]:
         """A live view of all ledger rows."""
-        return self._ledger[: len(self)]
+        return self._ledger.items[: len(self)]
 
     @property
     def learned(self) -> NDArray[Any]:
         """A live view of all learned rows."""
-        return self._learned[: len(self)]
+        return self._learned.items[: len(self)]
 
     @property
     def tariff_index(self) -> NDArray[np.int64]:
         """A live view of every row's tariff number."""
-        return self._tariff_index[: len(self)]
+        return self._tariff_index.items[: len(self)]
 
     def row(self, account_id: str) -> int | None:
         """The account's row, None if it is not in this partition's book."""
@@ -323,6 +325,18 @@ class Book:
             self._make_room(first, len(self))
         return rows
 
+    def rows_of_column(self, ids: IdColumn) -> NDArray[np.int64]:
+        """The rows of these accounts, -1 where unknown."""
+        return self.account_ids.rows_of_column(ids)
+
+    def add_column(self, ids: IdColumn) -> NDArray[np.int64]:
+        """The accounts' rows (n,), made empty where they are new."""
+        first = len(self)
+        rows = self.account_ids.add_column(ids)
+        if len(self) > first:
+            self._make_room(first, len(self))
+        return rows
+
     def annex(self, row: int) -> NDArray[Any] | None:
         """A copy (1,) of the annex of the account in this row, None if it has none."""
         return self._annexes.one(row)
@@ -335,15 +349,15 @@ class Book:
     def take(self, rows: NDArray[np.int64]) -> Accounts:
         """Copies of these rows, to change and `put` back."""
         return Accounts(
-            copied(self._ledger, rows),
-            copied(self._learned, rows),
-            self._tariff_index[rows],
+            copied(self._ledger.items, rows),
+            copied(self._learned.items, rows),
+            self._tariff_index.items[rows],
             self._annexes.take(rows),
         )
 
     def take_ledger(self, rows: NDArray[np.int64]) -> tuple[NDArray[Any], Annexes]:
         """Copies of the ledger rows and annexes of these rows."""
-        return copied(self._ledger, rows), self._annexes.take(rows)
+        return copied(self._ledger.items, rows), self._annexes.take(rows)
 
     def put(
         self,
@@ -356,12 +370,12 @@ class Book:
         `learned` (n,) tells whose learned row changed, None that any may have: a learned row is
         long, and changes once a day.
         """
-        put_back(self._ledger, rows, accounts.ledger)
+        put_back(self._ledger.items, rows, accounts.ledger)
         if learned is None:
-            put_back(self._learned, rows, accounts.learned)
+            put_back(self._learned.items, rows, accounts.learned)
         elif learned.any():
-            put_back(self._learned, rows[learned], copied(accounts.learned, learned))
-        self._tariff_index[rows] = accounts.tariff_index
+            put_back(self._learned.items, rows[learned], copied(accounts.learned, learned))
+        self._tariff_index.items[rows] = accounts.tariff_index
         self._annexes.put(rows, accounts.annexes)
 
     def adopt(
@@ -372,15 +386,13 @@ class Book:
         annexes: Annexes,
     ) -> None:
         """Let these rows be what a log has at these places, annexes too; each row at most once."""
-        words_of(self._ledger)[rows] = words_of(ledger)[place]
+        words_of(self._ledger.items)[rows] = words_of(ledger)[place]
         self._annexes.put(rows, annexes.take(place, len(ledger)))
 
     def _make_room(self, first: int, end: int) -> None:
         """Empty rows from `first` to before `end`."""
-        if end > len(self._ledger):
-            self._ledger = with_room(self._ledger, first, end)
-            self._learned = with_room(self._learned, first, end)
-            self._tariff_index = with_room(self._tariff_index, first, end)
-            self._annexes.grow(len(self._ledger))
-        words_of(self._ledger)[first:end] = words_of(empty_ledger(1))
-        self._tariff_index[first:end] = -1
+        for rows in (self._ledger, self._learned, self._tariff_index):
+            rows.reserve(first, end)
+        self._annexes.grow(len(self._ledger.items))
+        words_of(self._ledger.items)[first:end] = words_of(empty_ledger(1))
+        self._tariff_index.items[first:end] = -1

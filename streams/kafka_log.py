@@ -23,7 +23,7 @@ from aiokafka.errors import KafkaError
 
 from streams.connection import connection_terms
 from streams.log import PartitionLost
-from streams.records import give_plain_records
+from streams.records import give_blocks, give_plain_records
 from streams.topics import MAX_ROW_BYTES, TOPIC_OF_SOURCE
 
 if TYPE_CHECKING:
@@ -69,6 +69,18 @@ FIRST_LOOK_MS = 20
 which nothing has been said yet would cost it the whole second."""
 
 TAIL_FETCH_BYTES = 8 * 1024 * 1024
+
+TAIL_ROWS = 4_096
+"""Rows of an answer that are taken up at once: their columns stay in the processor's cache, and a
+worker that takes up partitions of one that died goes on with its own every few milliseconds."""
+
+TAIL_TURNS = 5
+"""Turns of the event loop in which the client asks for the next answer, or takes in some of it."""
+
+
+async def _let_client_work() -> None:
+    for _turn in range(TAIL_TURNS):
+        await asyncio.sleep(0)
 
 
 def _fill(batch: BatchBuilder, messages: Sequence[Message], first: int, now_ms: int) -> int:
@@ -211,19 +223,23 @@ class KafkaLog:
         is not (platform.md 3.1).
         """
         async with self._reading(topic, partition, start, TAIL_WAIT_MS) as (consumer, here):
+            give_blocks(consumer)
             while True:
                 fetched = await consumer.getmany(here, timeout_ms=TAIL_WAIT_MS)
-                if fetched:
-                    yield fetched[here]
+                for block in fetched.values():
+                    await _let_client_work()  # it asks for what comes next
+                    for first in range(0, len(block), TAIL_ROWS):
+                        yield block[first : first + TAIL_ROWS]
+                        await _let_client_work()
                 end = consumer.highwater(here)
                 if end is not None and await consumer.position(here) >= end:
                     return
 
     async def follow(self, topic: str, partition: int) -> AsyncIterator[Sequence[Record]]:
         """All records from the beginning and then for ever; an empty chunk at each end."""
-        reading = self._reading(topic, partition, 0, FOLLOW_FETCH_MS, past_broken=True)
         wait_ms = FIRST_LOOK_MS
-        async with reading as (consumer, here):
+        async with self._reading(topic, partition, 0, FOLLOW_FETCH_MS) as (consumer, here):
+            give_plain_records(consumer._fetcher)
             while True:
                 fetched = await consumer.getmany(here, timeout_ms=wait_ms)
                 if fetched:
@@ -235,7 +251,7 @@ class KafkaLog:
 
     @asynccontextmanager
     async def _reading(
-        self, topic: str, partition: int, start: int, wait_ms: int, *, past_broken: bool = False
+        self, topic: str, partition: int, start: int, wait_ms: int
     ) -> AsyncIterator[tuple[AIOKafkaConsumer, TopicPartition]]:
         here = TopicPartition(topic, partition)
         consumer = AIOKafkaConsumer(
@@ -247,7 +263,6 @@ class KafkaLog:
             fetch_max_wait_ms=wait_ms,
         )
         await consumer.start()
-        give_plain_records(consumer._fetcher, past_broken=past_broken)
         try:
             consumer.assign([here])
             if start > 0:

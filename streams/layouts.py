@@ -10,17 +10,19 @@ thousands of rows at once.  What stands around a row, head and effects, is told 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from scoring.book import words_of
+from scoring.ids import bytes_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
+
+    Places = NDArray[np.int64]
 
 WORD_BYTES = 8
 MASK_WORD_BITS = 64
@@ -29,11 +31,6 @@ MASK_WORD_BITS = 64
 def as_it_is(rows: NDArray[Any]) -> NDArray[Any]:
     """The newest version's rows need no change."""
     return rows
-
-
-def lengths_of(values: list[bytes]) -> NDArray[np.int64]:
-    """How many bytes each of these (n,) has."""
-    return np.fromiter(map(len, values), np.int64, len(values))
 
 
 @dataclass(frozen=True)
@@ -48,6 +45,8 @@ class Layout:
     upgrade: Callable[[NDArray[Any]], NDArray[Any]] = as_it_is
     words: int = field(init=False)
     mask_words: int = field(init=False)
+    filled: NDArray[np.int64] = field(init=False)
+    """The words in which the empty row is not zero."""
 
     def __post_init__(self) -> None:
         fields: Any = self.empty.dtype.fields
@@ -56,6 +55,7 @@ class Layout:
         words = words_of(self.empty).shape[1]
         object.__setattr__(self, "words", words)
         object.__setattr__(self, "mask_words", -(-words // MASK_WORD_BITS))
+        object.__setattr__(self, "filled", np.flatnonzero(words_of(self.empty)[0]))
 
     def pack(self, heads: NDArray[Any], rows: NDArray[Any]) -> list[bytes]:
         """The bytes of each row (n,) behind its head (n,), whose bytes are whole words.
@@ -86,39 +86,36 @@ class Layout:
         last = ends.tolist()
         return [block[start:end] for start, end in zip([0, *last[:-1]], last, strict=True)]
 
-    def lengths(self, values: list[bytes], first: int) -> NDArray[np.int64]:
-        """How many bytes each value holds up to its row's end, its mask at `first`; -1: no row.
+    def ends(self, data: bytes, at: Places, until: Places) -> Places:
+        """Where each of the rows (n,) ends whose masks begin at `at`; -1: no row.
 
-        No row is what is too short, or has bits for words that this layout does not have.
+        No row is what does not end before `until`, or has bits for words that this layout does not
+        have.
         """
         size = self.mask_words * WORD_BYTES
-        masks = list(map(itemgetter(slice(first, first + size)), values))
-        in_all = lengths_of(values)
-        is_whole = in_all >= first + size
-        if not is_whole.all():
-            masks = [mask if len(mask) == size else b"\xff" * size for mask in masks]
-        mask = np.frombuffer(b"".join(masks), "<u8").reshape(-1, self.mask_words)
-        count = np.bitwise_count(mask).sum(axis=1, dtype=np.int64)
-        lengths = first + size + count * WORD_BYTES
+        is_whole = at + size <= until
+        mask = self._masks(data, np.where(is_whole, at, 0))
+        ends = at + size + np.bitwise_count(mask).sum(axis=1, dtype=np.int64) * WORD_BYTES
         spare_bits = self.words % MASK_WORD_BITS
         if spare_bits:
             is_whole &= mask[:, -1] >> np.uint64(spare_bits) == 0
-        is_whole &= lengths <= in_all
-        return np.where(is_whole, lengths, -1)
+        return np.where(is_whole & (ends <= until), ends, -1)
 
-    def unpack(self, packed: list[bytes], first: int) -> NDArray[Any]:
-        """The rows (n,) of values that end where `lengths` says, masks at `first`."""
-        flat = np.frombuffer(b"".join(packed), np.uint64)
-        lengths = lengths_of(packed) // WORD_BYTES
-        head = first // WORD_BYTES
-        start = np.cumsum(lengths) - lengths
-        places = (start + head)[:, None] + np.arange(self.mask_words)
-        mask = np.ascontiguousarray(flat[places]).view(np.uint8)
+    def _masks(self, data: bytes, at: Places) -> NDArray[np.uint64]:
+        """The masks (n, mask_words) that begin at these places."""
+        size = self.mask_words * WORD_BYTES
+        if len(data) < size:  # nowhere is one
+            return np.zeros((len(at), self.mask_words), np.uint64)
+        return bytes_at(data, at, size).view(np.uint64)
+
+    def unpack(self, data: bytes, at: Places, ends: Places) -> NDArray[Any]:
+        """The rows (n,) whose masks begin at `at` and that end where `ends` says."""
+        mask = self._masks(data, at).view(np.uint8)
         differs = np.unpackbits(mask, axis=1, count=self.words, bitorder="little").view(np.bool_)
-        is_row = np.ones(len(flat), np.bool_)
-        for word in range(head + self.mask_words):
-            is_row[start + word] = False
-        words = np.zeros((len(packed), self.words), np.uint64)
-        words[differs] = flat[is_row]
-        words ^= words_of(self.empty)
+        starts = (at + self.mask_words * WORD_BYTES).tolist()
+        spans = zip(starts, ends.tolist(), strict=True)
+        packed = b"".join([data[start:end] for start, end in spans])
+        words = np.zeros((len(at), self.words), np.uint64)
+        words.reshape(-1)[np.flatnonzero(differs)] = np.frombuffer(packed, np.uint64)
+        words[:, self.filled] ^= words_of(self.empty)[:, self.filled]
         return words.reshape(-1).view(self.empty.dtype)

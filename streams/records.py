@@ -4,9 +4,10 @@ aiokafka makes a dataclass of eleven fields of every record and passes each thro
 frames; of the nine microseconds a reading may cost in all that is two.  Here the client's own
 unpacking is kept (checksums, control batches, aborted transactions), but what comes out of it is a
 bare tuple, drawn in one go.  The client meets a batch with a broken checksum again and again, for
-ever; inputs go on behind it, and it becomes one record that the decoders refuse by name.  It stands
-apart from the tap because it knows the inside of aiokafka's fetcher; the names it relies on are in
-`PINNED` and held by `tests/test_tap_contract.py`.
+ever; inputs go on behind it, and it becomes one record that the decoders refuse by name.  Of our
+own state whole answers are taken (`streams.blocks`).  It stands apart from the tap because it knows
+the inside of aiokafka's fetcher; the names it relies on are in `PINNED` and held by
+`tests/test_tap_contract.py`.
 """
 
 # ruff: noqa: SLF001 - the private names used here are those of PINNED, held by the contract test
@@ -18,15 +19,16 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from aiokafka.consumer.fetcher import READ_UNCOMMITTED
-from aiokafka.errors import CorruptRecordException
+from aiokafka.protocol.fetch import FetchRequest_v0
 
+from streams.blocks import block_of
 from streams.log import PlainRecord
 from streams.wire_base import BROKEN_BATCH
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
+    from aiokafka import AIOKafkaConsumer
     from aiokafka.consumer.fetcher import Fetcher, FetchResult
     from aiokafka.structs import TopicPartition
 
@@ -34,7 +36,7 @@ PINNED = (
     "Fetcher._records",
     "FetchResult._partition_records, .getall, .check_assignment, .has_more, ._update_position",
     "PartitionRecords._consumer_record, ._records_iterator, ._records, ._check_crcs",
-    "PartitionRecords._isolation_level",
+    "AIOKafkaConsumer._client, ._fetcher; AIOKafkaClient.send; the last item of an answer's topics",
 )
 
 
@@ -117,22 +119,18 @@ class _Results(OrderedDict[Any, Any]):
     others: a payment never lies here until a backlog of readings has been taken.
     """
 
-    def __init__(self, *, past_broken: bool = False, last: str = "") -> None:
+    def __init__(self, last: str = "") -> None:
         super().__init__()
-        self._past_broken = past_broken
         self._last = last
 
     def __setitem__(self, here: TopicPartition, result: Any) -> None:
         records = getattr(result, "_partition_records", None)  # an error has none
         if records is not None:
             records._consumer_record = _plain
-            if self._past_broken:
-                highwater = result._assignment.state_value(here).highwater
-                records._records = _Batches(records._records, records.next_fetch_offset, highwater)
-                records._check_crcs = False  # done by `_Batches`
-                result.getall = _drawn_at_once(here, result)
-            else:
-                result.getall = _drawn_whole(here, result)
+            highwater = result._assignment.state_value(here).highwater
+            records._records = _Batches(records._records, records.next_fetch_offset, highwater)
+            records._check_crcs = False  # done by `_Batches`
+            result.getall = _drawn_at_once(here, result)
         super().__setitem__(here, result)
         if self._last and here.topic != self._last:
             self.move_to_end(here, last=False)
@@ -155,57 +153,73 @@ def _drawn_at_once(
     return getall
 
 
-def _drawn_whole(
-    here: TopicPartition,
-    result: FetchResult,
-    new: Callable[..., PlainRecord] = tuple.__new__,
-    kind: type[PlainRecord] = PlainRecord,
-) -> Callable[[int | None], list[PlainRecord]]:
-    """The same for our own state, of which all that came is drawn: no frame per record at all.
+def give_plain_records(fetcher: Fetcher, last: str = "") -> None:
+    """Make this client's fetcher hand out `PlainRecord`s, those of the topic `last` behind others.
 
-    It is what `PartitionRecords` does where no transaction is heeded.  Of an answer of which only
-    some has been wanted the rest comes by the client's road, which knows how far that went.
+    A batch with a broken checksum becomes one record that says so.
     """
-    draw_some = _drawn_at_once(here, result)
-    topic, partition = here
-    is_begun = False
+    plain = _Results(last)
+    plain.update(fetcher._records)
+    fetcher._records = plain
 
-    def getall(max_records: int | None = None) -> list[PlainRecord]:
-        nonlocal is_begun
+
+# --- our own state --------------------------------------------------------------------------------
+
+
+class _Blocks(OrderedDict[Any, Any]):
+    """The fetcher's buffer of answers, which teaches each answer to give its records as a block.
+
+    The client unpacks an answer before it lays it down here, and keeps its bytes from us; so they
+    are taken as they come in (`note`).  Of a broken batch the exception stands, as the client's
+    does: rows that are lost are no rows to go on without.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._answers: dict[tuple[str, int], bytes] = {}
+
+    def note(self, response: Any) -> None:
+        """Keep the bytes of each partition of an answer until the client has looked at them."""
+        if response.API_KEY == FetchRequest_v0.API_KEY:
+            for topic, partitions in response.topics:
+                for partition, *_, answer in partitions:
+                    self._answers[topic, partition] = answer
+
+    def __setitem__(self, here: TopicPartition, result: Any) -> None:
+        answer = self._answers.pop(here, b"")
+        if hasattr(result, "_partition_records"):  # an error has none
+            result.getall = _taken_whole(here, result, answer)
+        super().__setitem__(here, result)
+
+
+def _taken_whole(
+    here: TopicPartition, result: FetchResult, answer: bytes
+) -> Callable[[int | None], Sequence[PlainRecord]]:
+    """`FetchResult.getall` as one block."""
+
+    def getall(max_records: int | None = None) -> Sequence[PlainRecord]:
+        assert max_records is None, "of our own state all that came is taken"
+        if not result.check_assignment(here) or not result.has_more():
+            return ()
         records = result._partition_records
-        is_begun = is_begun or max_records is not None
-        if is_begun or records is None or records._isolation_level != READ_UNCOMMITTED:
-            return draw_some(max_records)
-        if not result.check_assignment(here):
-            return []
-        drawn: list[PlainRecord] = []
-        batches = records._records
-        while batches.has_next():
-            batch = batches.next_batch()
-            if not batch.validate_crc():
-                raise CorruptRecordException(f"Invalid CRC - {here}")
-            if not batch.is_control_batch:
-                first = records.next_fetch_offset
-                drawn += [
-                    new(kind, (topic, partition, at, each.timestamp, each.key, each.value))
-                    for each in batch
-                    if (at := each.offset) >= first
-                ]
-            records.next_fetch_offset = batch.next_offset
+        block, after = block_of(here.topic, here.partition, answer, records.next_fetch_offset)
+        records.next_fetch_offset = after
         result._update_position()
         result._partition_records = None
-        return drawn
+        return block
 
     return getall
 
 
-def give_plain_records(fetcher: Fetcher, *, past_broken: bool = False, last: str = "") -> None:
-    """Make this client's fetcher hand out `PlainRecord`s, those of the topic `last` behind others.
+def give_blocks(consumer: AIOKafkaConsumer) -> None:
+    """Make this client hand out a `Block` of all records of each answer."""
+    blocks, client = _Blocks(), consumer._client
+    send = client.send
 
-    `past_broken`: a batch with a broken checksum becomes one record that says so.  Without it, and
-    so for our own state, the client's CorruptRecordException stands: rows that are lost are no rows
-    to go on without.
-    """
-    plain = _Results(past_broken=past_broken, last=last)
-    plain.update(fetcher._records)
-    fetcher._records = plain
+    async def send_and_note(*request: Any, **terms: Any) -> Any:
+        response = await send(*request, **terms)
+        blocks.note(response)
+        return response
+
+    client.send = send_and_note
+    consumer._fetcher._records = blocks

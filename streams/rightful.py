@@ -82,7 +82,7 @@ def adopt_ledger_rows(book: Book, taken: Taken, decoded: DecodedRows) -> Adopted
     the last in the log.  So a worker that had already lost its partition changes nothing that its
     successor has written (platform.md 1.3 L10).
     """
-    rows = book.add_all(decoded.account_ids)
+    rows = book.add_column(decoded.ids)
     far = progress(decoded.rows)
     newest = best = _last_of_each(rows)
     if len(newest) < len(rows):
@@ -102,7 +102,7 @@ def adopt_learned_rows(book: Book, decoded: DecodedRows) -> NDArray[np.int64]:
 
     The book's rows that were changed, each once.
     """
-    rows = book.rows_of(decoded.account_ids)
+    rows = book.rows_of_column(decoded.ids)
     known = np.flatnonzero(rows >= 0)
     rows, offset = rows[known], decoded.rows["source_offset"][known]
     best = _last_of_each(rows, offset)

@@ -11,16 +11,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import accumulate
-from operator import itemgetter
 from struct import Struct
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from scoring.account_ids import IdColumn
 from scoring.annex import ANNEX_VERSION, Annexes
 from scoring.book import LEARNED_VERSION, LEDGER_VERSION
 from scoring.events import Source
-from streams.layouts import Layout, lengths_of
+from scoring.ids import bytes_at
+from streams.blocks import Block
 from streams.versions import ANNEX_LAYOUTS, LEARNED_LAYOUTS, LEDGER_LAYOUTS
 from streams.wire_base import Encoded
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from streams.layouts import Layout
     from streams.wire_base import Record
 
 MAGIC = b"KW"
@@ -87,7 +89,7 @@ class DecodedRows:
     (offset, why) of records that are no row of any version known here.
     """
 
-    account_ids: list[str]
+    ids: IdColumn
     rows: NDArray[Any]
     annexes: Annexes
     epoch: NDArray[np.int64]
@@ -97,6 +99,11 @@ class DecodedRows:
     interlocks: list[tuple[int, bytes]]
     removed: list[str]
     unreadable: list[tuple[int, str]]
+
+    @property
+    def account_ids(self) -> list[str]:
+        """The accounts' ids as text."""
+        return self.ids.texts()
 
 
 def encode_ledger_rows(
@@ -159,36 +166,27 @@ def _effect_bytes(kept: KeptEffect) -> bytes:
 
 def decode_ledger_rows(records: Sequence[Record]) -> DecodedRows:
     """Ledger rows of one partition's changelog, at least 300,000 a second; never raises."""
-    return _decode(records, LEDGER_KIND, LEDGER_LAYOUTS)
+    return _decode(Block.of(records), LEDGER_KIND, LEDGER_LAYOUTS)
 
 
 def decode_learned_rows(records: Sequence[Record]) -> DecodedRows:
     """Learned rows of one partition's changelog; never raises."""
-    return _decode(records, LEARNED_KIND, LEARNED_LAYOUTS)
+    return _decode(Block.of(records), LEARNED_KIND, LEARNED_LAYOUTS)
 
 
-def _decode(
-    records: Sequence[Record],
-    kind: int,
-    layouts: Mapping[int, Layout],
-) -> DecodedRows:
+def _decode(block: Block, kind: int, layouts: Mapping[int, Layout]) -> DecodedRows:
     removed: list[str] = []
     unreadable: list[tuple[int, str]] = []
-    found = _with_head(records, removed, unreadable)
-    values = [record.value or b"" for record in found]
-    heads = np.frombuffer(b"".join(map(itemgetter(slice(HEAD.itemsize)), values)), HEAD)
+    found = _with_head(block, removed, unreadable)
+    heads = bytes_at(found.data, found.value_at, HEAD.itemsize).view(HEAD).reshape(-1)
     is_ours = (heads["magic"] == MAGIC) & (heads["format"] == FORMAT)
     is_claim = is_ours & (heads["kind"] == CLAIM_KIND)
     is_look = is_ours & (heads["kind"] == LOOK_KIND)
     is_interlock = is_ours & (heads["kind"] == INTERLOCK_KIND)
     is_row = is_ours & (heads["kind"] == kind)
-    claims = [
-        (found[position].offset, int(heads["epoch"][position]))
-        for position in np.flatnonzero(is_claim).tolist()
-    ]
     unreadable.extend(
-        (found[position].offset, "not a row of this topic")
-        for position in np.flatnonzero(~is_row & ~is_claim & ~is_look & ~is_interlock).tolist()
+        (offset, "not a row of this topic")
+        for offset in found.offset[~is_row & ~is_claim & ~is_look & ~is_interlock].tolist()
     )
     parts: list[_Part] = []
     for version in np.unique(heads["row_version"][is_row]).tolist():
@@ -197,21 +195,21 @@ def _decode(
             parts.append(_part(found, heads, here, layouts[version], unreadable))
         else:
             why = f"row version {version}; this program knows {sorted(layouts)}"
-            unreadable.extend((found[position].offset, why) for position in here.tolist())
+            unreadable.extend((offset, why) for offset in found.offset[here].tolist())
     whole = _in_order(parts, layouts[max(layouts)])
-    kept = found
-    if len(whole.position) < len(found):
-        kept = [found[each] for each in whole.position.tolist()]
+    kept = found.take(whole.position)
     return DecodedRows(
-        account_ids=_account_ids([record.key or b"" for record in kept]),
+        ids=IdColumn(kept.data, kept.key_at, kept.key_bytes),
         rows=whole.rows,
         annexes=whole.annexes,
         epoch=heads["epoch"][whole.position].astype(np.int64),
-        log_offset=np.array([record.offset for record in kept], np.int64),
+        log_offset=kept.offset,
         effects=whole.effects,
-        claims=claims,
+        claims=list(
+            zip(found.offset[is_claim].tolist(), heads["epoch"][is_claim].tolist(), strict=True)
+        ),
         interlocks=[
-            (int(heads["epoch"][place]), (found[place].value or b"")[HEAD.itemsize :])
+            (int(heads["epoch"][place]), (found.value(place) or b"")[HEAD.itemsize :])
             for place in np.flatnonzero(is_interlock).tolist()
         ],
         removed=removed,
@@ -219,26 +217,21 @@ def _decode(
     )
 
 
-def _with_head(
-    records: Sequence[Record], removed: list[str], unreadable: list[tuple[int, str]]
-) -> list[Record]:
+def _with_head(block: Block, removed: list[str], unreadable: list[tuple[int, str]]) -> Block:
     """The records that can hold a row: with an id as key, and longer than a head."""
-    values = [record.value for record in records]
-    is_plain = all(record.key for record in records) and all(values)
-    if is_plain and min(map(len, values), default=0) >= HEAD.itemsize:  # type: ignore[arg-type]
-        return list(records)  # as nearly always
-    found = []
-    for record in records:
-        key, value = record.key, record.value
-        if key is None or not key:
-            unreadable.append((record.offset, "no account id as key"))
-        elif not value:
+    has_key, size = block.key_bytes > 0, block.value_bytes
+    is_found = has_key & (size >= HEAD.itemsize)
+    if is_found.all():  # as nearly always
+        return block
+    for place in np.flatnonzero(~is_found).tolist():
+        offset, key = int(block.offset[place]), block.key(place)
+        if not key:
+            unreadable.append((offset, "no account id as key"))
+        elif size[place] <= 0:
             removed.append(key.decode(errors="replace"))
-        elif len(value) < HEAD.itemsize:
-            unreadable.append((record.offset, f"{len(value)} bytes are no row"))
         else:
-            found.append(record)
-    return found
+            unreadable.append((offset, f"{size[place]} bytes are no row"))
+    return block.take(is_found)
 
 
 class _Part(NamedTuple):
@@ -254,45 +247,44 @@ class _Part(NamedTuple):
 
 
 def _part(
-    found: list[Record],
+    found: Block,
     heads: NDArray[Any],
     here: NDArray[np.int64],
     layout: Layout,
     unreadable: list[tuple[int, str]],
 ) -> _Part:
     """The rows of the records at `here` (n,), all of one version."""
-    values = [found[position].value or b"" for position in here.tolist()]
+    at = found.value_at[here] + HEAD.itemsize
+    until = found.value_at[here] + found.value_bytes[here]
     why: dict[int, str] = {}
-    end = layout.lengths(values, HEAD.itemsize)
-    why.update(dict.fromkeys(np.flatnonzero(end < 0).tolist(), f"row is {CUT_SHORT}"))
-    row_end = end.copy()
-    annexes = _annexes(values, end, heads["annex_version"][here], why)
+    row_end = layout.ends(found.data, at, until)
+    why.update(dict.fromkeys(np.flatnonzero(row_end < 0).tolist(), f"row is {CUT_SHORT}"))
+    end = row_end.copy()
+    annexes = _annexes(found.data, end, until, heads["annex_version"][here], why)
     effects: dict[int, list[KeptEffect]] = {}
     for place in np.flatnonzero(heads["effects"][here]).tolist():
         count = int(heads["effects"][here[place]])
         try:
             if place not in why:
-                effects[place] = _effects_of(values[place], int(end[place]), count)
+                effects[place] = _effects_of(found.data[end[place] : until[place]], count)
         except (ValueError, UnicodeDecodeError) as error:
             why[place] = f"effects: {error}"
-    packed = values
-    if why or (lengths_of(values) != row_end).any():
-        packed = [
-            value[:last]
-            for place, (value, last) in enumerate(zip(values, row_end.tolist(), strict=True))
-            if place not in why
-        ]
-    rows = layout.upgrade(layout.unpack(packed, HEAD.itemsize))
     if not why:
+        rows = layout.upgrade(layout.unpack(found.data, at, row_end))
         return _Part(here, rows, annexes, effects)
-    unreadable.extend((found[here[place]].offset, text) for place, text in why.items())
+    unreadable.extend((int(found.offset[here[place]]), text) for place, text in why.items())
     good = np.array([place for place in range(len(here)) if place not in why], np.int64)
+    rows = layout.upgrade(layout.unpack(found.data, at[good], row_end[good]))
     effects = {new: effects[old] for new, old in enumerate(good.tolist()) if old in effects}
     return _Part(here[good], rows, annexes.take(good, len(here)), effects)
 
 
 def _annexes(
-    values: list[bytes], end: NDArray[np.int64], versions: NDArray[Any], why: dict[int, str]
+    data: bytes,
+    end: NDArray[np.int64],
+    until: NDArray[np.int64],
+    versions: NDArray[Any],
+    why: dict[int, str],
 ) -> Annexes:
     """The annexes behind those rows (n,) that have one; moves `end` on behind them.
 
@@ -306,18 +298,12 @@ def _annexes(
             text = f"annex version {version}; this program knows {sorted(ANNEX_LAYOUTS)}"
             why.update(dict.fromkeys(places.tolist(), text))
             continue
-        behind = [values[place][end[place] :] for place in places.tolist()]
-        lengths = layout.lengths(behind, 0)
-        why.update(dict.fromkeys(places[lengths < 0].tolist(), f"annex is {CUT_SHORT}"))
-        packed = [
-            tail[:length]
-            for tail, length in zip(behind, lengths.tolist(), strict=True)
-            if length >= 0
-        ]
-        end[places] += np.maximum(lengths, 0)
-        found = found.joined(
-            Annexes(places[lengths >= 0], layout.upgrade(layout.unpack(packed, 0)))
-        )
+        at, behind = end[places], layout.ends(data, end[places], until[places])
+        is_whole = behind >= 0
+        why.update(dict.fromkeys(places[~is_whole].tolist(), f"annex is {CUT_SHORT}"))
+        end[places[is_whole]] = behind[is_whole]
+        rows = layout.upgrade(layout.unpack(data, at[is_whole], behind[is_whole]))
+        found = found.joined(Annexes(places[is_whole], rows))
     return found
 
 
@@ -340,25 +326,18 @@ def _in_order(parts: list[_Part], newest: Layout) -> _Part:
     return _Part(position[order], rows[order], annexes, effects)
 
 
-def _account_ids(keys: list[bytes]) -> list[str]:
-    try:
-        return list(map(bytes.decode, keys))
-    except UnicodeDecodeError:
-        return [key.decode(errors="replace") for key in keys]
-
-
-def _effects_of(value: bytes, first: int, count: int) -> list[KeptEffect]:
-    """The effects behind a row; ValueError when the bytes end too soon."""
-    kept = []
+def _effects_of(behind: bytes, count: int) -> list[KeptEffect]:
+    """The effects behind a row and its annex; ValueError when the bytes end too soon."""
+    kept, first = [], 0
     for _ in range(count):
         start = first + EFFECT_HEAD.size
-        if start > len(value):
+        if start > len(behind):
             raise ValueError("the record ends before an effect")
-        source, *sizes, offset = EFFECT_HEAD.unpack_from(value, first)
+        source, *sizes, offset = EFFECT_HEAD.unpack_from(behind, first)
         first, cuts = start + sum(sizes), [*accumulate(sizes, initial=start)]
-        if first > len(value):
+        if first > len(behind):
             raise ValueError("the record ends inside an effect")
-        topic, key, body = (value[cuts[each] : cuts[each + 1]] for each in range(3))
+        topic, key, body = (behind[cuts[each] : cuts[each + 1]] for each in range(3))
         effect = Encoded(topic.decode(), key or None, body)
         kept.append(KeptEffect(effect, Source(source), offset))
     return kept

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoring.account_ids import FIRST_SLOTS, NOBODY, AccountIds
+from scoring.account_ids import FIRST_SLOTS, NOBODY, AccountIds, IdColumn
 from scoring.ids import text_hash, text_hashes
 
 ONE_HASH = ("8yn0iYCKYHlIj4-BwPqk", "GReLUrM4wMqfg9yzV3KQ")
@@ -19,6 +19,12 @@ AN_ID = st.one_of(
 )
 
 
+def column(ids: list[str]) -> IdColumn:
+    keys = [each.encode() for each in ids]
+    lengths = np.array([len(key) for key in keys], np.int64)
+    return IdColumn(b"?" + b"".join(keys), np.cumsum(lengths) - lengths + 1, lengths)
+
+
 @given(st.lists(st.lists(AN_ID, max_size=12), max_size=6), st.lists(AN_ID, max_size=12))
 def test_ids_are_found_as_in_a_dictionary(batches: list[list[str]], asked: list[str]) -> None:
     ids, rows = AccountIds(), dict[str, int]()
@@ -27,6 +33,13 @@ def test_ids_are_found_as_in_a_dictionary(batches: list[list[str]], asked: list[
         for each in batch:
             rows.setdefault(each, len(rows))
         assert found.tolist() == [rows[each] for each in batch]
+    in_bytes = AccountIds()
+    for batch in batches:
+        assert in_bytes.rows_of_column(column(batch)).tolist() == in_bytes.rows_of(batch).tolist()
+        found = in_bytes.add_column(column(batch))
+        assert in_bytes.of(found) == batch
+        assert in_bytes.rows_of(batch).tolist() == found.tolist()
+    assert sorted(in_bytes) == sorted(rows), "each once"
     assert list(ids) == list(rows)
     assert len(ids) == len(rows)
     wanted = [*asked, *rows]
@@ -55,6 +68,15 @@ def test_two_ids_of_one_hash_are_two_accounts() -> None:
     assert ids.rows_of_points(points).tolist() == [0, NOBODY]
     assert ids.add_all(ONE_HASH).tolist() == [0, 1]
     assert ids.rows_of_points(points).tolist() == [0, 1]
+    at_once = AccountIds()
+    assert at_once.add_column(column([*ONE_HASH, ONE_HASH[0]])).tolist() == [0, 1, 0]
+
+
+def test_bytes_that_are_no_text_are_an_id_with_replacement_characters() -> None:
+    some = IdColumn(b"home-\xff", np.array([0]), np.array([6]))
+    ids = AccountIds()
+    assert ids.add_column(some).tolist() == [0]
+    assert list(ids) == some.texts() == ["home-\ufffd"]
 
 
 @pytest.mark.parametrize("at_once", [1, 7, 100_000])

@@ -18,6 +18,8 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.consumer import fetcher, group_coordinator, subscription_state
 from aiokafka.errors import CorruptRecordException
 from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.protocol.fetch import FetchResponse_v11
+from aiokafka.protocol.metadata import MetadataResponse_v0
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 from faust.tables.manager import TableManager
@@ -28,6 +30,7 @@ from scoring.book import Book
 from scoring.effects import Reason
 from streams import batches, kafka_log, records, wire
 from streams.assignor import share_out
+from streams.blocks import Block
 from streams.settings import Settings
 from streams.topics import TOPIC_OF_SOURCE
 from streams.wire_base import BROKEN_BATCH
@@ -180,7 +183,7 @@ async def _draw_past_broken(broken: int, lost: range) -> None:
     here = aiokafka.TopicPartition("meter-readings", 3)
     with pytest.raises(CorruptRecordException):
         _answer(here, (100, 106, 112), broken).getall()
-    results = records._Results(past_broken=True)
+    results = records._Results()
     results[here] = ours = _answer(here, (100, 106, 112), broken)
     found = ours.getall()
     # it stands at the batch's last offset, so that all of it is behind us once that is committed
@@ -202,9 +205,8 @@ async def _draw_past_broken(broken: int, lost: range) -> None:
 def test_a_broken_batch_of_our_own_rows_is_not_passed_over() -> None:
     async def story() -> None:
         here = aiokafka.TopicPartition("ledger-rows", 3)
-        answer = _answer(here, (100, 106), 1, isolation=fetcher.READ_UNCOMMITTED)
-        results = records._Results()
-        results[here] = answer
+        answer = _answer(here, (100, 106), 1)
+        _noted(here, (100, 106), 1)[here] = answer
         with pytest.raises(CorruptRecordException):
             answer.getall()
         assert answer._assignment.state_value(here).position == 102, "nothing counts as read"
@@ -212,11 +214,45 @@ def test_a_broken_batch_of_our_own_rows_is_not_passed_over() -> None:
     asyncio.run(story())
 
 
+def test_a_block_holds_what_the_client_itself_would_have_given() -> None:
+    async def story() -> None:
+        here = aiokafka.TopicPartition("ledger-rows", 3)
+        stock, ours = _answer(here), _answer(here)
+        _noted(here)[here] = ours
+        theirs, block = stock.getall(), ours.getall()
+        assert isinstance(block, Block)
+        assert [(r.topic, r.partition, r.offset, r.timestamp, r.key, r.value) for r in theirs] == [
+            tuple(r) for r in block
+        ]
+        assert ours.has_more() is stock.has_more() is False
+        assert ours._assignment.state_value(here).position == 112
+        assert stock._assignment.state_value(here).position == 112
+        assert list(_answer(here).getall(4)), "the client draws some"
+        again = _answer(here)
+        _noted(here)[here] = again
+        again._assignment.state_value(here).pause()
+        assert not again.getall(), "of a paused partition nothing is given"
+
+    asyncio.run(story())
+
+
+def _noted(
+    here: aiokafka.TopicPartition, firsts: tuple[int, ...] = (100, 106), broken: int = -1
+) -> records._Blocks:
+    """A buffer that has seen the answer of `_answer` come in."""
+    blocks = records._Blocks()
+    raw = _batches(firsts, broken, None)
+    answers = [(here.topic, [(here.partition, 0, 112, 112, 0, [], -1, raw)])]
+    blocks.note(FetchResponse_v11(0, 0, 0, answers))
+    blocks.note(MetadataResponse_v0([], [(0, "ledger-rows", [])]))
+    return blocks
+
+
 def test_a_broken_batch_whose_head_lies_is_left_offset_by_offset() -> None:
     async def story() -> None:
         here = aiokafka.TopicPartition("meter-readings", 3)
         answer = _answer(here, (100,), 0, last_delta=9_999)
-        results = records._Results(past_broken=True)
+        results = records._Results()
         results[here] = answer
         assert [record.offset for record in answer.getall()] == [102]
         assert answer._assignment.state_value(here).position == 103
@@ -232,6 +268,20 @@ def _answer(
     isolation: int = fetcher.READ_COMMITTED,
 ) -> fetcher.FetchResult:
     """A fetch answer of some records in batches of six, the first of which were read before."""
+    unpacked = fetcher.PartitionRecords(
+        here,
+        MemoryRecords(_batches(firsts, broken, last_delta)),
+        *([], 102, None, None, True, isolation),
+    )
+    subscription = subscription_state.SubscriptionState()
+    subscription.assign_from_user([here])
+    assignment = subscription.subscription.assignment
+    assignment.state_value(here).reset_to(102)
+    assignment.state_value(here).highwater = 100 + 6 * len(firsts)
+    return fetcher.FetchResult(here, assignment=assignment, partition_records=unpacked, backoff=0.1)
+
+
+def _batches(firsts: tuple[int, ...], broken: int, last_delta: int | None) -> bytes:
     parts = []
     for place, first in enumerate(firsts):
         builder = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, 0, 10_000)
@@ -245,31 +295,23 @@ def _answer(
         if last_delta is not None:
             struct.pack_into(">i", built, 23, last_delta)
         parts.append(bytes(built))
-    unpacked = fetcher.PartitionRecords(
-        here, MemoryRecords(b"".join(parts)), [], 102, None, None, True, isolation
-    )
-    subscription = subscription_state.SubscriptionState()
-    subscription.assign_from_user([here])
-    assignment = subscription.subscription.assignment
-    assignment.state_value(here).reset_to(102)
-    assignment.state_value(here).highwater = 100 + 6 * len(firsts)
-    return fetcher.FetchResult(here, assignment=assignment, partition_records=unpacked, backoff=0.1)
+    return b"".join(parts)
 
 
 def test_a_payment_is_drawn_before_the_backlog_of_readings_that_came_first() -> None:
     """The client draws so many records in the order of its buffer (the test below)."""
     come = [("meter-readings", 0), ("payments", 0), ("meter-readings", 1), ("ticks", 1)]
-    results = records._Results(last="meter-readings")
+    results = records._Results("meter-readings")
     for place in come:
         results[aiokafka.TopicPartition(*place)] = object()
     assert [here.topic for here in results] == ["ticks", "payments"] + ["meter-readings"] * 2
     assert [here.partition for here in list(results)[2:]] == [0, 1], (
         "readings in turn, as they came"
     )
-    of_state = records._Results()
+    without = records._Results()
     for place in come:
-        of_state[aiokafka.TopicPartition(*place)] = object()
-    assert list(of_state) == come
+        without[aiokafka.TopicPartition(*place)] = object()
+    assert list(without) == come
 
 
 def test_the_client_takes_a_partitions_records_where_we_expect_it() -> None:
@@ -277,7 +319,11 @@ def test_the_client_takes_a_partitions_records_where_we_expect_it() -> None:
     take = source_of(fetcher.Fetcher.fetched_records)
     assert "type(res_or_error) is FetchResult" in take
     assert "res_or_error.getall(max_records)" in take
-    assert "self._records[tp] = FetchResult(" in source_of(fetcher.Fetcher._proc_fetch_request)
+    processed = source_of(fetcher.Fetcher._proc_fetch_request)
+    assert "self._records[tp] = FetchResult(" in processed
+    # the bytes that `_Blocks` notes as they come in are those that are laid down
+    assert "response = await self._client.send(node_id, request)" in processed
+    assert "records = MemoryRecords(part_data[-1])" in processed
     assert "self._records_iterator = self._unpack_records()" in source_of(fetcher.PartitionRecords)
 
 
