@@ -75,7 +75,7 @@ def account_answer(state: State, account_id: str, if_none_match: str = "") -> Re
     row = state.view.book.row(account_id)
     if row is None:
         return Reply(404, PROBLEM, not_found(account_id).encoded())
-    body = answer(state.view, row, state.rules)
+    body = answer(state.view, row, state.windows)
     etag = etag_of(body)
     headers = [*JSON, (b"etag", etag.encode())]
     if if_none_match and is_the_same(etag, if_none_match):

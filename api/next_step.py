@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from scoring.effects import Stage
 from scoring.events import PaymentMode
 from scoring.procedures import Step
-from scoring.rules import next_window
 from scoring.units import NO_TIME, SECONDS_PER_HOUR, money_text
 
 if TYPE_CHECKING:
@@ -20,8 +19,8 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from api.answer import Looked, Shown
-    from scoring.rules import SupplyRules
     from scoring.weather import AreaWeather
+    from scoring.windows import TripWindows
 
 PREPAID = tuple(PaymentMode).index(PaymentMode.PREPAID)
 BY_LAW = "the money is used up; on a plan the supply is stopped only by law, for overdue bills"
@@ -39,7 +38,7 @@ def next_step(
     shown: Shown,
     look: Looked,
     zone: tzinfo | None,
-    rules: SupplyRules,
+    windows: TripWindows,
     weather: AreaWeather,
     step: Step,
 ) -> NextStep:
@@ -52,14 +51,14 @@ def next_step(
     if not shown.settings_version:
         return NextStep("account-settings", None, "the account's terms have not been stated yet")
     if zone is None:  # it is the tariff's
-        return NextStep("tariff", None, f"there is no sheet of {shown.tariff_id.decode()!r}")
+        return NextStep("tariff", None, f"there is no sheet of {shown.tariff!r}")
     if shown.read_at == NO_TIME:
         return NextStep("first-reading", None, "no reading has been counted yet")
     if look.version < 0:
-        return NextStep("tariff", None, f"no sheet of {shown.tariff_id.decode()!r} is in force")
+        return NextStep("tariff", None, f"no sheet of {shown.tariff!r} is in force")
     on_the_road = _ROAD.get(shown.stage)
     if on_the_road is not None:
-        return on_the_road(shown, zone, rules, weather, step)
+        return on_the_road(shown, zone, windows, weather, step)
     return _before_the_road(shown, look)
 
 
@@ -84,8 +83,9 @@ def _notice_sent(_shown: Shown, *_terms: object) -> NextStep:
 
 
 def _noticed(
-    shown: Shown, zone: tzinfo, rules: SupplyRules, weather: AreaWeather, step: Step
+    shown: Shown, zone: tzinfo, windows: TripWindows, weather: AreaWeather, step: Step
 ) -> NextStep:
+    rules = windows.rules
     if step is Step.DUNNING:
         days = rules.arrears_overdue_days
         return NextStep("written-notice", None, f"once a bill is over {days} days overdue")
@@ -93,7 +93,7 @@ def _noticed(
         return NextStep("second-notice", shown.step_at, "no earlier, half an hour before a trip")
     is_second = step is Step.SECOND_NOTICE
     lead = rules.second_notice_lead_seconds if is_second else rules.notice_lead_seconds
-    at = next_window(rules, zone, shown.notice_delivered_at + lead, weather)
+    at = windows.next(zone, shown.notice_delivered_at + lead, weather)
     if at is None:
         return NextStep("trip-command", None, "not before somebody states the days off")
     return NextStep("trip-command", at, "no earlier, and only if no reason holds it back")
@@ -112,7 +112,7 @@ def _restore_commanded(shown: Shown, *_terms: object) -> NextStep:
     return NextStep("restore-report", shown.command_expires_at, "the field reports, or it repeats")
 
 
-_ROAD: dict[int, Callable[[Shown, tzinfo, SupplyRules, AreaWeather, Step], NextStep]] = {
+_ROAD: dict[int, Callable[[Shown, tzinfo, TripWindows, AreaWeather, Step], NextStep]] = {
     int(Stage.NOTICE_SENT): _notice_sent,
     int(Stage.NOTICED): _noticed,
     int(Stage.TRIP_COMMANDED): _trip_commanded,

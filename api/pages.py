@@ -179,7 +179,7 @@ class Pages:
     def account(self, request: Request, row: int) -> dict[str, Any]:
         """The living part of one account."""
         view, lang = self._state.view, self.language(request)
-        told = json.loads(answer(view, row, self._state.rules))
+        told = json.loads(answer(view, row, self._state.windows))
         ledger = view.book.ledger[row]
         hold_words = HOLD_WORDS_ZH if lang == "zh" else HOLD_WORDS
         words = WORDS[lang]

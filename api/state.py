@@ -13,6 +13,7 @@ from api.letter_words import Sender, sender
 from api.papers import USUAL_FONTS
 from api.register import Register
 from api.security import Security
+from scoring.windows import TripWindows
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -61,8 +62,11 @@ class State:
     audit: AuditCopier | None = None
     is_simulated: bool = False
     """Whether time is that of the records, years away from the wall's perhaps."""
+    windows: TripWindows = field(init=False)
+    """By the rules."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "windows", TripWindows(self.rules))
         if self.tail.is_ready:  # else the tail does when it is
             self.changes.watch(self.view)
 

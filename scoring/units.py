@@ -87,9 +87,9 @@ def money_text(amount_nanos: int) -> str:
     >>> money_text(149_194_999_999), money_text(-5_000_000), money_text(0)
     ('149.19', '-0.01', '0.00')
     """
-    cents, sign = abs(int(amount_nanos)), "-" if amount_nanos < 0 else ""
-    cents = (cents + 5_000_000) // 10_000_000
-    return f"{sign if cents else ''}{cents // 100}.{cents % 100:02d}"
+    cents = (abs(int(amount_nanos)) + 5_000_000) // 10_000_000
+    digits = str(cents).rjust(3, "0")
+    return ("-" if amount_nanos < 0 and cents else "") + digits[:-2] + "." + digits[-2:]
 
 
 def kwh_text(energy_wh: int) -> str:

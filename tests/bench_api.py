@@ -172,58 +172,77 @@ class Asked:
 class Connection(asyncio.Protocol):
     """One kept-alive connection with at most one question at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, asking: Asking) -> None:
         self.transport: Any = None
+        self._asking = asking
+        self._due_at = 0.0
         self._buffer = b""
-        self._answered: asyncio.Future[bool] | None = None
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
 
+    def ask(self, question: bytes, due_at: float) -> None:
+        self._due_at = due_at
+        self.transport.write(question)
+
     def data_received(self, data: bytes) -> None:
         self._buffer += data
         head = self._buffer.find(b"\r\n\r\n")
-        if head < 0 or self._answered is None:
+        if head < 0:
             return
-        at = self._buffer.lower().find(b"content-length: ")
+        at = self._buffer.lower().find(b"content-length: ", 0, head)
         length = int(self._buffer[at + 16 : self._buffer.find(b"\r", at)])
         if len(self._buffer) >= head + 4 + length:
-            is_right = self._buffer.startswith(b"HTTP/1.1 200")
+            self._asking.asked.seconds.append(time.perf_counter() - self._due_at)
+            self._asking.asked.wrong += not self._buffer.startswith(b"HTTP/1.1 200")
             self._buffer = b""
-            self._answered.set_result(is_right)
+            self._asking.go_on(self)
 
-    async def ask(self, path: str, key: str) -> bool:
-        """Whether it was answered with 200."""
-        self._answered = asyncio.get_running_loop().create_future()
-        head = f"GET {path} HTTP/1.1\r\nHost: api\r\nAuthorization: Bearer {key}\r\n\r\n"
-        self.transport.write(head.encode())
-        return await self._answered
+
+class Asking:
+    """Puts questions over CONNECTIONS; at `rate` a second, or as fast as they are answered."""
+
+    def __init__(self, questions: list[bytes], rate: int | None) -> None:
+        self.asked = Asked()
+        self._questions, self._rate = questions, rate
+        self._numbers = count()
+        self._loop = asyncio.get_running_loop()
+        self._began_at = 0.0
+        self._idle: asyncio.Future[None] = self._loop.create_future()
+
+    async def run(self, port: int) -> Asked:
+        """Ask them all."""
+        opened = [
+            (await self._loop.create_connection(lambda: Connection(self), "127.0.0.1", port))[1]
+            for _ in range(CONNECTIONS)
+        ]
+        self._began_at = time.perf_counter()
+        for connection in opened:
+            self.go_on(connection)
+        await self._idle
+        self.asked.wall = time.perf_counter() - self._began_at
+        for connection in opened:
+            connection.transport.close()
+        return self.asked
+
+    def go_on(self, connection: Connection) -> None:
+        """The next question, when it is due."""
+        number = next(self._numbers)
+        if number >= len(self._questions):
+            if len(self.asked.seconds) == len(self._questions) and not self._idle.done():
+                self._idle.set_result(None)
+            return
+        now = time.perf_counter()
+        due_at = self._began_at + number / self._rate if self._rate else now
+        if due_at > now:
+            self._loop.call_later(due_at - now, connection.ask, self._questions[number], due_at)
+        else:
+            connection.ask(self._questions[number], due_at)
 
 
 async def _ask(port: int, key: str, paths: list[str], rate: int | None) -> Asked:
-    """Ask all paths over CONNECTIONS; at `rate` a second, or as fast as they are answered."""
-    loop = asyncio.get_running_loop()
-    asked, numbers = Asked(), count()
-    connections = [
-        (await loop.create_connection(Connection, "127.0.0.1", port))[1] for _ in range(CONNECTIONS)
-    ]
-    began_at = time.perf_counter()
-
-    async def run(connection: Connection) -> None:
-        while (number := next(numbers)) < len(paths):
-            due_at = began_at + number / rate if rate else time.perf_counter()
-            wait = due_at - time.perf_counter()
-            if wait > 0:
-                await asyncio.sleep(wait)
-            is_right = await connection.ask(paths[number], key)
-            asked.seconds.append(time.perf_counter() - due_at)
-            asked.wrong += not is_right
-
-    await asyncio.gather(*map(run, connections))
-    asked.wall = time.perf_counter() - began_at
-    for connection in connections:
-        connection.transport.close()
-    return asked
+    head = f"HTTP/1.1\r\nHost: api\r\nAuthorization: Bearer {key}\r\n\r\n"
+    return await Asking([f"GET {path} {head}".encode() for path in paths], rate).run(port)
 
 
 def _cpu_seconds(pid: int) -> float:

@@ -8,16 +8,18 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 import httpx
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.answer import SHOWN, Looked, Shown
+from api.answer import LOOKED, OFFSETS, SHOWN, Looked, Shown
 from api.app import application
 from api.shapes import EXAMPLE, AccountAnswer, AccountList, ProblemShown
 from api.state import State
 from api.view import View
 from api.words import HOLD_WORDS
+from scoring.book import LEDGER
 from scoring.effects import Hold, Stage
 from scoring.events import (
     Action,
@@ -379,6 +381,20 @@ def test_any_query_is_a_page_or_a_named_problem(query):
 
 def test_every_hold_and_stage_has_words():
     assert set(HOLD_WORDS) == set(Hold)
-    assert Shown._fields == SHOWN.names
-    assert Looked._fields == OUTLOOK.names
     assert len(Stage) == 6
+
+
+@given(st.data())
+def test_a_row_is_read_as_numpy_reads_it(data):
+    for layout, reader, shape in ((LEDGER, SHOWN, Shown), (OUTLOOK, LOOKED, Looked)):
+        given_bytes = data.draw(st.binary(min_size=layout.itemsize, max_size=layout.itemsize))
+        row = np.frombuffer(given_bytes, layout)[0]
+        read = shape._make(reader.unpack(row.tobytes()))
+        for name, value in read._asdict().items():
+            theirs = row[name]
+            if name == "source_offset":
+                assert list(OFFSETS.unpack(value)) == theirs.tolist()
+            elif isinstance(value, bytes):
+                assert value.rstrip(b"\0") == theirs.item()
+            else:
+                assert value == theirs.item() or (np.isnan(value) and np.isnan(theirs))

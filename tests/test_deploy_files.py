@@ -33,6 +33,9 @@ MANIFESTS = [(path.name, each) for path in sorted((DEPLOY / "kubernetes").iterdi
              for each in yaml.safe_load_all(path.read_text())]  # fmt: skip
 PODS = {each["metadata"]["name"]: each["spec"]["template"]["spec"]
         for _file, each in MANIFESTS if "template" in each.get("spec", {})}  # fmt: skip
+CLAIMS = {each["metadata"]["name"]: {claim["metadata"]["name"]: claim["spec"] for claim in claims}
+          for _file, each in MANIFESTS
+          if (claims := each.get("spec", {}).get("volumeClaimTemplates"))}  # fmt: skip
 KUBERNETES = ("1.29", "1.31", "1.34")
 PINNED = re.compile(r"^[a-z0-9./-]+:v?\d+\.\d+(\.\d+)?(-[a-z0-9]+)*$")
 KNOWN_TO_COMPOSE = {
@@ -205,7 +208,7 @@ def test_a_pod_has_no_rights_and_known_settings(name: str) -> None:
     assert container["image"] == f"kilowatch:{VERSION}"
     assert container["args"][0] in COMMANDS
     mounted = {each["name"] for each in container["volumeMounts"]}
-    assert mounted == {each["name"] for each in pod["volumes"]}
+    assert mounted == {each["name"] for each in pod["volumes"]} | set(CLAIMS.get(name, {}))
     shared = next(each["data"] for _f, each in MANIFESTS if each["kind"] == "ConfigMap")
     own = {each["name"]: each.get("value", "from elsewhere") for each in container["env"]}
     wanted = {key: value for key, value in (shared | own).items() if key.startswith("KILOWATCH_")}
@@ -231,6 +234,31 @@ def test_a_pod_takes_work_only_when_ready(name: str) -> None:
     if name in {"history", "credit", "customers"}:
         assert manifest["spec"]["strategy"]["type"] == "Recreate", "two would write the same"
         assert manifest["spec"]["replicas"] == 1
+
+
+def test_a_browser_stays_at_the_process_it_signed_in_at() -> None:
+    (service,) = (each["spec"] for _file, each in MANIFESTS
+                  if each["metadata"]["name"] == "api" and each["kind"] == "Service")  # fmt: skip
+    assert service["sessionAffinity"] == "ClientIP"
+
+
+def test_a_line_of_the_audit_that_waits_outlives_its_process() -> None:
+    """On Kubernetes, under compose, under systemd: where the file is written, something lasts."""
+    (container,) = PODS["api"]["containers"]
+    (path,) = (each["value"] for each in container["env"] if "AUDIT" in each["name"])
+    (mount,) = (each for each in container["volumeMounts"] if path.startswith(each["mountPath"]))
+    claim = CLAIMS["api"][mount["name"]]
+    assert claim["accessModes"] == ["ReadWriteOnce"], "each pod has its own"
+    (kept,) = (each["spec"]["persistentVolumeClaimRetentionPolicy"] for _file, each in MANIFESTS
+               if each["metadata"]["name"] == "api" and each["kind"] == "StatefulSet")  # fmt: skip
+    assert set(kept.values()) == {"Retain"}
+    path = SERVICES["api"]["environment"]["KILOWATCH_AUDIT_FILE"]
+    (volume,) = (each for each in SERVICES["api"]["volumes"] if each.split(":")[0] == "audit")
+    assert path.startswith(volume.split(":")[1])
+    assert "audit" in COMPOSE["volumes"]
+    unit = (DEPLOY / "systemd/kilowatch-api.service").read_text()
+    (name,) = re.findall(r"^StateDirectory=(\S+)$", unit, re.MULTILINE)
+    assert f"KILOWATCH_AUDIT_FILE=/var/lib/{name}/" in unit
 
 
 @pytest.mark.parametrize("path", sorted((DEPLOY / "systemd").iterdir()), ids=lambda path: path.name)

@@ -13,6 +13,7 @@ from api.view import View
 from scoring.debts import Pays
 from scoring.events import CustomerClass, PaymentKind, PaymentMode, PaymentReceived
 from scoring.units import instant, nanos
+from scoring.windows import TripWindows
 from streams.chain import TOLD
 from streams.topics import DECISIONS, REFUSALS
 from tests.office import DAY, HOUR, MONDAY, RULES, Office
@@ -38,7 +39,7 @@ def said(office: Office, account_id: str) -> dict:
     view = office.feed(View())
     row = view.book.row(account_id)
     assert row is not None
-    return json.loads(answer(view, row, RULES))
+    return json.loads(answer(view, row, TripWindows(RULES)))
 
 
 def kinds(office: Office) -> list[str]:
