@@ -109,13 +109,18 @@ class AccountIds:
 
     def row(self, account_id: str) -> int | None:
         """The account's row, None if it has none."""
-        wanted, key = text_hash(account_id), account_id.encode()
+        key = account_id.encode()
+        row = self._look(text_hash(account_id), lambda row: self._key(row) == key)
+        return None if row == NOBODY else row
+
+    def _look(self, wanted: int, is_it: Callable[[int], bool]) -> int:
+        """The first row of this hash that is the one looked for, `NOBODY` if there is none."""
         slot = wanted & (len(self._slots) - 1)
         while (row := int(self._slots[slot])) != NOBODY:
-            if int(self._hash[row]) == wanted and self._key(row) == key:
-                return row
+            if int(self._hash[row]) == wanted and is_it(row):
+                break
             slot = (slot + 1) % len(self._slots)
-        return None
+        return row
 
     def rows_of(self, account_ids: Sequence[str]) -> Rows:
         """The rows (n,) of these accounts, `NOBODY` where there is none."""
@@ -172,19 +177,32 @@ class AccountIds:
         hashes: NDArray[np.uint64],
         is_same: Callable[[Rows, Rows], NDArray[np.bool_]],
     ) -> Rows:
-        """The rows (n,) of ids with these hashes; `is_same` tells which of some are in rows."""
+        """The rows (n,) of ids with these hashes; `is_same` tells which of some are in rows.
+
+        The first row of the same hash is all but surely the one: all are compared at once, and only
+        who shares a hash with another is looked for again.
+        """
         found = np.full(len(hashes), NOBODY, np.int64)
+        if not self._count:
+            return found
         left, slot = np.arange(len(hashes)), _homes(hashes, len(self._slots))
         while len(left):
-            row = self._slots[slot].astype(np.int64)
+            row = self._slots[slot]
             is_taken = row != NOBODY
-            is_it = is_taken.copy()
-            is_it[is_taken] = self._hash[row[is_taken]] == hashes[left[is_taken]]
-            if is_it.any():
-                is_it[is_it] = is_same(left[is_it], row[is_it])
-            found[left[is_it]] = row[is_it]
-            on = is_taken & ~is_it
+            has_hash = is_taken & (self._hash[row] == hashes[left])
+            found[left[has_hash]] = row[has_hash]
+            on = is_taken & ~has_hash
             left, slot = left[on], (slot[on] + 1) % len(self._slots)
+        met = np.flatnonzero(found != NOBODY)
+        if not len(met):
+            return found
+        for place in met[~is_same(met, found[met])].tolist():
+            here = np.array([place])
+
+            def is_it(row: int, here: Rows = here) -> bool:
+                return bool(is_same(here, np.array([row]))[0])
+
+            found[place] = self._look(int(hashes[place]), is_it)
         return found
 
     # --- adding --------------------------------------------------------------------------------

@@ -281,6 +281,7 @@ class Clerk:
                 kept.setdefault(each.account_row, []).append(Owed.kept(source, each))
         self._owed.keep_owing(draft.rows, kept)
         entry.rows = self._ledger_rows(sorted(draft.rows), kept)
+        entry.carriers = frozenset(self.book.account_ids.keys_of(np.array([*kept], np.int64)))
         self._owed.forget(entry.next_offset)
         entry.learned = self._learned_rows(sorted(draft.learned_rows))
         for word in draft.words:

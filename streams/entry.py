@@ -17,7 +17,7 @@ from scoring.effects import AccountForecast, DailyUsage
 from streams.topics import INTERLOCK, LEARNED_ROWS, LEDGER_ROWS, REFUSALS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from scoring.effects import Effect
     from scoring.events import Source
@@ -58,14 +58,46 @@ class Entry:
 
     `rows` go to ledger-rows, each with the effects inside; `learned` to learned-rows; `told` are
     the same effects and the refusals per topic, in the order in which they were caused;
+    `carriers` are the keys of those rows that have something inside that is yet to be told;
     `next_offset` is the offset to read next of each source once all that is done.
     """
 
     rows: Sequence[Message] = ()
+    carriers: frozenset[bytes] = frozenset()
     learned: Sequence[Message] = ()
     told: dict[str, list[Message]] = field(default_factory=dict)
     next_offset: dict[Source, int] = field(default_factory=dict)
     tally: Tally = field(default_factory=Tally)
+
+
+def go_together(waiting: Iterable[Entry]) -> list[Entry]:
+    """The first of these that may go down the road as one (`as_one`), at least the first of all.
+
+    The newest row of an account must carry whatever of its effects may still be untold, or
+    compaction could take them away: where an account has a further row, those before it are told
+    first.
+    """
+    found: list[Entry] = []
+    carriers: set[bytes] = set()
+    for entry in waiting:
+        if carriers and any(key in carriers for key, _row in entry.rows):
+            break
+        found.append(entry)
+        carriers |= entry.carriers
+    return found
+
+
+def as_one(entries: Sequence[Entry]) -> Entry:
+    """What these entries write and tell, one behind the other; each counts for itself."""
+    if len(entries) == 1:
+        return entries[0]
+    one = Entry()
+    one.rows = [row for entry in entries for row in entry.rows]
+    one.learned = [row for entry in entries for row in entry.learned]
+    for entry in entries:
+        for topic, messages in entry.told.items():
+            one.told.setdefault(topic, []).extend(messages)
+    return one
 
 
 def tally_of(draft: Draft, entry: Entry, fetched: Fetched) -> Tally:

@@ -24,7 +24,7 @@ from aiokafka.errors import KafkaError
 from streams.connection import connection_terms
 from streams.log import PartitionLost
 from streams.records import give_blocks, give_plain_records
-from streams.topics import MAX_ROW_BYTES, TOPIC_OF_SOURCE
+from streams.topics import LEARNED_ROWS, LEDGER_ROWS, MAX_ROW_BYTES, TOPIC_OF_SOURCE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -56,6 +56,10 @@ PINNED = (
 
 ASK_AGAIN_SECONDS = 0.1
 """Between two questions for the cluster's state while no broker answers."""
+
+ROWS = frozenset((LEDGER_ROWS, LEARNED_ROWS))
+"""Topics that go out by a producer of their own.  The client has one request under way to a broker:
+with one producer a restore would wait for the rows of every reading that was scored before it."""
 
 _NO_HEADERS: list[tuple[str, bytes]] = []
 
@@ -139,18 +143,22 @@ class KafkaLog:
     def __init__(self, settings: Settings, membership: Membership) -> None:
         self._settings = settings
         self._membership = membership
-        self._producer: AIOKafkaProducer | None = None
+        self._rows: AIOKafkaProducer | None = None
+        self._effects: AIOKafkaProducer | None = None
         self._generation_of: dict[int, int] = {}
 
     async def start(self) -> None:
         """Connect.  Raises aiokafka's KafkaError when no broker answers."""
+        is_idempotent = True
         try:
-            self._producer = await self._connect(idempotent=True)
+            self._rows = await self._connect(idempotent=True)
         except KafkaError as error:
             # The embedded broker knows no producer ids.  Without them a retry may write twice,
             # which rows and effect ids make harmless; order is kept either way.
             log.warning("broker takes no idempotent producer (%r): going on without", error)
-            self._producer = await self._connect(idempotent=False)
+            is_idempotent = False
+            self._rows = await self._connect(idempotent=False)
+        self._effects = await self._connect(idempotent=is_idempotent)
 
     async def _connect(self, *, idempotent: bool) -> AIOKafkaProducer:
         compression = self._settings.compression
@@ -175,8 +183,9 @@ class KafkaLog:
 
     async def stop(self) -> None:
         """Send what waits and disconnect."""
-        if self._producer is not None:
-            await self._producer.stop()
+        for producer in (self._rows, self._effects):
+            if producer is not None:
+                await producer.stop()
 
     def own(self, partitions: Sequence[int]) -> None:
         """The group has just given this worker these partitions, in the generation of now."""
@@ -201,7 +210,7 @@ class KafkaLog:
 
     async def append(self, topic: str, partition: int, messages: Sequence[Message]) -> int:
         """Append in order; returns when all are acknowledged by all in-sync replicas."""
-        producer = self._producer
+        producer = self._rows if topic in ROWS else self._effects
         assert producer is not None, "append before start"
         now_ms = int(time.time() * 1000)
         delivered, first = [], 0

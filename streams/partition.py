@@ -16,6 +16,7 @@ from collections import deque
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
+from streams.entry import as_one, go_together
 from streams.log import PartitionLost
 from streams.order import Desk, Part, parts
 from streams.topics import LEARNED_ROWS, LEDGER_ROWS, TO_ALL
@@ -178,15 +179,16 @@ class Partition:
         self._room.set()
 
     async def _finish(self) -> None:
-        """Take the entries one after the other down the road; ends only by cancellation."""
+        """Take what waits down the road, as much at once as may; ends only by cancellation."""
         try:
             while True:
                 while self._waiting:
-                    entry = self._waiting[0]
-                    await self._settle(entry)
-                    self.committable.update(entry.next_offset)
-                    self._settled(entry.tally)
-                    self._waiting.popleft()
+                    together = go_together(self._waiting)
+                    await self._settle(as_one(together))
+                    for entry in together:
+                        self.committable.update(entry.next_offset)
+                        self._settled(entry.tally)
+                        self._waiting.popleft()
                     self._room.set()
                 self._idle.set()
                 self._more.clear()
@@ -203,7 +205,7 @@ class Partition:
     async def _settle(self, entry: Entry, *, told_first: bool = False) -> None:
         """Rows durable, then effects durable, the fence before each.
 
-        One entry at a time: so the newest row of an account always carries whatever of its effects
+        Only then the next: so the newest row of an account always carries whatever of its effects
         may still be untold, and compaction can never take an untold effect away.  In recovery the
         effects stand already in the log, and are told before their rows are written again.
         """

@@ -201,10 +201,16 @@ MUTANTS = (
     *among(
         "streams/partition.py", SIMULATION,
         ("sim-committed-early", "order",
-         ("                    await self._settle(entry)\n"
-         "                    self.committable.update(entry.next_offset)\n"),
-         ("                    self.committable.update(entry.next_offset)\n"
-         "                    await self._settle(entry)\n")),
+         ("                    await self._settle(as_one(together))\n"
+         "                    for entry in together:\n"),
+         ("                    for entry in together:\n"
+         "                        self.committable.update(entry.next_offset)\n"
+         "                    await self._settle(as_one(together))\n"
+         "                    for entry in together:\n")),
+    ),
+    *among(
+        "streams/entry.py", ("tests/test_partition.py",),
+        ("carried-overtaken", "order", "if carriers and any(", "if not carriers and any("),
     ),
     *among(
         "streams/chain.py", ROAD,

@@ -12,6 +12,8 @@ from dataclasses import replace
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from scoring.events import (
     AccountSettings,
     CustomerClass,
@@ -28,6 +30,7 @@ from scoring.units import instant, nanos
 from streams import wire
 from streams.clerk import Clerk, Terms
 from streams.log import Fetched, PlainRecord
+from streams.rows import HEAD
 from streams.topics import (
     DECISIONS,
     DISCONNECTION_NOTICES,
@@ -94,6 +97,10 @@ class Office:
             for raw_key, raw_value in messages:
                 stamp = records[-1].timestamp
                 log.append(PlainRecord(state_topic, partition, len(log), stamp, raw_key, raw_value))
+        heads = np.frombuffer(b"".join(row[: HEAD.itemsize] for _, row in entry.rows), HEAD)
+        pairs = zip(entry.rows, heads["effects"].tolist(), strict=True)
+        carriers = {raw_key for (raw_key, _row), inside in pairs if inside}
+        assert entry.carriers == carriers, "an entry knows which of its rows carry something"
 
     def event(self, event: AccountEvent, at: int) -> None:
         """A control record."""

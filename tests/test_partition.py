@@ -14,6 +14,7 @@ import pytest
 
 from scoring.events import Source
 from streams.clerk import Clerk
+from streams.entry import Entry, as_one, go_together
 from streams.log import PartitionLost
 from streams.partition import MAX_ENTRIES_WAITING, Partition
 from streams.rounds import take_together
@@ -64,7 +65,7 @@ def test_a_calm_run_warns_refuses_and_counts(calm: Outcome) -> None:
 def test_a_crash_at_any_step_loses_nothing_and_counts_nothing_twice(
     seed: int, calm: Outcome
 ) -> None:
-    # A calm life takes about 150 steps; each seed dies again and again on its way through it.
+    # A calm life takes about 100 steps; each seed dies again and again on its way through it.
     cluster = utility()
     deaths = 0
     for life in range(200):
@@ -101,8 +102,10 @@ class SlowRows(MemoryLog):
 
     slow: str = LEDGER_ROWS
     gate: asyncio.Event = field(default_factory=asyncio.Event)
+    appends: int = 0
 
     async def append(self, topic: str, partition: int, messages: Sequence[Message]) -> int:
+        self.appends += 1
         end = await super().append(topic, partition, messages)
         if topic == self.slow:
             await self.gate.wait()
@@ -177,12 +180,71 @@ def test_a_slow_broker_holds_the_fetch_back_instead_of_filling_memory() -> None:
     run(story())
 
 
+def test_what_waits_for_a_slow_broker_then_goes_down_the_road_at_once() -> None:
+    async def story() -> None:
+        cluster = utility()
+        log = SlowRows(cluster, seed=5)
+        log.gate.set()
+        cluster.give(0, log)
+        partition = Partition(0, log, Clerk(0, terms()))
+        await partition.recover()
+        log.gate.clear()
+        before = log.appends
+        for number in range(MAX_ENTRIES_WAITING):
+            partition.enter(Entry(rows=[(b"home-%d" % number, b"row")], next_offset={}))
+        for _ in range(100):
+            await asyncio.sleep(0)
+        log.gate.set()
+        assert await partition.release()
+        written = [each.key for each in cluster.records(LEDGER_ROWS)][-MAX_ENTRIES_WAITING:]
+        assert written == [b"home-0", b"home-1", b"home-2", b"home-3"]
+        assert log.appends - before == 1, "all four were there before the first began"
+
+    run(story())
+
+
+A, B = b"home-1", b"home-2"
+
+
+@pytest.mark.parametrize(
+    ("waiting", "together"),
+    [
+        # keys of each entry's rows, and which of them carry something yet to be told
+        ([([A], []), ([B], []), ([A, B], [])], 3),
+        ([([A], [A]), ([B], []), ([B], [])], 3),
+        ([([A], [A])], 1),
+        ([([A], []), ([A], [A])], 2),
+        ([([A], [A]), ([A], [])], 1),
+        ([([A], []), ([B], [B]), ([A], []), ([A, B], []), ([A], [])], 3),
+        ([([A], [A]), ([B], [B]), ([B], [B])], 2),
+    ],
+)
+def test_no_row_comes_after_one_of_its_account_that_carries_something_untold(
+    waiting: list[tuple[list[bytes], list[bytes]]], together: int
+) -> None:
+    entries = [
+        Entry(rows=[(key, b"row") for key in keys], carriers=frozenset(carriers))
+        for keys, carriers in waiting
+    ]
+    assert go_together(entries) == entries[:together]
+
+
+def test_entries_that_go_together_say_everything_in_their_order() -> None:
+    first = Entry([(A, b"1")], frozenset(), [(A, b"learned")], {"warnings": [(A, b"w1")]})
+    second = Entry([(B, b"2")], frozenset(), [], {"warnings": [(B, b"w2")], "trips": [(B, b"t")]})
+    one = as_one([first, second])
+    assert one.rows == [(A, b"1"), (B, b"2")]
+    assert one.learned == [(A, b"learned")]
+    assert one.told == {"warnings": [(A, b"w1"), (B, b"w2")], "trips": [(B, b"t")]}
+    assert first.told == {"warnings": [(A, b"w1")]}
+
+
 # --- failed sends: L6 ----------------------------------------------------------------------------
 
 
 def test_a_failed_send_stops_the_road_and_replay_repairs_it(calm: Outcome) -> None:
     failures = 0
-    for step in range(1, 160, 12):
+    for step in range(1, 100, 8):
         cluster = utility()
         try:
             run(live(cluster, MemoryLog(cluster, seed=6, fail_at=step)))

@@ -38,6 +38,10 @@ PAYERS = 2_000
 SECONDS = 20.0
 STORM_AT = 10.0
 STORM_SECONDS = 5.0
+WARM_UP_SECONDS = 20.0
+"""The same readings before anybody pays: a fresh broker translates its own code for so long, which
+takes one of two cores from everybody (as in the line of warnings)."""
+
 SLICE_SECONDS = 0.05
 BEAT_SLICES = 20
 SETTLE_SECONDS = 60.0
@@ -78,7 +82,7 @@ class Scene:
     @classmethod
     def of(cls, rate: int, trips: int, partitions: int) -> Scene:
         """Every reader is read once; payers and doomed come on top."""
-        readers = round(rate * SECONDS)
+        readers = round(rate * (WARM_UP_SECONDS + SECONDS))
         payers = [load.account_id(readers + n) for n in range(PAYERS)]
         doomed = [load.account_id(readers + PAYERS + n) for n in range(trips)]
         every = load.by_partition(readers + PAYERS + trips, partitions)
@@ -133,9 +137,9 @@ async def measure(bootstrap: str, scene: Scene) -> dict[str, Any]:
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, max_batch_size=load.BATCH_BYTES)
     async with consumer, producer:
         listening = asyncio.create_task(_listen(consumer, scene))
-        began = time.perf_counter()
+        began = time.perf_counter() + WARM_UP_SECONDS
         written = await _write(producer, scene, began)
-        took = time.perf_counter() - began
+        took = time.perf_counter() - began + WARM_UP_SECONDS
         await _settle(producer, scene, began)
         listening.cancel()
     assert scene.found, "no restore came"
@@ -175,15 +179,20 @@ async def _listen(consumer: AIOKafkaConsumer, scene: Scene) -> None:
 
 
 async def _write(producer: AIOKafkaProducer, scene: Scene, began: float) -> int:
-    """Readings and payments in slices of 50 ms, a heartbeat and a tick every second."""
+    """Readings, from `began` on payments, in slices of 50 ms; every second a heartbeat and a tick.
+
+    Readings begin `WARM_UP_SECONDS` before.
+    """
     partitions, slices = len(scene.names), round(SECONDS / SLICE_SECONDS)
+    warming = round(WARM_UP_SECONDS / SLICE_SECONDS)
     written = 0
     payers = iter(scene.payers)
-    for turn in range(slices):
+    for turn in range(-warming, slices):
         await asyncio.sleep(max(0.0, began + turn * SLICE_SECONDS - time.perf_counter()))
         at_ms = load.BEGINS_AT * 1000 + round((time.perf_counter() - began) * 1000)
         under_way = []
-        for name in [next(payers) for _ in range(len(scene.payers) // slices)]:
+        paying = len(scene.payers) // slices if turn >= 0 else 0
+        for name in [next(payers) for _ in range(paying)]:
             value = (
                 f'{{"version":1,"accountId":"{name}","paymentId":"p-{name}","amount":"5000.00",'
                 f'"paidAt":"{instant_text(at_ms // 1000)}"}}'
@@ -194,9 +203,10 @@ async def _write(producer: AIOKafkaProducer, scene: Scene, began: float) -> int:
                 await producer.send(topics.PAYMENTS, value, name.encode(), number, at_ms)
             )
         for number, some in enumerate(scene.readers):
-            per_slice = -(-len(some) // slices)
+            per_slice = -(-len(some) // (warming + slices))
+            first = (warming + turn) * per_slice
             batch = producer.create_batch()
-            for name in some[turn * per_slice : (turn + 1) * per_slice]:
+            for name in some[first : first + per_slice]:
                 value = (
                     f'{{"version":1,"accountId":"{name}","meterId":"m-{name}",'
                     f'"readAt":"{instant_text(at_ms // 1000)}",'
