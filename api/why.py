@@ -43,6 +43,12 @@ SENTENCES: dict[Language, dict[str, str]] = {
             "the notice had been proven delivered at {delivered_at}, and none of {missed} guards "
             "held it back{approved}."
         ),
+        "stop-by-law": (
+            "The supply was ordered off for arrears: {owed} was owed, the oldest unpaid bill was "
+            "to be paid by {oldest_due}, {overdue_days} days before; {proofs}; none of {missed} "
+            "guards held it back{approved}."
+        ),
+        "proof": "{step} proven delivered at {at}",
         "approved": "; approved by {approvers}",
         RESTORE_COMMANDS: "The supply was ordered back on: {detail}.",
         WORK_ITEMS: "A person was asked to act, or told that it is no longer needed: {effect_id}.",
@@ -87,6 +93,12 @@ SENTENCES: dict[Language, dict[str, str]] = {
             "已下达停电（跳闸）命令：依据 {read_at} 的抄表读数，可用余额 {available}；停电通知已于 "
             "{delivered_at} 证实送达；{missed} 项保护条件逐项核对，均不成立{approved}。"
         ),
+        "stop-by-law": (
+            "已按欠费停电程序下达停电（跳闸）命令：欠费 {owed}，最早一笔未缴账单应于 {oldest_due} "
+            "前缴清，已逾期 {overdue_days} 天；{proofs}；{missed} 项保护条件逐项核对，"
+            "均不成立{approved}。"
+        ),
+        "proof": "{step}已于 {at} 证实送达",
         "approved": "；审批人：{approvers}",
         RESTORE_COMMANDS: "已下达复电命令：{detail}（当时可用余额 {available}）。",
         WORK_ITEMS: "已派发或撤回人工任务：{effect_id}。",
@@ -120,6 +132,22 @@ SENTENCES: dict[Language, dict[str, str]] = {
             "全部 {links} 条记录首尾相连，校验无误，均未经改动、删除或增补。末条编号 {last}，"
             "哈希值 {hash}。"
         ),
+    },
+}
+
+
+STEP_WORDS: dict[Language, dict[str, str]] = {
+    "en": {
+        "disconnection_notice": "disconnection notice",
+        "dunning": "dunning",
+        "written_notice": "written notice",
+        "second_notice": "second notice",
+    },
+    "zh": {
+        "disconnection_notice": "停电通知",
+        "dunning": "催交通知",
+        "written_notice": "书面停电通知",
+        "second_notice": "停电前再次通知",
     },
 }
 
@@ -197,6 +225,13 @@ def _step(body: Mapping[str, Any], language: Language, zone: tzinfo) -> Step:
     what = effect_id.removeprefix(f"{body['accountId']}:").split(":")[0]
     is_named = kind in (DISCONNECTION_NOTICES, WORK_ITEMS) and what in say
     template = say[what] if is_named else say.get(kind, "{kind}: {detail}.")
+    if kind == TRIP_COMMANDS and grounds.get("procedure") == "arrears_stop":
+        template = say["stop-by-law"]
+    named = STEP_WORDS[language]
+    proofs = [
+        say["proof"].format(step=named[each["step"]], at=_said(each["provenAt"], zone))
+        for each in grounds.get("proofs", ())
+    ]
     names = ", ".join(grounds.get("approvers", ()))
     sentence = template.format(
         ledger=evidence["ledger"],
@@ -209,6 +244,10 @@ def _step(body: Mapping[str, Any], language: Language, zone: tzinfo) -> Step:
         delivered_at=_said(grounds.get("noticeDeliveredAt"), zone),
         missed=len(grounds.get("guardsMissed", ())),
         holds=hold_sentence(evidence["holds"], language),
+        owed=grounds.get("owed"),
+        oldest_due=grounds.get("oldestDue"),
+        overdue_days=grounds.get("overdueDays"),
+        proofs=("; " if language == "en" else "；").join(proofs),
     )
     cause = body["cause"]
     return Step(

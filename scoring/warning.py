@@ -117,6 +117,8 @@ def warning(here: Situation) -> Verdict:
         "warned_day": today,
         "warned_today": min(told_today + 1, MOST_COUNTED),
     }
+    if here.warning_proven != NO_TIME:  # it was the one before that arrived
+        changes["warning_proven"] = NO_TIME
     told = Verdict((warning,), changes)
     return told + _call(here.after(told.changes), tier, rises=tier > here.tier)
 

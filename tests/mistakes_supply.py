@@ -97,6 +97,16 @@ OF_SUPPLY = (
          "NoticeStep(Step.DUNNING, 0, 0, FOR_EVER)"),
     ),
     *among(
+        "scoring/grounds.py", ("tests/test_why.py",),
+        ("proofs-unsaid", "evidence", "proofs=proofs if here.stage in ON_THE_ROAD else ()",
+         "proofs=()"),
+    ),
+    *among(
+        "scoring/warning.py", ("tests/test_warning.py",),
+        ("proof-of-an-older-warning", "evidence", "if here.warning_proven != NO_TIME:",
+         "if False:"),
+    ),
+    *among(
         "scoring/decide.py", TENANTS,
         ("former-tenant-s-notice", "tenant", "if here.stage in (Stage.NOTICE_SENT, Stage.NOTICED):",
          "if here.stage is Stage.NOTICE_SENT:"),

@@ -280,3 +280,10 @@ def test_the_proof_of_a_warning_is_kept():
     assert here.after(on_event(here, proof).changes).warning_proven == NOON
     other = NoticeDelivered("home-1", 1, NOON, "home-1:warning:1:1", NOON - HOUR)
     assert not on_event(here, other)
+
+
+def test_a_further_warning_is_not_proven_by_the_receipt_of_the_one_before():
+    here = replace(LOW_NOW, tier=Tier.LOW, episode=2, warning_number=1, warning_proven=NOON - HOUR)
+    verdict = judge(replace(here, available_nanos=-UNIT))
+    assert only(verdict, LowBalanceWarning).effect_id == "home-1:warning:2:2"
+    assert here.after(verdict.changes).warning_proven == 0

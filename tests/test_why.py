@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import date
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -15,13 +17,22 @@ from api.history import History
 from api.history_tables import engine_of, migrate
 from api.state import State
 from api.view import View
-from api.why import SENTENCES, why
+from api.why import SENTENCES, STEP_WORDS, Language, why
 from api.words import HOLD_WORDS, HOLD_WORDS_ZH
 from deploy.broker import EmbeddedBroker
 from deploy.verify import main as verify
 from deploy.why import main as ask
 from scoring.effects import DecisionKind, Hold, WorkItemKind
+from scoring.events import (
+    Action,
+    CustomerClass,
+    OperatorActed,
+    PaymentKind,
+    PaymentMode,
+    PaymentReceived,
+)
 from scoring.procedures import Step
+from scoring.units import nanos
 from streams.log import PlainRecord
 from streams.settings import Settings
 from streams.topics import DECISIONS, ensure_topics, partition_of
@@ -46,6 +57,27 @@ def cut() -> Office:
         if hours == 9:
             office.receive("home-1", at + 180)
     office.pay("home-1", "100", MONDAY + 2 * DAY + 11 * HOUR)
+    return office
+
+
+def stopped_by_law() -> Office:
+    """A shop on a plan that owes since 1 June, dunned and noticed in the week from 6 July 2026."""
+    office = Office()
+    office.open("shop-1", customer_class=CustomerClass.BUSINESS, payment_mode=PaymentMode.PLAN)
+    due_day = date(2026, 6, 1).toordinal()
+    brought = PaymentReceived(
+        "shop-1", 0, 0, "p-0", nanos("-300"), MONDAY, PaymentKind.OPENING_BALANCE, 0, due_day
+    )
+    office.event(brought, MONDAY)
+    for days, hours in ((0, 9), (0, 10), (3, 11), (3, 12)):
+        at = MONDAY + days * DAY + hours * HOUR
+        office.read("shop-1", (at, (days * 24 + hours) * 100))
+        office.beat(at + 60)
+        if days and hours == 11:
+            office.event(OperatorActed("shop-1", 0, at + 90, Action.APPROVE_TRIP, "li", "", at), at)
+        office.tick(at + 120)
+        if hours < 12:
+            office.receive("shop-1", at + 180)
     return office
 
 
@@ -106,6 +138,43 @@ def test_in_chinese():
     assert "首尾相连" in told.proof
 
 
+BY_LAW: dict[Language, tuple[str, str]] = {
+    "en": (
+        (
+            "The supply was ordered off for arrears: 300.00 was owed, the oldest unpaid bill was "
+            "to be paid by 2026-06-01, 38 days before; dunning proven delivered at 2026-07-06 "
+            "09:03; written notice proven delivered at 2026-07-06 10:03; second notice proven "
+            "delivered at 2026-07-09 11:03; none of "
+        ),
+        " guards held it back; approved by li.",
+    ),
+    "zh": (
+        (
+            "已按欠费停电程序下达停电（跳闸）命令：欠费 300.00，最早一笔未缴账单应于 2026-06-01 "
+            "前缴清，已逾期 38 天；催交通知已于 2026-07-06 09:03 证实送达；书面停电通知已于 "
+            "2026-07-06 10:03 证实送达；停电前再次通知已于 2026-07-09 11:03 证实送达；"
+        ),
+        "均不成立；审批人：li。",
+    ),
+}
+
+
+@pytest.mark.parametrize("language", BY_LAW)
+def test_why_was_i_cut_by_law(language: Language) -> None:
+    """Each step with its proof, and since when what was owed: a lawyer asks for nothing else."""
+    begins, ends = BY_LAW[language]
+    links = stopped_by_law().links("shop-1")
+    told = why("shop-1", links, language, ZoneInfo("Asia/Shanghai"))
+    assert told.is_proven
+    (cut,) = (step.sentence for step in told.steps if step.kind == "trip-commands")
+    assert cut.startswith(begins)
+    assert cut.endswith(ends)
+    grounds = [json.loads(link)["grounds"] for link in links]
+    proven = [len(each["proofs"]) for each in grounds if each["stage"] == "noticed"]
+    assert proven == sorted(proven)
+    assert set(proven) == {1, 2, 3}
+
+
 def test_every_kind_of_decision_has_a_sentence():
     kinds = {each.value for each in DecisionKind}
     assert kinds <= set(SENTENCES["en"])
@@ -116,6 +185,7 @@ def test_every_work_and_notice_by_law_has_a_sentence():
     works = {f"work-{each.name.lower().replace('_', '-')}" for each in WorkItemKind}
     steps = {each.name.lower().replace("_", "-") for each in Step} - {"disconnection-notice"}
     assert works | steps <= set(SENTENCES["en"])
+    assert set(STEP_WORDS["en"]) == set(STEP_WORDS["zh"]) >= {each.name.lower() for each in Step}
 
 
 def test_a_broken_chain_is_no_proof():
