@@ -33,6 +33,9 @@ SLOTS_PER_ACCOUNT = 2
 
 NOBODY = -1
 
+MOST_TEXT_BYTES = 2**32 - 1
+"""Of all ids of a partition: a hundred times a million of forty characters."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class IdColumn:
@@ -71,7 +74,7 @@ class AccountIds:
 
     def __init__(self) -> None:
         self._text = np.zeros(0, np.uint8)  # UTF-8, one behind the other
-        self._end = np.zeros(1, np.int64)  # of row - 1's text; all arrays have room for more
+        self._end = np.zeros(1, np.uint32)  # of row - 1's text; all arrays have room for more
         self._hash = np.zeros(0, np.uint64)
         self._slots = np.full(FIRST_SLOTS, NOBODY, np.int32)
         self._count = 0
@@ -95,7 +98,7 @@ class AccountIds:
 
     def keys_of(self, rows: Rows) -> list[bytes]:
         """The same as bytes, as they stand on the wire."""
-        first, end = self._end[rows], self._end[rows + 1]
+        first, end = self._end[rows].astype(np.int64), self._end[rows + 1]
         if not len(rows):
             return []
         length = int(end[0] - first[0])
@@ -246,6 +249,7 @@ class AccountIds:
         first, end = self._count, self._count + len(lengths)
         text_end = int(self._end[first])
         ends = text_end + np.cumsum(lengths)
+        assert ends[-1] <= MOST_TEXT_BYTES, "more accounts than a partition may hold"
         self._text = with_room(self._text, text_end, int(ends[-1]))
         self._text[text_end : ends[-1]] = text
         self._end = with_room(self._end, first + 1, end + 1)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from scoring.account_ids import IdColumn
 
 LEDGER_VERSION = 3
-LEARNED_VERSION = 4
+LEARNED_VERSION = 5
 
 MAX_ACCOUNT_ID_CHARACTERS = 64
 PAYMENTS_REMEMBERED = 4
@@ -143,8 +143,7 @@ LEARNED = np.dtype(
         ("regressed_wh", "f4", (2,)),  # of the day after last_day: by the group, by an own model
         ("typical_error_wh", "f4"),  # mean day-ahead error
         ("loss", "f4", (10,)),  # of each expert, discounted, in typical errors
-        # the forecast, and how far it was off
-        ("ahead_wh", "f4", (35,)),  # medians of the days after last_day
+        # how far the forecast was off; what it says stands further down
         ("told_wh", "f4", (11,)),  # sums of 1, 3 and 7 days told on the newest 1, 3 and 7 days
         ("told_reach", "f2", (2, 11)),  # P10 and P90 told of them, over the sum, less 1
         ("sum_error_wh", "f4", (3,)),  # mean error of sums of 1, 3 and 7 days
@@ -158,11 +157,14 @@ LEARNED = np.dtype(
         ("degree_answer", "f2", (2, 2)),  # to heating and cooling degrees: how much, and how unsure
         ("customer", "u4"),  # whose usage this is: the lower half of `customer_hash`; 0 not stated
         ("known_days", "u4"),  # bits of the days of the history, newest first: 1 measured
+        ("ahead_steps", "u2", (35,)),  # medians of the days after last_day, see days_ahead
         ("drift_days", "u2"),  # since the newest change of level, at most 65,535
         ("kind_days", "u1", (8,)),  # days met of each weekday and of holidays, at most 255
         ("reach_shape", "u1", (2,)),  # how reach grows with the days summed, see intervals
         ("sums_told", "u1", (3,)),  # sums of 1, 3 and 7 days compared, at most 255
         ("split", "u1"),  # 0 split by rate period not known, 1 alike on all days, 2 by kind of day
+        ("ahead_step", "i1"),  # of ahead_steps: 2 to this power, Wh
+        ("spare", "u1", (5,)),  # so that none of a row's bytes is accidental
     ],
     align=True,
 )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scoring import experts, intervals
+from scoring import days_ahead, experts, intervals
 from scoring.events import MAX_RATE_PERIODS, CustomerClass
 from scoring.units import SECONDS_PER_HOUR
 
@@ -201,5 +201,5 @@ class GroupLevels:
             one["weekday_share"], one["holiday_share"] = week / week.mean(), 1
             one["kind_days"][:, : experts.WEEK] = WEEKS_WORTH
             level_wh = 24 * power_w * np.exp(group.log_share / group.weight)
-            one["ahead_wh"] = level_wh * experts.share_of(one, coming[place : place + 1])
+            days_ahead.write(one, level_wh * experts.share_of(one, coming[place : place + 1]))
             one["reach"], one["reach_shape"] = group.reach(), intervals.COLD_SHAPE

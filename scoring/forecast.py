@@ -16,6 +16,7 @@ import numpy as np
 from scoring import (
     calendar,
     customers,
+    days_ahead,
     degree_days,
     drift,
     experts,
@@ -109,7 +110,7 @@ def learn(
     >>> for day, used_wh in ((740_000, 700), (740_001, 9_000), (740_002, 9_000)):
     ...     closed = DaysClosed(*(np.array([n]) for n in (0, day, used_wh, 0)))
     ...     changed = learn(home, closed)
-    >>> float(home.learned["ahead_wh"][0, 0].round()), int(home.learned["days"][0])
+    >>> float(days_ahead.read(home.learned)[0, 0].round()), int(home.learned["days"][0])
     (9000.0, 2)
     """
     position = closed.position
@@ -140,7 +141,8 @@ def forecast(accounts: Accounts, tariffs: Tariffs, as_of: NDArray[np.int64]) -> 
     >>> from scoring.book import LEARNED, Accounts, empty_ledger
     >>> from scoring.tariff import Tariffs
     >>> home = Accounts(empty_ledger(1), np.zeros(1, LEARNED), np.array([-1]))
-    >>> home.learned["days"], home.learned["ahead_wh"] = 30, 9_000
+    >>> home.learned["days"] = 30
+    >>> days_ahead.write(home.learned, np.full((1, 35), 9_000, np.float32))
     >>> forecast(home, Tariffs(), np.array([1_767_225_600 + 18 * 3_600])).ahead_wh[0, :3]
     array([2250., 9000., 9000.], dtype=float32)
     """
@@ -154,7 +156,7 @@ def forecast(accounts: Accounts, tariffs: Tariffs, as_of: NDArray[np.int64]) -> 
     known = learned["days"] > 0
     guessed = known
     if not known.all():
-        guessed = known | (learned["ahead_wh"][:, 0] > 0)
+        guessed = known | (learned["ahead_steps"][:, 0] > 0)
     ahead_wh = _days_from(learned, guessed, day)
     if guessed is not known:
         cold = np.flatnonzero(~known)
@@ -193,7 +195,7 @@ def _days_from(
     learned: NDArray[Any], known: NDArray[np.bool_], day: NDArray[np.int64]
 ) -> NDArray[np.float32]:
     """The days told from `day` (n,) on; those beyond the last told repeat its last week."""
-    ahead_wh: NDArray[np.float32] = learned["ahead_wh"].copy()
+    ahead_wh = days_ahead.read(learned)
     late = np.flatnonzero(known & (day > learned["last_day"].astype(np.int64) + 1))
     if len(late):
         skipped = (day - learned["last_day"])[late] - 1
@@ -276,10 +278,10 @@ def _bridge(
     for step in range(min(int(gap.max()), LONGEST_BRIDGE_DAYS)):
         missing = np.flatnonzero(np.minimum(gap, LONGEST_BRIDGE_DAYS) > step)
         some = copied(rows, missing)
-        experts.append(some, some["ahead_wh"][:, 0])
+        experts.append(some, days_ahead.tomorrow(some))
         some["last_day"] += 1
         intervals.teach(some, np.zeros(len(some), np.bool_))
-        some["regressed_wh"] = some["ahead_wh"][:, 1:2]
+        some["regressed_wh"] = days_ahead.read(some)[:, 1:2]
         _plan(some, some["last_day"].astype(np.int64), kinds)
         put_back(rows, missing, some)
 
@@ -378,7 +380,7 @@ def _teach_pools(
     wanted = np.minimum(np.maximum((used_wh - base) * unit, -most), most)
     noise: NDArray[np.float32] = rows["typical_error_wh"] * unit
     knowledge.pools.wait(columns, group, account, day, wanted, noise)
-    told_wh = rows["ahead_wh"][:, 0]
+    told_wh = days_ahead.tomorrow(rows)
     knowledge.pools.judge(group, told_wh, used_wh, intervals.was_inside(rows, used_wh))
 
 
@@ -394,6 +396,6 @@ def _plan(
     """
     coming = day[:, None] + 1 + np.arange(HORIZON_DAYS)
     codes = kinds.of(coming)
-    rows["ahead_wh"] = experts.path(rows, codes, more_wh)
+    days_ahead.write(rows, experts.path(rows, codes, more_wh))
     rows["odd_days"] = splits.odd_days(coming[:, 0], codes)
     intervals.tell(rows)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scoring import days_ahead
 from scoring.experts import HISTORY_DAYS, HORIZON_DAYS, LEAST_WH
 
 if TYPE_CHECKING:
@@ -191,7 +192,7 @@ def was_inside(rows: NDArray[Any], used_wh: Floats) -> NDArray[np.bool_]:
 
 def tell(rows: NDArray[Any]) -> None:
     """Note the sums now told, and their reach over their medians for every reading to come."""
-    sums_wh = np.cumsum(rows["ahead_wh"][:, : SPANS[-1]], axis=1)
+    sums_wh = np.cumsum(days_ahead.read(rows)[:, : SPANS[-1]], axis=1)
     medians = np.maximum(np.stack([sums_wh[:, span - 1] for span in SPANS], axis=1), LEAST_WH)
     rows["told_wh"] = _shifted(rows["told_wh"], [sums_wh[:, span - 1] for span in SPANS])
     for side, sign in enumerate(SIGNS):

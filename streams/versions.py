@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scoring import experts, intervals, splits
+from scoring import days_ahead, experts, intervals, splits
 from scoring.annex import ANNEX_VERSION, empty_annexes
 from scoring.book import LEARNED, LEARNED_VERSION, LEDGER, LEDGER_VERSION, empty_ledger
 from scoring.day_kinds import weekdays_only
@@ -36,7 +36,7 @@ def carry_over(old: NDArray[Any], fresh: NDArray[Any]) -> NDArray[Any]:
     assert old.dtype.names is not None
     assert fresh.dtype.names is not None
     for name in fresh.dtype.names:
-        if name in old.dtype.names:
+        if name in old.dtype.names and name != "spare":
             fresh[name] = old[name]
     return fresh
 
@@ -110,7 +110,7 @@ def learned_rows_of_version_1(old: NDArray[Any]) -> NDArray[Any]:
         tomorrow = experts.share_of(some, kinds.of(day[:, None] + 1))
         some["regressed_wh"] = level_wh[:, None] * tomorrow
         coming = day[:, None] + 1 + np.arange(experts.HORIZON_DAYS)
-        some["ahead_wh"] = experts.path(some, kinds.of(coming))
+        days_ahead.write(some, experts.path(some, kinds.of(coming)))
         intervals.tell(some)
         rows[known] = some
     return rows
@@ -122,9 +122,28 @@ def _split_alike(rows: NDArray[Any], share: NDArray[Any]) -> None:
     rows["split"] = np.where(share.any(axis=1), splits.ALIKE, splits.NOT_KNOWN)
 
 
+def _learned_of_version_4() -> np.dtype[Any]:
+    """The days ahead had twice the bytes."""
+    then = without(LEARNED, {"ahead_steps", "ahead_step", "spare"})
+    columns = [(name, then[name]) for name in then.names or ()]
+    place = [name for name, _ in columns].index("told_wh")
+    columns.insert(place, ("ahead_wh", np.dtype(("f4", (35,)))))
+    return np.dtype(columns, align=True)
+
+
+LEARNED_OF_VERSION_4 = _learned_of_version_4()
+
+
+def learned_rows_of_version_4(old: NDArray[Any]) -> NDArray[Any]:
+    """The same days, each to one part in thirty thousand of the largest."""
+    rows = carry_over(old, np.zeros(len(old), LEARNED))
+    days_ahead.write(rows, old["ahead_wh"])
+    return rows
+
+
 def _learned_of_version_3() -> np.dtype[Any]:
     """Neither weather nor customers were known; quantiles had twice the bytes."""
-    then = without(LEARNED, {"degree_answer", "customer"})
+    then = without(LEARNED_OF_VERSION_4, {"degree_answer", "customer"})
     wide = {"error_quantile": np.dtype(("f4", (2, 3)))}
     return np.dtype([(name, wide.get(name, then[name])) for name in then.names or ()], align=True)
 
@@ -134,7 +153,7 @@ LEARNED_OF_VERSION_3 = _learned_of_version_3()
 
 def learned_rows_of_version_3(old: NDArray[Any]) -> NDArray[Any]:
     """What the weather does is learned from now on."""
-    rows = carry_over(old, np.zeros(len(old), LEARNED))
+    rows = learned_rows_of_version_4(old)
     rows["error_quantile"] = intervals.written_quantile(old["error_quantile"])
     return rows
 
@@ -155,7 +174,7 @@ LEARNED_OF_VERSION_2 = _learned_of_version_2()
 
 def learned_rows_of_version_2(old: NDArray[Any]) -> NDArray[Any]:
     """All days are split alike until each kind shows its own."""
-    rows = carry_over(old, np.zeros(len(old), LEARNED))
+    rows = learned_rows_of_version_4(old)
     rows["error_quantile"] = intervals.written_quantile(old["error_quantile"])
     _split_alike(rows, old["period_share"])
     return rows
@@ -176,7 +195,8 @@ LEARNED_LAYOUTS = {
     1: Layout(np.zeros(1, LEARNED_OF_VERSION_1), learned_rows_of_version_1),
     2: Layout(np.zeros(1, LEARNED_OF_VERSION_2), learned_rows_of_version_2),
     3: Layout(np.zeros(1, LEARNED_OF_VERSION_3), learned_rows_of_version_3),
-    4: Layout(np.zeros(1, LEARNED)),
+    4: Layout(np.zeros(1, LEARNED_OF_VERSION_4), learned_rows_of_version_4),
+    5: Layout(np.zeros(1, LEARNED)),
 }
 
 ANNEX_LAYOUTS = {ANNEX_VERSION: Layout(empty_annexes(1))}

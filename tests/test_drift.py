@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from river import drift as rivers
 
-from scoring import drift
+from scoring import days_ahead, drift
 from scoring.book import LEARNED, Accounts, empty_ledger
 from scoring.day_kinds import weekdays_only
 from scoring.days import DaysClosed
@@ -68,7 +68,7 @@ def month_ahead_errors(times: float, at: int = 70, days: int = 100) -> np.ndarra
         knowledge.pools.learn()
         if number >= at:
             coming = used[number + 1 : number + 29].sum(axis=0)
-            told = block.learned["ahead_wh"][:, :28].sum(axis=1)
+            told = days_ahead.read(block.learned)[:, :28].sum(axis=1)
             errors.append(np.median(np.abs(told / coming - 1)))
     return np.array(errors)
 
@@ -95,4 +95,4 @@ def test_a_works_that_stands_still_for_a_week_is_no_new_level():
     for number, wh in enumerate(used.astype(int)):
         learn(block, DaysClosed(one, one + MONDAY + number, one + wh, nothing))
     assert block.learned["drift_days"][0] == 84 - 2 - 7, "first, partial and empty days apart"
-    assert block.learned["ahead_wh"][0, 7:].mean() > 7_000
+    assert days_ahead.read(block.learned)[0, 7:].mean() > 7_000

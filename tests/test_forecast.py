@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scoring import days_ahead
 from scoring.day_kinds import weekdays_only
 from scoring.days import DaysClosed
 from scoring.effects import Stage
@@ -241,7 +242,8 @@ def test_the_median_lies_between_the_quantiles_whatever_was_learned(
     days, low, high, shapes, second
 ):
     block = accounts()
-    block.learned["days"], block.learned["ahead_wh"] = days, 10_000
+    block.learned["days"] = days
+    days_ahead.write(block.learned, np.full((len(block), HORIZON_DAYS), 10_000, np.float32))
     block.learned["reach"], block.learned["reach_shape"] = [[low, high]], [shapes]
     look = ahead(block, MIDNIGHT + second)
     assert (look.low_factor > 0).all()

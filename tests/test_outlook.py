@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scoring import days_ahead
 from scoring.balance import balance
 from scoring.bill import bill
 from scoring.book import LEARNED, Accounts, empty_ledger
@@ -89,7 +90,8 @@ def account(
     ledger["year_used_before_wh"] = year_wh
     ledger["ledger_nanos"] = nanos(money)
     learned["last_day"], learned["days"] = ledger["day"] - 1, 60
-    learned["ahead_wh"], learned["reach"] = daily_wh, [-0.2, 0.2]
+    learned["reach"] = [-0.2, 0.2]
+    days_ahead.write(learned, np.full((1, 35), daily_wh, np.float32))
     learned["split_share"][0, :, :2] = np.rint(np.array([peak_share, 1 - peak_share]) * 65_535)
     learned["split"] = ALIKE
     return block
@@ -226,7 +228,8 @@ def accounts(draw: st.DrawFn) -> Accounts:
     ledger["ledger_nanos"] = draw(money)
     learned["days"] = draw(st.integers(0, 100))
     week = draw(st.lists(st.floats(-0.5, 0.5, width=32), min_size=7, max_size=7))
-    learned["ahead_wh"] *= 1 + np.tile(np.array(week, np.float32), 5)
+    days = days_ahead.read(learned) * (1 + np.tile(np.array(week, np.float32), 5))
+    days_ahead.write(learned, days)
     learned["reach"] = [draw(st.tuples(st.floats(-1, 0, width=32), st.floats(0, 2, width=32)))]
     learned["reach_shape"] = [draw(st.tuples(st.integers(0, 255), st.integers(0, 255)))]
     if index[0] != YEARLY:
@@ -287,7 +290,8 @@ def test_a_large_block_gives_each_account_what_it_gets_alone():
     block = side_by_side([account(tariff, used_wh=(300_000, 0)) for tariff in range(5)] * 260)
     block.ledger["ledger_nanos"] = random.integers(0, 400, len(block)) * 10**9
     block.ledger["hour_load"] = random.integers(0, 65_535, (len(block), 24))
-    block.learned["ahead_wh"] = random.uniform(1_000, 60_000, (len(block), 35))
+    days = random.uniform(1_000, 60_000, (len(block), 35))
+    days_ahead.write(block.learned, days.astype(np.float32))
     block.learned["reach_shape"] = random.integers(0, 256, (len(block), 2))
     block.learned["split_share"] = random.dirichlet([1] * 6, (len(block), 3)) * 65_535
     block.learned["split"] = random.integers(ALIKE, BY_KIND + 1, len(block))
