@@ -36,7 +36,7 @@ from api.people import Role
 from api.protocol import protocol_of
 from api.security import Security
 from api.state import State
-from api.tail import LIVE_RECORDS, keep_out_of_collections
+from api.tail import LIVE_RECORDS, answers_first
 from api.view import View
 from scoring.events import Source
 from streams.log import PlainRecord
@@ -104,7 +104,7 @@ async def _serve(accounts: int, rows_a_second: int) -> None:
     """Serve until told to stop; the first line printed says the port, a key, what loading cost."""
     began_at = time.perf_counter()
     view, records = view_of(accounts)
-    keep_out_of_collections()
+    answers_first()
     loaded = {
         "load_seconds": round(time.perf_counter() - began_at, 2),
         "memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
