@@ -66,6 +66,6 @@ def _bytes(code: str) -> bytes:
 def _beginning_with(view: View, prefix: str) -> NDArray[np.bool_]:
     ids, chosen = view.ids_in_order, np.zeros(len(view), np.bool_)
     first, last = bisect_left(ids, prefix), bisect_left(ids, prefix + LAST_CHARACTER)
-    rows = view.book.rows_of(ids[first:last])
-    chosen[rows[rows >= 0]] = True
+    rows = ids.rows[first:last]
+    chosen[rows[rows < len(chosen)]] = True  # accounts come meanwhile
     return chosen

@@ -112,8 +112,8 @@ def _by_id(view: View, chosen: NDArray[np.bool_] | None, limit: int, after: str 
         found = nsmallest(limit + 1, (name for name in names if after is None or name > after))
     else:
         for place in range(bisect_right(ids, after) if after is not None else 0, len(ids)):
-            row = row_of(ids[place])
-            if row is not None and (chosen is None or (row < len(chosen) and chosen[row])):
+            row = ids.rows[place]
+            if chosen is None or (row < len(chosen) and chosen[row]):
                 found.append(ids[place])
                 if len(found) > limit:
                     break

@@ -8,12 +8,12 @@ from Kafka (`tail`) so that tests can feed it records, and from HTTP (`answer`, 
 from __future__ import annotations
 
 import logging
-from bisect import insort
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from api.credit_route import Grades
+from api.id_order import IdOrder
 from api.monitor import Monitor
 from scoring.book import Book
 from scoring.ids import text_hashes
@@ -85,7 +85,7 @@ class View:
         self.is_loading = True
         self.rows_taken = 0
         self.unreadable = 0
-        self.ids_in_order: list[str] = []
+        self.ids_in_order = IdOrder.of(self.book.account_ids)
         self._desk, self._skies = TariffDesk(), WeatherDesk()
         self._taken = Taken(self.book)
         self._look = np.zeros(0, OUTLOOK)
@@ -187,7 +187,7 @@ class View:
         """
         self.is_loading = False
         if len(self.ids_in_order) != len(self):
-            self.ids_in_order = sorted(self.book.account_ids)
+            self.ids_in_order = IdOrder.of(self.book.account_ids)
         for first in range(0, len(self), LOOK_BLOCK):
             self._compute(np.arange(first, min(first + LOOK_BLOCK, len(self))))
             yield first + LOOK_BLOCK
@@ -219,8 +219,7 @@ class View:
         new = self.book.account_ids.of(np.arange(first, count))
         self._id_hash[first:count] = text_hashes(new)
         if not self.is_loading:
-            for account_id in new:
-                insort(self.ids_in_order, account_id)
+            self.ids_in_order = self.ids_in_order.with_rows_from(first)
 
     def _note(self, decoded: DecodedRows, topic: str, partition: int) -> None:
         self.unreadable += len(decoded.unreadable)
