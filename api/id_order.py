@@ -60,7 +60,7 @@ class IdOrder(Sequence[str]):
     def __getitem__(self, place: int | slice) -> str | list[str]:
         """The id at a place."""
         if isinstance(place, slice):
-            return self._ids.of(self.rows[place])
+            return self._ids.of(self.rows[place].astype(np.int64))
         return self._ids[self.rows.item(place)]
 
     def with_rows_from(self, first: int) -> IdOrder:
