@@ -75,15 +75,20 @@ def go_together(waiting: Iterable[Entry]) -> list[Entry]:
 
     The newest row of an account must carry whatever of its effects may still be untold, or
     compaction could take them away: where an account has a further row, those before it are told
-    first.
+    first.  A refusal is told before any further row at all: the row of its own account may not have
+    changed by it, and one that an event changes would make a repeat of it.
     """
     found: list[Entry] = []
     carriers: set[bytes] = set()
+    refuses = False
     for entry in waiting:
+        if refuses and entry.rows:
+            break
         if carriers and any(key in carriers for key, _row in entry.rows):
             break
         found.append(entry)
         carriers |= entry.carriers
+        refuses |= REFUSALS in entry.told
     return found
 
 

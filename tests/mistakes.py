@@ -211,6 +211,7 @@ MUTANTS = (
     *among(
         "streams/entry.py", ("tests/test_partition.py",),
         ("carried-overtaken", "order", "if carriers and any(", "if not carriers and any("),
+        ("refusal-overtaken", "order", "        if refuses and entry.rows:", "        if False:"),
     ),
     *among(
         "streams/chain.py", ROAD,

@@ -229,6 +229,13 @@ def test_no_row_comes_after_one_of_its_account_that_carries_something_untold(
     assert go_together(entries) == entries[:together]
 
 
+def test_a_refusal_is_told_before_any_further_row() -> None:
+    """No row carries it: its reading changed none, and one of a later event would hide it."""
+    plain, refusing = Entry(rows=[(A, b"row")]), Entry(told={REFUSALS: [(A, b"refused")]})
+    assert go_together([plain, refusing, plain]) == [plain, refusing]
+    assert go_together([refusing, Entry(), refusing]) == [refusing, Entry(), refusing]
+
+
 def test_entries_that_go_together_say_everything_in_their_order() -> None:
     first = Entry([(A, b"1")], frozenset(), [(A, b"learned")], {"warnings": [(A, b"w1")]})
     second = Entry([(B, b"2")], frozenset(), [], {"warnings": [(B, b"w2")], "trips": [(B, b"t")]})
