@@ -75,6 +75,7 @@ def settings(
     terms: Terms,
     at: int,
     exchange: dict[str, Any] | None = None,
+    tenant: int = 0,
 ) -> Input:
     """The terms of an account, whole; `exchange` adds the figures of a meter exchange."""
     body = {
@@ -106,6 +107,8 @@ def settings(
             "voltageLevel": terms.voltage_level,
         },
     }
+    if tenant:
+        body["customerId"] = f"{customer.account_id}-tenant-{tenant}"
     if customer.payment_mode == "plan":
         body["plan"] = {}  # the usual one
     return Input(topics.ACCOUNT_SETTINGS, partition, customer.account_id, compact(body), at)

@@ -74,6 +74,7 @@ class Plan:
     heat_days: tuple[int, int] = (0, 0)  # of the run, from and before: a heat wave
     payday: int = -1  # day of the run on which everybody's regular payment falls; -1: none
     race_share: float = 0.0  # of trip commands, while which the customer pays
+    move_share: float = 0.0  # of accounts whose tenant changes, and of notices that make one move
     mistake_share: float = 0.0  # of accounts about which an operator does something senseless
     areas: tuple[str, ...] = ()  # of the accounts in turn, each with a weather feed
     spell: str = "heat"  # what the heat days are to the weather office: heat or cold
@@ -95,6 +96,7 @@ class Account:
     terms: Terms
     partition: int
     settings_version: int = 1
+    tenant: int = 0  # the how-manieth that is named; 0: nobody ever is
     payments: int = 0
     owed: int = 0
     pays_at: int = 0

@@ -102,7 +102,11 @@ class World:
         plan, dice = self.plan, random.Random(f"{self.plan.seed}:happenings")
         span = int(plan.horizon_days * DAY_SECONDS)
         self.counts["heat wave days"] += plan.heat_days[1] - plan.heat_days[0]
+        moves = random.Random(f"{plan.seed}:moves")
         for account in self.accounts:
+            account.tenant = int(plan.move_share > 0)
+            if moves.random() < plan.move_share:
+                self._later(plan.starts_at + moves.randrange(span), "move", account)
             regular = account.payer.next_regular(plan.starts_at, dice)
             if regular is not None:
                 first = plan.starts_at + dice.randrange(max(1, regular - plan.starts_at))
@@ -188,6 +192,11 @@ class World:
                 self._later(at + DAY_SECONDS, "dark", account)
         elif kind == "exchange":
             self._exchange(account, at)
+        elif kind == "move":
+            account.settings_version += 1
+            account.tenant += 1
+            self._queue(self._settings(account, at))
+            self.counts["tenants moved in"] += 1
         else:
             action, _, operator = kind.partition(" by ")
             said = account.customer.account_id, account.partition, action, at
@@ -230,6 +239,9 @@ class World:
             account = self._by_id[effect["accountId"]]
             dice = random.Random(f"{self.plan.seed}:hears:{effect['effectId']}")
             if topic == topics.DISCONNECTION_NOTICES:
+                moves = random.Random(f"{self.plan.seed}:moves:{effect['effectId']}")
+                if moves.random() < self.plan.move_share:
+                    self._later(self.now + moves.randrange(2 * HOUR_SECONDS), "move", account)
                 if self.field.take_notice(effect, self.now):
                     self._moved(account, account.payer.after_notice(dice), effect["amountDue"])
                     self._approve(account, dice, effect["procedure"])
@@ -305,7 +317,8 @@ class World:
     def _settings(self, account: Account, at: int, exchange: dict[str, Any] | None = None) -> Input:
         version, meter = account.settings_version, account.meter
         return messages.settings(
-            account.customer, account.partition, version, meter, account.terms, at, exchange
+            *(account.customer, account.partition, version, meter, account.terms, at, exchange),
+            account.tenant,
         )
 
     def _exchange(self, account: Account, at: int) -> None:

@@ -108,6 +108,16 @@ class Account:
         known = [body for stamped, body in self.settings if stamped <= at]
         return max(known, key=lambda body: int(body["settingsVersion"]), default=None)
 
+    def moves(self, until: int) -> list[int]:
+        """When somebody else was named as customer than the last who was."""
+        found, last = [], ""
+        for stamped, body in self.settings:
+            now = body.get("customerId", "") or last
+            if last not in ("", now) and stamped <= until:
+                found.append(stamped)
+            last = now
+        return found
+
     def note_oldest_due(self, at: int) -> None:
         """From this posting on, the last day to pay the oldest unpaid claim; None without one."""
         due = min((line.due for line in self.book.lines if line.left > 0), default=None)

@@ -136,9 +136,9 @@ def wrongful_trips(oracle: Witness, said: Said) -> list[str]:
         at = seconds_of(trip["decidedAt"])
         reasons = [
             *_by_terms(account, at, trip),
+            *_by_tenant(account, at, trip, said),
             *_by_approval(account, at, trip, said),
             *_by_clock(oracle, account, at, trip),
-            *_by_weather(oracle, account, at, trip),
             *_by_notice(account, at, trip, said),
             *_by_money_and_reading(account, at, trip, oracle.moments),
         ]
@@ -168,6 +168,15 @@ def _by_terms(account: Account, at: int, trip: dict[str, Any]) -> list[str]:
     if supply and supply[-1] in holding:
         reasons.append("held by an operator")
     return reasons
+
+
+def _by_tenant(account: Account, at: int, trip: dict[str, Any], said: Said) -> list[str]:
+    """Who moves in has heard nothing yet, and is left alone for some days."""
+    moved = max(account.moves(at), default=0)
+    told = [json.loads(said.by_id[n]) for n in _notice_ids(account, trip, said) if n in said.by_id]
+    reasons = ["somebody moved in within five days"] if at < moved + UNSETTLED_SECONDS else []
+    heard = [notice["effectId"] for notice in told if seconds_of(notice["decidedAt"]) < moved]
+    return [*reasons, *(f"{name} was said to a former tenant" for name in heard)]
 
 
 def _by_approval(account: Account, at: int, trip: dict[str, Any], said: Said) -> list[str]:
@@ -205,7 +214,7 @@ def _notice_ids(account: Account, trip: dict[str, Any], said: Said) -> list[str]
     return found
 
 
-def _by_clock(oracle: Oracle, account: Account, at: int, trip: dict[str, Any]) -> list[str]:
+def _by_clock(oracle: Witness, account: Account, at: int, trip: dict[str, Any]) -> list[str]:
     terms = account.terms(at)
     assert terms is not None
     zone = ZoneInfo(oracle.sheets.at(terms["tariffId"], at).zone.key)
@@ -222,16 +231,8 @@ def _by_clock(oracle: Oracle, account: Account, at: int, trip: dict[str, Any]) -
         reasons.append(f"outside {opens} to {closes} o'clock: {local:%H:%M} to {end:%H:%M}")
     if expires - at > COMMAND_LIFE_SECONDS:
         reasons.append("lives too long")
-    return reasons
-
-
-def _by_weather(oracle: Witness, account: Account, at: int, trip: dict[str, Any]) -> list[str]:
-    terms = account.terms(at)
-    assert terms is not None
-    zone = ZoneInfo(oracle.sheets.at(terms["tariffId"], at).zone.key)
     area = terms.get("groups", {}).get("area", "")
-    expires_at = seconds_of(trip["expiresAt"])
-    return forbidden_by_weather(stated_by(oracle.inputs, at), area, zone, at, expires_at)
+    return reasons + forbidden_by_weather(stated_by(oracle.inputs, at), area, zone, at, expires)
 
 
 def _by_notice(account: Account, at: int, trip: dict[str, Any], said: Said) -> list[str]:
@@ -361,7 +362,9 @@ def not_restored(
         early = ended_at - RESTORE_WITHIN_SECONDS
         left = account.paid_nanos(early) - oracle.billed_nanos(account) + credit
         later_reversals = account.paid_nanos() < account.paid_nanos(early)
-        if left >= max(0, least) and execution.at < early and not later_reversals:
+        is_paid = left >= max(0, least) and not later_reversals
+        has_moved = any(execution.at < moved for moved in account.moves(early))
+        if execution.at < early and (is_paid or has_moved):
             dark.append(
                 f"{account_id} has {left / NANOS:.2f} and stays tripped by {execution.command_id}"
             )

@@ -47,6 +47,7 @@ class Places:
         self.told: set[int] = set()  # quarter-hours whose energy is known
         self.told_from = self.told_end = 0
         self.load = [0] * 24
+        self.customer = ""  # the last who was named
         self.first_month: int | None = None
         self.month: int | None = None
         self.previous_open = False

@@ -80,8 +80,11 @@ class UsageOracle(Places):
     # ---- settings
 
     def change_settings(self, settings: dict[str, Any]) -> None:
-        """New terms; another meter id is an exchange."""
-        meter = settings["meter"]
+        """New terms; another meter id is an exchange, another customer another shape of load."""
+        meter, customer = settings["meter"], settings.get("customerId", "") or self.customer
+        if self.customer not in ("", customer):
+            self.load = [0] * 24
+        self.customer = customer
         self.max_power_w = settings["maxPowerW"]
         self.tariff_id = settings["tariffId"]
         self.zone = self.sheets.versions(self.tariff_id)[0].zone

@@ -165,6 +165,7 @@ def plan_of(seed: int) -> Plan:
         spell=dice.choice(("heat", "cold")),
         weather_silent_days=dice.choice(((0, 0), (0, 0), (2, 3))),
         plan_share=dice.choice((*(PLAN_SHARE,) * 7, 0.7)),
+        move_share=dice.choice((0.0, 0.0, 0.0, 0.2)),
     )
 
 
@@ -206,8 +207,7 @@ class Simulation:
         self.world = World(plan, verifier)
         self.cluster = Cluster(plan.partitions, appended=self._appended)
         rules = SupplyRules(calendar=WorkingCalendar.weekends_only())
-        tariffs = tariffs_of(shipped_sheets())
-        self.watch = Watch()
+        tariffs, self.watch = tariffs_of(shipped_sheets()), Watch()
         self.limits = limits_of(self.seed)
         self.watches_notices = random.Random(f"{self.seed}:notices").random() < NOTICE_WATCHED_SHARE
         self.noticed_until = plan.starts_at
