@@ -16,13 +16,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scoring.ids import hashes_of_points
+from scoring.ids import bytes_at, hashes_of_points
 from streams.instants import UNREADABLE_AT, USUAL_LENGTHS, instants_of_points
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
 
     from numpy.typing import NDArray
+
+    from streams.blocks import Block
 
     Bytes = NDArray[np.uint8]
     Span = tuple[int, int]
@@ -53,7 +55,7 @@ _ZERO = np.uint8(ord("0"))
 
 @dataclass(frozen=True, slots=True)
 class Alike:
-    """Readings in columns, length k; `place` is each one's position among the values.
+    """Readings in columns, length k; `place` is the place of each one's record in its block.
 
     `account_id` are the ids' characters (k, length); `numbers` holds the columns of those `NUMBERS`
     that the pattern has; `quality` is the one code of all of them.
@@ -68,28 +70,30 @@ class Alike:
 
 
 def alike(
-    values: Sequence[bytes | None],
+    records: Block,
     quality_of: Callable[[bytes], str | None],
     bounds: Mapping[str, tuple[int, int]],
 ) -> list[Alike]:
-    """The readings among `values` that follow patterns, one block for each pattern.
+    """The readings among these records' values that follow patterns, together by pattern.
 
     `quality_of` decodes a value and tells its quality code, None if it is not one plain reading;
     `bounds` are the least and the greatest that each of `NUMBERS` may be.
 
+    >>> from streams.blocks import Block
+    >>> from streams.log import PlainRecord
     >>> value = b'{"accountId":"a-%d","meterId":"m","readAt":"1970-01-01T00:00:%dZ"}'
-    >>> some = [value % (n, n) for n in range(10, 60)]
-    >>> block, = alike(some, lambda value: "0.0", {})
-    >>> block.account_id[-1].tobytes(), block.read_at[-1].item(), block.numbers
+    >>> some = [PlainRecord("", 0, n, 0, None, value % (n, n)) for n in range(10, 60)]
+    >>> found, = alike(Block.of(some), lambda value: "0.0", {})
+    >>> found.account_id[-1].tobytes(), found.read_at[-1].item(), found.numbers
     (b'a-59', 59, {})
     """
     found: list[Alike] = []
-    for of_one_length in _by_length(values):
+    for of_one_length in _by_length(records):
         places, block = of_one_length
         for _ in range(MOST_PATTERNS):
             if len(places) < FEWEST:
                 break
-            model = values[int(places[0])]
+            model = records.value(int(places[0]))
             assert model is not None, "no length"
             quality = quality_of(model)
             spans = None if quality is None else _spans(model)
@@ -102,17 +106,15 @@ def alike(
     return found
 
 
-def _by_length(values: Sequence[bytes | None]) -> Iterator[tuple[NDArray[np.int64], Bytes]]:
-    """Positions (k,) and bytes (k, length) of the values of each length that enough have."""
-    lengths = np.array([0 if value is None else len(value) for value in values], np.int64)
+def _by_length(records: Block) -> Iterator[tuple[NDArray[np.int64], Bytes]]:
+    """Places (k,) and bytes (k, length) of the values of each length that enough have."""
+    lengths = np.maximum(records.value_bytes, 0)
     lengths[lengths > MOST_BYTES] = 0
     for length in np.flatnonzero(np.bincount(lengths) >= FEWEST).tolist():
         if length == 0:
             continue
         places = np.flatnonzero(lengths == length)
-        some = values if len(places) == len(values) else [values[n] for n in places.tolist()]
-        joined = b"".join(some)  # type: ignore[arg-type]  # those of no length are left out
-        yield places, np.frombuffer(joined, np.uint8).reshape(len(places), length)
+        yield places, bytes_at(records.data, records.value_at[places], length)
 
 
 def _spans(model: bytes) -> dict[str, Span] | None:

@@ -126,7 +126,7 @@ class HotConsumerThread(driver.AIOKafkaConsumerThread):
         """Connect; from then on records come plain and answered heartbeats are noted."""
         await super().on_start()
         consumer = self._ensure_consumer()
-        give_plain_records(consumer._fetcher, last=READINGS)
+        give_plain_records(consumer, mass=READINGS)
         coordinator = consumer._coordinator
         beat = coordinator._do_heartbeat
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple, overload
@@ -44,7 +44,7 @@ CHECKED_FROM = 21
 """First byte of a batch that its checksum is of."""
 
 MAGIC = 2
-CODEC_BITS, APPEND_TIME_BIT, CONTROL_BIT = 0b111, 0b1000, 0b100000
+CODEC_BITS, APPEND_TIME_BIT, TRANSACTION_BIT, CONTROL_BIT = 0b111, 0b1000, 0b10000, 0b100000
 
 DECODERS = {1: gzip_decode, 2: snappy_decode, 3: lz4_decode, 4: zstd_decode}
 
@@ -86,6 +86,34 @@ class Block(Sequence[PlainRecord]):
             *(first.topic, first.partition, b"".join([text for text in texts if text])),
             *(np.array(column, np.int64) for column in (*columns, *places)),
         )
+
+    @classmethod
+    def beside(cls, blocks: Sequence[Block]) -> Block:
+        """Blocks one behind the other, their partition that of the first; at least one."""
+        if len(blocks) == 1:
+            return blocks[0]
+        blocks = [each.alone() for each in blocks]
+        before = list(accumulate((len(each.data) for each in blocks), initial=0))
+        columns = [
+            (
+                *(each.offset, each.timestamp),
+                *(each.key_at + start, each.key_bytes, each.value_at + start, each.value_bytes),
+            )
+            for each, start in zip(blocks, before, strict=False)
+        ]
+        data = b"".join([each.data for each in blocks])
+        joined = map(np.concatenate, zip(*columns, strict=True))
+        return cls(blocks[0].topic, blocks[0].partition, data, *joined)
+
+    def alone(self) -> Block:
+        """The same without the bytes before and behind them: a part may be little of an answer."""
+        if not len(self):
+            return replace(self, data=b"")
+        start = int(min(self.key_at.min(), self.value_at.min()))
+        ends = self.key_at + self.key_bytes, self.value_at + self.value_bytes
+        end = max(start, *(int(each.max()) for each in ends))
+        key_at, value_at = self.key_at - start, self.value_at - start
+        return replace(self, data=self.data[start:end], key_at=key_at, value_at=value_at)
 
     def __len__(self) -> int:
         return len(self.offset)
@@ -141,21 +169,39 @@ class _Batch(NamedTuple):
 _RECORDS = _Batch._fields.index("records")
 
 
-def block_of(topic: str, partition: int, answer: bytes, first: int) -> tuple[Block, int]:
+class InTransactions(Exception):  # noqa: N818 - nobody did wrong
+    """Which of the records count, only the client knows."""
+
+
+def block_of(
+    topic: str, partition: int, answer: bytes, first: int, *, committed_only: bool = False
+) -> tuple[Block, int]:
     """The records from offset `first` on in a broker's answer, and the offset that follows them.
 
-    What ends a transaction is no record, and records count whether theirs has ended or not.  Raises
-    CorruptRecordException where a checksum is broken or a batch is not what its head says.
+    What ends a transaction is no record, and records count whether theirs has ended or not; with
+    `committed_only` InTransactions is raised where there is any.  Raises CorruptRecordException
+    where a checksum is broken or a batch is not what its head says.
     """
     batches = list(_batches(answer))
+    if committed_only and any(
+        each.attributes & (TRANSACTION_BIT | CONTROL_BIT) for each in batches
+    ):
+        raise InTransactions
     after = max([first, *(batch.next_offset for batch in batches[-1:])])
     told = [batch for batch in batches if not batch.attributes & CONTROL_BIT]
     data, at = _records(answer, told)
-    numbers = np.frombuffer(data, np.uint8)
-    later, at = _numbers(numbers, at + 1)  # the first byte holds attributes, of which are none
-    further, at = _numbers(numbers, at)
-    key_bytes, key_at = _numbers(numbers, at)
-    value_bytes, value_at = _numbers(numbers, key_at + np.maximum(key_bytes, 0))
+    numbers, starts = np.frombuffer(data, np.uint8), at
+    try:
+        later, at = _numbers(numbers, at + 1)  # the first byte holds attributes, of which are none
+        further, at = _numbers(numbers, at)
+        key_bytes, key_at = _numbers(numbers, at)
+        value_bytes, value_at = _numbers(numbers, key_at + np.maximum(key_bytes, 0))
+    except IndexError as error:
+        raise CorruptRecordException("a record is longer than its batch") from error
+    ends = value_at + np.maximum(value_bytes, 0)  # headers follow, and the next record's length
+    is_next = starts[1:] > starts[:-1]  # what was packed stands behind the answer
+    if (is_next & (ends[:-1] >= starts[1:])).any() or (ends > len(data)).any():
+        raise CorruptRecordException("a key or a value is longer than its record")
     heads = np.array(told, np.int64).reshape(-1, len(_Batch._fields))
     base, _, attributes, first_at, newest_at, *_ = np.repeat(heads, heads[:, _RECORDS], axis=0).T
     is_stamped = attributes & APPEND_TIME_BIT != 0  # by the broker, all records of a batch alike

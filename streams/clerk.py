@@ -95,6 +95,11 @@ def enter_together(parts: Sequence[tuple[Clerk, Part]]) -> list[Entry]:
     Columns cost some 4 ms however few accounts are in them, and a worker has many partitions.
     """
     begun = [clerk.begin(part) for clerk, part in parts]
+    reading = [each for each in begun if each.fetched.records.get(Source.READINGS)]
+    fetched = [(each.fetched.records[Source.READINGS], each.share.book) for each in reading]
+    decoded = wire.decode_together(fetched, parts[0][0].terms.partitions) if reading else []
+    for each, found in zip(reading, decoded, strict=True):
+        each.decoded = found
     quarantine.score_readings(
         [(each.share, each.decoded.readings) for each in begun if each.decoded is not None]
     )
@@ -127,7 +132,7 @@ class Clerk:
         return enter_together([(self, Part(fetched, payments_caught_up))])[0]
 
     def begin(self, part: Part) -> Begun:
-        """All that comes before the scoring of readings: other topics' events, and decoding."""
+        """What comes before readings: other topics' events."""
         self.feed = Feed(self.feed.heartbeat_at, part.payments_caught_up)
         draft, records = Draft(), part.fetched.records
         if self.interlock is not None and self.terms.board is not None:
@@ -135,11 +140,7 @@ class Clerk:
         for source in ORDER[: ORDER.index(Source.READINGS)]:
             if records.get(source):
                 self._events(source, records[source], draft)
-        begun = Begun(part.fetched, draft, Share(self.book, self._world()))
-        if records.get(Source.READINGS):
-            partitions = self.terms.partitions
-            begun.decoded = wire.decode_readings(records[Source.READINGS], self.book, partitions)
-        return begun
+        return Begun(part.fetched, draft, Share(self.book, self._world()))
 
     def finish(self, begun: Begun) -> Entry:
         """What follows once the readings are scored: time, and the writing."""

@@ -248,7 +248,7 @@ class KafkaLog:
         """All records from the beginning and then for ever; an empty chunk at each end."""
         wait_ms = FIRST_LOOK_MS
         async with self._reading(topic, partition, 0, FOLLOW_FETCH_MS) as (consumer, here):
-            give_plain_records(consumer._fetcher)
+            give_plain_records(consumer)
             while True:
                 fetched = await consumer.getmany(here, timeout_ms=wait_ms)
                 if fetched:

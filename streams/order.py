@@ -9,15 +9,19 @@ does not look inside a record; `streams.clerk` does.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from scoring.events import Source
+from streams.blocks import Block
 from streams.log import Fetched
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from streams.log import Record
 
@@ -62,7 +66,7 @@ MAX_CUTS = 8
 """Changes of terms in one fetch that are put in exact order with its readings; beyond it whole
 cities change at once, and cutting would undo the columns."""
 
-Records = dict[Source, list["Record"]]
+Records = dict[Source, Sequence["Record"]]
 _timestamp = attrgetter("timestamp")
 
 
@@ -87,7 +91,7 @@ class Desk:
     highwater: dict[Source, int] = field(default_factory=dict)
     readable: dict[Source, int] = field(default_factory=dict)
     newest_ms: dict[Source, int] = field(default_factory=dict)
-    held: dict[Source, list[Record]] = field(default_factory=dict)
+    held: Records = field(default_factory=dict)
     _next_offset: dict[Source, int] = field(default_factory=dict)
 
     def put(self, fetched: Fetched) -> None:
@@ -95,18 +99,18 @@ class Desk:
         self.position.update(fetched.position)
         self.highwater.update(fetched.highwater)
         self.readable.update(fetched.highwater | fetched.readable)
-        for source, fetched_records in fetched.records.items():
+        for source, some in fetched.records.items():
             # what is read twice after a seek back is taken once
-            least = self._next_offset.get(source, 0)
-            records = list(fetched_records)
+            least, records = self._next_offset.get(source, 0), some
             if records and records[0].offset < least:
                 records = [record for record in records if record.offset >= least]
             if records:
                 # of all of them: stamps need not ascend, and a topic must never wait for itself
-                newest = max(map(_timestamp, records))
+                newest = _newest_ms(records)
                 self.newest_ms[source] = max(self.newest_ms.get(source, newest), newest)
                 self._next_offset[source] = records[-1].offset + 1
-                self.held.setdefault(source, []).extend(records)
+                held = self.held.get(source)
+                self.held[source] = [*held, *records] if held else records
 
     def is_at_end(self, source: Source) -> bool:
         """Whether the topic has been fetched to the end that the broker last told."""
@@ -132,7 +136,7 @@ class Desk:
         """What time it is by the ticks on the desk, in milliseconds; -1 if there are none."""
         return max(map(_timestamp, self.held.get(Source.TICKS, ())), default=-1)
 
-    def take_due(self) -> Iterator[dict[Source, list[Record]]]:
+    def take_due(self) -> Iterator[Records]:
         """The records that are due, in offset order per topic, taken off the desk.
 
         One slab after the other, cut where terms change after readings that are due as well: the
@@ -173,13 +177,29 @@ def _cut(held: Records, bound_ms: int, bound_rank: int) -> tuple[Records, Record
     before, after = {}, {}
     for source, records in held.items():
         last_ms = bound_ms if RANK[source] <= bound_rank else bound_ms - 1
-        late = (place for place, each in enumerate(records) if each.timestamp > last_ms)
-        count = next(late, len(records))
+        count = _count_until(last_ms, records)
         if count:
             before[source] = records[:count]
         if count < len(records):
             after[source] = records[count:]
     return before, after
+
+
+def _count_until(last_ms: int, records: Sequence[Record]) -> int:
+    """How many come before the first that is stamped later."""
+    if isinstance(records, Block):
+        is_late = records.timestamp > last_ms
+        return int(np.argmax(is_late)) if is_late.any() else len(records)
+    late = (place for place, each in enumerate(records) if each.timestamp > last_ms)
+    return next(late, len(records))
+
+
+def _newest_ms(records: Sequence[Record]) -> int:
+    """The latest stamp of these."""
+    if isinstance(records, Block):
+        return int(records.timestamp.max())
+    newest: int = max(map(_timestamp, records))
+    return newest
 
 
 def _changes_after_readings(due: Records) -> list[int]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scoring.events import ABSENT_DEMAND, MAX_RATE_PERIODS, Quality
-from scoring.ids import text_hashes
+from scoring.ids import bytes_at, text_hashes
 from streams.instants import instants
 
 if TYPE_CHECKING:
@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 
     from scoring.book import Book
     from streams.alike import Alike
-    from streams.wire_base import Record
+    from streams.blocks import Block
     from streams.wire_readings import Reading
+
+    Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,32 +54,45 @@ def together(parts: list[Part]) -> Part:
     return Part(origin[order], is_keyed[order], columns)
 
 
-def of_block(block: Alike, records: Sequence[Record], book: Book) -> Part:
-    """Readings that were read at once."""
-    count, numbers = len(block.place), block.numbers
-    here = records if count == len(records) else [records[n] for n in block.place.tolist()]
+def of_alike(found: Alike, records: Block, books: Sequence[Book], first: Rows) -> Part:
+    """Readings that were read at once.
+
+    `first` (books + 1,) are the places in `records` at which those of each book begin.
+    """
+    count, numbers = len(found.place), found.numbers
     columns: dict[str, NDArray[Any]] = {
-        "account_row": book.account_ids.rows_of_points(block.account_id),
+        "account_row": _rows_in_books(found, books, first),
         "item": np.full(count, -1, np.int64),
-        "read_at": block.read_at,
-        "meter_hash": block.meter_hash,
+        "read_at": found.read_at,
+        "meter_hash": found.meter_hash,
         "rate_register_wh": np.full((count, MAX_RATE_PERIODS), -1, np.int64),
-        "quality": np.full(count, quality_of(block.quality), np.uint8),
+        "quality": np.full(count, quality_of(found.quality), np.uint8),
     }
     for name, (wire_name, absent) in _NUMBERS.items():
         told = numbers.get(wire_name)
         columns[name] = np.full(count, absent, np.int64) if told is None else told
-    return Part(block.place, _are_keyed([each.key for each in here], block.account_id), columns)
+    return Part(found.place, _are_keyed(records, found), columns)
+
+
+def _rows_in_books(found: Alike, books: Sequence[Book], first: Rows) -> Rows:
+    """Each reading's row (k,) in the book of its partition."""
+    ends = np.searchsorted(found.place, first).tolist()
+    rows = [
+        book.account_ids.rows_of_points(found.account_id[start:end])
+        for book, start, end in zip(books, ends[:-1], ends[1:], strict=True)
+        if start < end
+    ]
+    return np.concatenate(rows) if rows else np.empty(0, np.int64)
 
 
 def of_parsed(
     parsed: list[Reading],
     origin: NDArray[np.int64],
     item: NDArray[np.int64],
-    records: Sequence[Record],
+    records: Block,
     book: Book,
 ) -> Part:
-    """Readings that were decoded one by one."""
+    """Readings that were decoded one by one; `origin` are places in `records`."""
     account_ids = [one.account_id for one in parsed]
     columns: dict[str, NDArray[Any]] = {
         "account_row": book.rows_of(account_ids),
@@ -93,7 +108,7 @@ def of_parsed(
     }
     is_keyed = np.ones(len(parsed), np.bool_)  # a list's accounts share their record's key
     singles = np.flatnonzero(item < 0).tolist()
-    keys = [records[place].key for place in origin[singles].tolist()]
+    keys = list(map(records.key, origin[singles].tolist()))
     pairs = zip(keys, [account_ids[position] for position in singles], strict=True)
     is_keyed[singles] = [key == account_id.encode() for key, account_id in pairs]
     return Part(origin, is_keyed, columns)
@@ -107,15 +122,14 @@ _NUMBERS = {
 """Columns that a plain reading may have: their names on the wire, and what stands for absent."""
 
 
-def _are_keyed(keys: list[bytes | None], account_id: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Whether the record of each reading is keyed by its account's characters (k, length)."""
-    length = account_id.shape[1]
-    is_keyed = np.array([key is not None and len(key) == length for key in keys], np.bool_)
-    if is_keyed.all():
-        joined = np.frombuffer(b"".join(keys), np.uint8)  # type: ignore[arg-type]  # none is None
-        return np.asarray((joined.reshape(account_id.shape) == account_id).all(axis=1))
-    pairs = zip(keys, account_id, strict=True)
-    return np.array([key == characters.tobytes() for key, characters in pairs], np.bool_)
+def _are_keyed(records: Block, found: Alike) -> NDArray[np.bool_]:
+    """Whether the record of each reading is keyed by its account."""
+    length = found.account_id.shape[1]
+    is_keyed = np.asarray(records.key_bytes[found.place] == length)
+    if is_keyed.any():
+        key = bytes_at(records.data, records.key_at[found.place[is_keyed]], length)
+        is_keyed[is_keyed] = (key == found.account_id[is_keyed]).all(axis=1)
+    return is_keyed
 
 
 def _rate_registers(parsed: list[Reading]) -> NDArray[np.int64]:

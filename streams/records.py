@@ -19,9 +19,10 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from aiokafka.errors import CorruptRecordException
 from aiokafka.protocol.fetch import FetchRequest_v0
 
-from streams.blocks import block_of
+from streams.blocks import InTransactions, block_of
 from streams.log import PlainRecord
 from streams.wire_base import BROKEN_BATCH
 
@@ -29,8 +30,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from aiokafka import AIOKafkaConsumer
-    from aiokafka.consumer.fetcher import Fetcher, FetchResult
+    from aiokafka.consumer.fetcher import FetchResult
     from aiokafka.structs import TopicPartition
+
+    from streams.blocks import Block
 
 PINNED = (
     "Fetcher._records",
@@ -112,18 +115,53 @@ class _Batches:
         return _BrokenBatch(first, end)
 
 
-class _Results(OrderedDict[Any, Any]):
-    """The fetcher's buffer of answers, which teaches each answer to give plain records.
+class _Noted(OrderedDict[Any, Any]):
+    """The fetcher's buffer of answers, with the bytes of each.
 
-    The client drains it in its order up to so many records.  What `last` names comes behind all
-    others: a payment never lies here until a backlog of readings has been taken.
+    The client unpacks an answer before it lays it down here, and keeps its bytes from us; so they
+    are taken as they come in.
     """
 
-    def __init__(self, last: str = "") -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._last = last
+        self._answers: dict[tuple[str, int], bytes] = {}
+
+    def note(self, response: Any) -> None:
+        """Keep the bytes of each partition of an answer until the client has looked at them."""
+        if response.API_KEY == FetchRequest_v0.API_KEY:
+            for topic, partitions in response.topics:
+                for partition, *_, answer in partitions:
+                    self._answers[topic, partition] = answer
+
+    def serve(self, consumer: AIOKafkaConsumer) -> None:
+        """Be this client's buffer."""
+        client = consumer._client
+        send = client.send
+
+        async def send_and_note(*request: Any, **terms: Any) -> Any:
+            response = await send(*request, **terms)
+            self.note(response)
+            return response
+
+        client.send = send_and_note
+        self.update(consumer._fetcher._records)
+        consumer._fetcher._records = self
+
+
+class _Results(_Noted):
+    """Teaches each answer to give plain records, or as many at once as a block.
+
+    The client drains it in its order up to so many records.  The records of the topic `mass` come
+    as blocks, and behind all others: a payment never lies here until a backlog of readings has been
+    taken.
+    """
+
+    def __init__(self, mass: str = "") -> None:
+        super().__init__()
+        self._mass = mass
 
     def __setitem__(self, here: TopicPartition, result: Any) -> None:
+        answer = self._answers.pop(here, b"")
         records = getattr(result, "_partition_records", None)  # an error has none
         if records is not None:
             records._consumer_record = _plain
@@ -131,8 +169,10 @@ class _Results(OrderedDict[Any, Any]):
             records._records = _Batches(records._records, records.next_fetch_offset, highwater)
             records._check_crcs = False  # done by `_Batches`
             result.getall = _drawn_at_once(here, result)
+            if here.topic == self._mass:
+                result.getall = _drawn_as_block(here, result, answer)
         super().__setitem__(here, result)
-        if self._last and here.topic != self._last:
+        if self._mass and here.topic != self._mass:
             self.move_to_end(here, last=False)
 
 
@@ -153,37 +193,57 @@ def _drawn_at_once(
     return getall
 
 
-def give_plain_records(fetcher: Fetcher, last: str = "") -> None:
-    """Make this client's fetcher hand out `PlainRecord`s, those of the topic `last` behind others.
+def _drawn_as_block(
+    here: TopicPartition, result: FetchResult, answer: bytes
+) -> Callable[[int | None], Sequence[PlainRecord]]:
+    """The same in columns, where there is nothing in the answer that only the client can read."""
+    one_by_one = result.getall
+    block: Block | None = None
+    after = 0
+
+    def getall(max_records: int | None = None) -> Sequence[PlainRecord]:
+        nonlocal block, after
+        if not result.check_assignment(here) or not result.has_more():
+            return ()
+        records = result._partition_records
+        if block is None:
+            first = records.next_fetch_offset
+            try:
+                block, after = block_of(
+                    here.topic, here.partition, answer, first, committed_only=True
+                )
+            except (CorruptRecordException, InTransactions):
+                result.getall = one_by_one
+                some: Sequence[PlainRecord] = one_by_one(max_records)
+                return some
+        count = len(block) if max_records is None else max_records
+        drawn, block = block[:count], block[count:]
+        records.next_fetch_offset = block[0].offset if block else after
+        result._update_position()
+        if not block:
+            result._partition_records = None
+        return drawn
+
+    return getall
+
+
+def give_plain_records(consumer: AIOKafkaConsumer, mass: str = "") -> None:
+    """Make this client hand out `PlainRecord`s, and of the topic `mass` blocks behind all others.
 
     A batch with a broken checksum becomes one record that says so.
     """
-    plain = _Results(last)
-    plain.update(fetcher._records)
-    fetcher._records = plain
+    _Results(mass).serve(consumer)
 
 
 # --- our own state --------------------------------------------------------------------------------
 
 
-class _Blocks(OrderedDict[Any, Any]):
-    """The fetcher's buffer of answers, which teaches each answer to give its records as a block.
+class _Blocks(_Noted):
+    """Teaches each answer to give all its records as one block.
 
-    The client unpacks an answer before it lays it down here, and keeps its bytes from us; so they
-    are taken as they come in (`note`).  Of a broken batch the exception stands, as the client's
-    does: rows that are lost are no rows to go on without.
+    Of a broken batch the exception stands, as the client's does: rows that are lost are no rows to
+    go on without.
     """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._answers: dict[tuple[str, int], bytes] = {}
-
-    def note(self, response: Any) -> None:
-        """Keep the bytes of each partition of an answer until the client has looked at them."""
-        if response.API_KEY == FetchRequest_v0.API_KEY:
-            for topic, partitions in response.topics:
-                for partition, *_, answer in partitions:
-                    self._answers[topic, partition] = answer
 
     def __setitem__(self, here: TopicPartition, result: Any) -> None:
         answer = self._answers.pop(here, b"")
@@ -213,13 +273,4 @@ def _taken_whole(
 
 def give_blocks(consumer: AIOKafkaConsumer) -> None:
     """Make this client hand out a `Block` of all records of each answer."""
-    blocks, client = _Blocks(), consumer._client
-    send = client.send
-
-    async def send_and_note(*request: Any, **terms: Any) -> Any:
-        response = await send(*request, **terms)
-        blocks.note(response)
-        return response
-
-    client.send = send_and_note
-    consumer._fetcher._records = blocks
+    _Blocks().serve(consumer)

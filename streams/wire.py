@@ -44,6 +44,7 @@ from streams.wire_readings import (
     DecodedReadings,
     Reading,
     decode_readings,
+    decode_together,
     refused_readings,
 )
 
@@ -69,6 +70,7 @@ __all__ = [
     "decode_readings",
     "decode_refusal",
     "decode_tariff",
+    "decode_together",
     "encode_effect",
     "encode_event",
     "encode_heartbeat",

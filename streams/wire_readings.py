@@ -8,7 +8,7 @@ work.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -19,8 +19,9 @@ from scoring.effects import Reason, RefusedReading
 from scoring.events import MAX_RATE_PERIODS, Readings
 from scoring.units import NO_TIME, SECONDS_PER_DAY
 from streams.alike import alike
+from streams.blocks import Block
 from streams.instants import UNREADABLE_AT
-from streams.reading_columns import NO_QUALITY, of_block, of_parsed, quality_of, together
+from streams.reading_columns import NO_QUALITY, of_alike, of_parsed, quality_of, together
 from streams.topics import partition_of
 from streams.wire_base import (
     EARLIEST_AT,
@@ -98,35 +99,58 @@ def decode_readings(records: Sequence[Record], book: Book, partitions: int) -> D
     `records` must be of the partition whose book this is; accounts the book does not know are
     refused (`wrong_partition` when their key belongs elsewhere, else `unknown_account`).
     """
-    blocks = alike([record.value for record in records], _plain_quality, _BOUNDS)
-    parts = [of_block(block, records, book) for block in blocks]
-    left = np.ones(len(records), np.bool_)
-    for block in blocks:
-        left[block.place] = False
-    refusals: list[Refusal] = []
+    return decode_together([(records, book)], partitions)[0]
+
+
+def decode_together(
+    fetched: Sequence[tuple[Sequence[Record], Book]], partitions: int
+) -> list[DecodedReadings]:
+    """The same of several partitions (at least one), whose readings are read as one block."""
+    blocks, books = [Block.of(records) for records, _ in fetched], [book for _, book in fetched]
+    whole, first = Block.beside(blocks), np.cumsum([0, *map(len, blocks)])
+    patterns = alike(whole, _plain_quality, _BOUNDS)
+    parts = [of_alike(each, whole, books, first) for each in patterns]
+    left = np.ones(len(whole), np.bool_)
+    for each in patterns:
+        left[each.place] = False
+    refusals: list[list[Refusal]] = [[] for _ in blocks]
     if left.any() or not parts:
-        parsed, origin, item = _parse(records, np.flatnonzero(left).tolist(), refusals)
-        parts.append(of_parsed(parsed, origin, item, records, book))
+        for block, book, start, refused in zip(blocks, books, first, refusals, strict=False):
+            places = np.flatnonzero(left[start : start + len(block)])
+            parsed, origin, item = _parse(block, places.tolist(), refused)
+            one = of_parsed(parsed, origin, item, block, book)
+            parts.append(replace(one, origin=origin + start))
     found = parts[0] if len(parts) == 1 else together(parts)
-    offset = np.array([record.offset for record in records], np.int64)
-    stamped_ms = np.array([record.timestamp for record in records], np.int64)
     readings = Readings(
-        source_offset=offset[found.origin],
-        received_at=np.maximum(stamped_ms // 1000, NO_TIME)[found.origin],
+        source_offset=whole.offset[found.origin],
+        received_at=np.maximum(whole.timestamp // 1000, NO_TIME)[found.origin],
         **found.columns,
     )
-    keep = _well_formed(readings) & found.is_keyed
+    keep, ends = _well_formed(readings) & found.is_keyed, np.searchsorted(found.origin, first)
+    decoded = []
+    for number, (block, refused) in enumerate(zip(blocks, refusals, strict=True)):
+        here = slice(ends[number], ends[number + 1])
+        mine = readings if len(blocks) == 1 else readings.take(here)
+        told = DecodedReadings(mine, found.origin[here] - first[number], refused)
+        decoded.append(_taken(told, block, keep[here], partitions))
+    return decoded
+
+
+def _taken(
+    decoded: DecodedReadings, records: Block, keep: NDArray[np.bool_], partitions: int
+) -> DecodedReadings:
+    """Those to keep; the others are refused by what is wrong with them."""
     if keep.all():
-        return DecodedReadings(readings, found.origin, refusals)
-    original = _Originals(records)
+        return decoded
+    readings, refusals, original = decoded.readings, decoded.refusals, _Originals(records)
     for position in np.flatnonzero(~keep).tolist():
-        place, at_item = int(found.origin[position]), int(readings.item[position])
+        place, at_item = int(decoded.record[position]), int(readings.item[position])
         record, value = records[place], original(place, at_item)
         one = _one_decoder.decode(value or record.value or b"")
         why = _why(one, record, int(readings.read_at[position]), at_item, partitions)
         refusals.append(refusal_of(record, *why, at_item, value))
     refusals.sort(key=lambda refusal: (refusal.offset, refusal.item))
-    return DecodedReadings(readings.take(keep), found.origin[keep], refusals)
+    return DecodedReadings(readings.take(keep), decoded.record[keep], refusals)
 
 
 _BOUNDS = {
@@ -198,7 +222,7 @@ class _Originals:
 
 
 def _parse(
-    records: Sequence[Record], places: list[int], refusals: list[Refusal]
+    records: Block, places: list[int], refusals: list[Refusal]
 ) -> tuple[list[Reading], NDArray[np.int64], NDArray[np.int64]]:
     """All readings of the records at these places, each with its place and its list item."""
     decode = _decoder.decode
@@ -207,15 +231,14 @@ def _parse(
     partly: dict[int, NDArray[np.int64]] = {}
     has_lists = False
     for position in places:
-        record = records[position]
-        value = record.value
+        value = records.value(position)
         try:
             if value is None or len(value) > MAX_RECORD_BYTES:
-                refusals.append(_refuse_size(record))
+                refusals.append(_refuse_size(records[position]))
                 continue
             one = decode(value)
         except NOT_READABLE as error:
-            some, items = _rescue(record, error, refusals)
+            some, items = _rescue(records[position], error, refusals)
             if not some:
                 continue
             partly[len(parsed)] = items
@@ -223,11 +246,13 @@ def _parse(
         if type(one) is list:
             has_lists = True
             if not one:
-                refusals.append(refusal_of(record, Reason.WRONG_SHAPE, "a list of no readings"))
+                why = Reason.WRONG_SHAPE, "a list of no readings"
+                refusals.append(refusal_of(records[position], *why))
                 continue
             if len(one) > MAX_LIST:
                 refused = _too_long(len(one))
-                refusals.append(refusal_of(record, refused.reason, refused.detail))
+                why = refused.reason, refused.detail
+                refusals.append(refusal_of(records[position], *why))
                 continue
         parsed.append(one)
         read.append(position)

@@ -12,10 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scoring.book import Book
+from scoring.events import ABSENT_DEMAND
 from streams import wire_readings
 from streams.alike import FEWEST, alike
+from streams.blocks import Block
 from streams.log import PlainRecord
-from streams.wire_readings import decode_readings
+from streams.wire_readings import decode_readings, decode_together
 
 if TYPE_CHECKING:
     from streams.log import Record
@@ -60,9 +62,34 @@ def assert_same(records: list[Record]) -> None:
         assert found.tolist() == np.concatenate(parts).tolist(), column.name
 
 
+def test_partitions_read_together_say_what_each_says_alone():
+    patterns = [reading(number) for number in range(70)]
+    odd = [reading(3, quality="1.2.3"), reading(5, accountId="nobody"), reading(7, readAt="?")]
+    parts = [
+        as_records([], []),
+        told([*patterns, *odd]),
+        told([reading(number, registerWh=7 * number) for number in range(30)]),
+        told([*odd, *patterns[:50], reading(9, demand={"maximumW": 3})]),
+    ]
+    books = [book() for _ in parts]
+    books[2].add_all([f"other-{n}" for n in range(9)])
+    books[3] = Book()
+    books[3].add_all(ACCOUNTS[100:] + ACCOUNTS[:100])
+    together = decode_together(list(zip(parts, books, strict=True)), 1)
+    for records, known, found in zip(parts, books, together, strict=True):
+        alone = decode_readings(records, known, 1)
+        assert found.refusals == alone.refusals
+        assert found.record.tolist() == alone.record.tolist()
+        for column in fields(alone.readings):
+            mine, others = (getattr(each.readings, column.name) for each in (alone, found))
+            if mine is not None:
+                assert mine.tolist() == others.tolist(), column.name
+            elif others is not None:  # another partition's meters tell it: here it is absent
+                assert set(others.tolist()) <= {ABSENT_DEMAND[column.name]}
+
+
 def number_read_at_once(records: list[Record]) -> int:
-    values = [record.value for record in records]
-    found = alike(values, wire_readings._plain_quality, wire_readings._BOUNDS)
+    found = alike(Block.of(records), wire_readings._plain_quality, wire_readings._BOUNDS)
     return sum(len(block.place) for block in found)
 
 

@@ -97,6 +97,23 @@ def test_a_block_is_what_the_client_reads(batches: list[Batch], first: int, cut:
         assert block[-1] == records[-1]
 
 
+@given(st.lists(st.tuples(A_BATCH, st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=4))
+def test_blocks_beside_each_other_are_all_their_records(
+    parts: list[tuple[Batch, int, int]],
+) -> None:
+    blocks = []
+    for batch, start, end in parts:
+        block, _ = block_of("ledger-rows", 3, answer_of([batch]), 0)
+        blocks.append(block[start : len(block) - end])
+    every = [record for block in blocks for record in block]
+    assert list(Block.beside(blocks)) == every
+    held = sum(len(each.key or b"") + len(each.value or b"") for each in every)
+    alone = blocks[0].alone()
+    assert list(alone) == list(blocks[0])
+    assert len(alone.data) <= len(blocks[0].data)
+    assert len(Block.beside(blocks).data) >= held
+
+
 SOME = [Batch([(0, b"a", b"1", []), (1, b"b", None, [])]), Batch([(0, b"c", bytes(300), [])])]
 
 
@@ -107,6 +124,23 @@ def test_a_byte_that_flipped_is_found(place: int, byte: int) -> None:
     parts[place][byte] ^= 4
     with pytest.raises(CorruptRecordException):
         block_of("ledger-rows", 3, b"".join(parts), 0)
+
+
+@pytest.mark.parametrize("size", [40, 2**40], ids=["into the next", "beyond the end"])
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_value_that_is_longer_than_its_record_is_none(place: int, size: int) -> None:
+    records = [(0, b"a", bytes(20), []), (0, b"b", bytes(20), [])]
+    built = bytearray(Batch(records).written(0))
+    at = [n for n in range(61, len(built)) if built[n] == 40][place]  # 20, as it is written
+    number = (
+        bytes([size * 2 & 0x7F | 0x80, size * 2 >> 7 & 0x7F])
+        if size < 64
+        else b"\xfe" + b"\xff" * 5
+    )
+    built[at : at + len(number)] = number
+    struct.pack_into(">I", built, CHECKED_FROM - 4, crc32c(bytes(built[CHECKED_FROM:])))
+    with pytest.raises(CorruptRecordException):
+        block_of("ledger-rows", 3, bytes(built), 0)
 
 
 @pytest.mark.parametrize("records", [1, 3])

@@ -22,6 +22,7 @@ from aiokafka.protocol.fetch import FetchResponse_v11
 from aiokafka.protocol.metadata import MetadataResponse_v0
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
+from crc32c import crc32c
 from faust.tables.manager import TableManager
 from faust.transport import consumer as faust_consumer
 from faust.transport.drivers import aiokafka as driver
@@ -168,22 +169,58 @@ async def _draw_both_ways(draws: tuple[tuple[int | None, bool], ...], isolation:
         assert len(positions) == 1
 
 
+@pytest.mark.parametrize("draws", [(4, 6), (4, None), (None,), (1, 5, 4), (10,)])
+def test_readings_come_as_blocks_of_what_the_client_itself_would_have_given(
+    draws: tuple[int | None, ...],
+) -> None:
+    async def story() -> None:
+        here = aiokafka.TopicPartition("meter-readings", 3)
+        stock, ours = _answer(here), _answer(here)
+        _noted(here, into=records._Results("meter-readings"))[here] = ours
+        for most in draws:
+            theirs, block = stock.getall(most), ours.getall(most)
+            assert isinstance(block, Block)
+            assert [(r.offset, r.timestamp, r.key, r.value) for r in theirs] == [
+                (r.offset, r.timestamp, r.key, r.value) for r in block
+            ]
+            positions = {each._assignment.state_value(here).position for each in (stock, ours)}
+            assert len(positions) == 1
+        assert not ours.has_more()
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("bits", [0x10, 0x20, 0x30], ids=["transaction", "marker", "its marker"])
+def test_what_transactions_leave_out_is_the_clients_to_say(bits: int) -> None:
+    async def story() -> None:
+        here = aiokafka.TopicPartition("meter-readings", 3)
+        stock, ours = (_answer(here, (100, 106), bits=bits) for _ in range(2))
+        buffer = _noted(here, (100, 106), into=records._Results("meter-readings"), bits=bits)
+        buffer[here] = ours
+        theirs, found = stock.getall(), ours.getall()
+        assert [r.offset for r in theirs] == [r.offset for r in found]
+        assert not isinstance(found, Block)
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("mass", ["", "meter-readings"])
 @pytest.mark.parametrize(
     ("broken", "lost"),
     [(0, range(102, 106)), (1, range(106, 112)), (2, range(112, 118))],
     ids=["begun before", "between two", "the last"],
 )
 def test_a_batch_with_a_broken_checksum_becomes_one_record_and_the_others_are_given(
-    broken: int, lost: range
+    broken: int, lost: range, mass: str
 ) -> None:
-    asyncio.run(_draw_past_broken(broken, lost))
+    asyncio.run(_draw_past_broken(broken, lost, mass))
 
 
-async def _draw_past_broken(broken: int, lost: range) -> None:
+async def _draw_past_broken(broken: int, lost: range, mass: str) -> None:
     here = aiokafka.TopicPartition("meter-readings", 3)
     with pytest.raises(CorruptRecordException):
         _answer(here, (100, 106, 112), broken).getall()
-    results = records._Results()
+    results = _noted(here, (100, 106, 112), broken, into=records._Results(mass))
     results[here] = ours = _answer(here, (100, 106, 112), broken)
     found = ours.getall()
     # it stands at the batch's last offset, so that all of it is behind us once that is committed
@@ -237,11 +274,15 @@ def test_a_block_holds_what_the_client_itself_would_have_given() -> None:
 
 
 def _noted(
-    here: aiokafka.TopicPartition, firsts: tuple[int, ...] = (100, 106), broken: int = -1
-) -> records._Blocks:
+    here: aiokafka.TopicPartition,
+    firsts: tuple[int, ...] = (100, 106),
+    broken: int = -1,
+    into: records._Noted | None = None,
+    bits: int = 0,
+) -> records._Noted:
     """A buffer that has seen the answer of `_answer` come in."""
-    blocks = records._Blocks()
-    raw = _batches(firsts, broken, None)
+    blocks = records._Blocks() if into is None else into
+    raw = _batches(firsts, broken, None, bits)
     answers = [(here.topic, [(here.partition, 0, 112, 112, 0, [], -1, raw)])]
     blocks.note(FetchResponse_v11(0, 0, 0, answers))
     blocks.note(MetadataResponse_v0([], [(0, "ledger-rows", [])]))
@@ -266,11 +307,12 @@ def _answer(
     broken: int = -1,
     last_delta: int | None = None,
     isolation: int = fetcher.READ_COMMITTED,
+    bits: int = 0,
 ) -> fetcher.FetchResult:
     """A fetch answer of some records in batches of six, the first of which were read before."""
     unpacked = fetcher.PartitionRecords(
         here,
-        MemoryRecords(_batches(firsts, broken, last_delta)),
+        MemoryRecords(_batches(firsts, broken, last_delta, bits)),
         *([], 102, None, None, True, isolation),
     )
     subscription = subscription_state.SubscriptionState()
@@ -281,7 +323,8 @@ def _answer(
     return fetcher.FetchResult(here, assignment=assignment, partition_records=unpacked, backoff=0.1)
 
 
-def _batches(firsts: tuple[int, ...], broken: int, last_delta: int | None) -> bytes:
+def _batches(firsts: tuple[int, ...], broken: int, last_delta: int | None, bits: int = 0) -> bytes:
+    """Batches of six records; the last has these bits among its attributes."""
     parts = []
     for place, first in enumerate(firsts):
         builder = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, 0, 10_000)
@@ -290,6 +333,9 @@ def _batches(firsts: tuple[int, ...], broken: int, last_delta: int | None) -> by
             builder.append(number, 1_000 + number, key, b"value %d" % number, [])
         built = bytearray(builder.build())
         struct.pack_into(">q", built, 0, first)
+        if place == len(firsts) - 1:
+            struct.pack_into(">h", built, 21, bits)
+            struct.pack_into(">I", built, 17, crc32c(bytes(built[21:])))
         if place == broken:
             built[-1] ^= 1
         if last_delta is not None:
