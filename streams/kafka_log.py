@@ -72,7 +72,8 @@ FIRST_LOOK_MS = 20
 """Between two looks for the end of what is there at first: a start waits for it, and a topic in
 which nothing has been said yet would cost it the whole second."""
 
-TAIL_FETCH_BYTES = 8 * 1024 * 1024
+TAIL_FETCH_BYTES = 2 * 1024 * 1024
+"""Of an answer: some ten thousand rows.  Four times it made nothing quicker."""
 
 TAIL_ROWS = 4_096
 """Rows of an answer that are taken up at once: their columns stay in the processor's cache, and a
@@ -274,8 +275,7 @@ class KafkaLog:
         await consumer.start()
         try:
             consumer.assign([here])
-            if start > 0:
-                consumer.seek(here, start)
+            consumer.seek(here, start)  # what is no more there is passed over, without asking first
             yield consumer, here
         finally:
             await consumer.stop()

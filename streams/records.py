@@ -255,17 +255,22 @@ class _Blocks(_Noted):
 def _taken_whole(
     here: TopicPartition, result: FetchResult, answer: bytes
 ) -> Callable[[int | None], Sequence[PlainRecord]]:
-    """`FetchResult.getall` as one block."""
+    """`FetchResult.getall` as one block.
+
+    What the client would draw the records with holds the answer, and itself; undone, or every
+    answer of a recovery would lie there until the next collection.
+    """
+    held = [answer]
 
     def getall(max_records: int | None = None) -> Sequence[PlainRecord]:
         assert max_records is None, "of our own state all that came is taken"
         if not result.check_assignment(here) or not result.has_more():
             return ()
         records = result._partition_records
-        block, after = block_of(here.topic, here.partition, answer, records.next_fetch_offset)
-        records.next_fetch_offset = after
+        first = records.next_fetch_offset
+        block, records.next_fetch_offset = block_of(here.topic, here.partition, held.pop(), first)
         result._update_position()
-        result._partition_records = None
+        result._partition_records = records._records_iterator = None
         return block
 
     return getall

@@ -42,9 +42,9 @@ requests a second."""
 STOCK_SECONDS = 5.0
 """How often the books are counted for the metrics."""
 
-RECOVERIES_AT_ONCE = 2
-"""Partitions taken up at the same time: one is fetched while another is decoded, and the first are
-at work long before the last are back."""
+RECOVERIES_AT_ONCE = 4
+"""Partitions taken up at the same time: some are fetched while another is decoded (a small one is
+mostly waiting for answers), and the first are at work long before the last are back."""
 
 DRAIN_SECONDS = 8.0
 """How long a partition that is taken away may take to become durable; then its unfinished work is
