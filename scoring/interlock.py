@@ -214,10 +214,12 @@ class Interlock:
         if at < state.released_until:
             found &= ~state.released
         if found & ~state.why and is_new:
+            # nobody was held before what was sent last, though an old tick finds it out
+            begins_at = max(at, int(ledger["trip_sent_at"].max(initial=NO_TIME)))
             self.state = replace(
                 state,
                 tick_offset=offset,
-                frozen_at=state.frozen_at if state.is_frozen else at,
+                frozen_at=state.frozen_at if state.is_frozen else begins_at,
                 why=state.why | found,
                 first_release_by="",  # whoever released did not know of this
                 first_release_at=NO_TIME,
@@ -264,11 +266,16 @@ class Interlock:
 
 
 def census_of(ledger: NDArray[Any], at: int) -> Census:
-    """What the rows (n,) of a partition say at an instant."""
+    """What the rows (n,) of a partition say at an instant.
+
+    A tick that is judged again after a crash meets rows that are ahead of it: trips that were sent
+    since are no trips of its hour.
+    """
     known = ledger["settings_version"] > 0
     stage = ledger["stage"]
     on_road = (ledger["holds"] != 0) | ((stage != Stage.NORMAL) & (stage <= Stage.TRIPPED))
-    recently = ledger["trip_sent_at"] > at - SECONDS_PER_HOUR
+    sent_at = ledger["trip_sent_at"]
+    recently = (at - SECONDS_PER_HOUR < sent_at) & (sent_at < at)
     estimated = (ledger["read_at"] != NO_TIME) & (ledger["newest_quality"] != Quality.VALID)
     return Census(
         accounts=int(known.sum()),

@@ -97,6 +97,11 @@ OF_SUPPLY = (
          "NoticeStep(Step.DUNNING, 0, 0, FOR_EVER)"),
     ),
     *among(
+        "scoring/interlock.py", ("tests/test_interlock.py",),
+        ("trips-of-tomorrow", "interlock", " & (sent_at < at)\n", "\n"),
+        ("frozen-before", "interlock", "else begins_at,", "else at,"),
+    ),
+    *among(
         "scoring/grounds.py", ("tests/test_why.py",),
         ("proofs-unsaid", "evidence", "proofs=proofs if here.stage in ON_THE_ROAD else ()",
          "proofs=()"),

@@ -166,6 +166,12 @@ def test_what_was_sent_is_counted_from_the_rows():
     assert counted.since_policy == 4
 
 
+def test_a_freeze_that_an_old_tick_finds_begins_after_the_trips_that_were_sent():
+    interlock, stages = ready(), [Stage.NOTICED] * 20 + [Stage.NORMAL] * 80
+    interlock.look(rows(100, stage=stages, trip_sent_at=NOW + 60), FRESH, 7, NOW, 2)
+    assert (interlock.state.why, interlock.state.frozen_at) == (Freeze.MASS_NEGATIVE, NOW + 60)
+
+
 def test_a_partition_that_comes_back_trips_nobody_before_it_has_looked_again():
     """Its former owner counted in another time: the owner between has tripped since."""
     interlock = ready(rules=replace(RULES, feeder_trips_per_minute=1))
@@ -183,7 +189,7 @@ def test_a_partition_that_comes_back_trips_nobody_before_it_has_looked_again():
 def test_the_census_counts_what_its_names_say():
     ledger = rows(6, stage=[Stage.NORMAL, Stage.NORMAL, Stage.NOTICED, Stage.TRIPPED,
                             Stage.TRIP_COMMANDED, Stage.RESTORE_COMMANDED])  # fmt: skip
-    ledger["trip_sent_at"] = [NO_TIME, NO_TIME, NO_TIME, NOW - 3_600, NOW - 3_599, NO_TIME]
+    ledger["trip_sent_at"] = [NO_TIME, NO_TIME, NO_TIME, NOW - 3_600, NOW - 3_599, NOW]
     ledger["holds"][1] = int(Hold.LIFE_SUPPORT)
     ledger["newest_quality"][0] = int(Quality.ESTIMATED)
     ledger["settings_version"][5] = 0
