@@ -33,6 +33,7 @@ from streams.wire import decimal_text
 if TYPE_CHECKING:
     from datetime import tzinfo
 
+    from api.next_step import NextStep
     from api.view import Place, View
     from scoring.weather import AreaWeather
     from scoring.windows import TripWindows
@@ -42,6 +43,7 @@ STAGE_NAMES = [stage.name.lower() for stage in Stage]
 SWITCH_NAMES = [switch.name.lower() for switch in Switch]
 SOURCE_TOPICS = [TOPIC_OF_SOURCE[source] for source in Source]
 PREPAID = tuple(PaymentMode).index(PaymentMode.PREPAID)
+BEFORE_PROOF = (int(Stage.NORMAL), int(Stage.NOTICE_SENT))
 BY_LAW_STEPS = (Step.DUNNING, Step.WRITTEN_NOTICE, Step.SECOND_NOTICE)
 
 
@@ -162,7 +164,7 @@ def answer(view: View, row: int, windows: TripWindows) -> bytes:
                 "p50": _ends_at(shown.read_at, middle, zone),
                 "p90": _ends_at(shown.read_at, high, zone),
             },
-            **_no_trip_before(shown, look, zone, windows, weather, is_known=is_known),
+            **_no_trip_before(shown, look, place, windows, weather, step),
             "tier": TIER_NAMES[shown.tier],
             "stage": STAGE_NAMES[shown.stage],
             "stageSince": time_in(shown.stage_since, zone),
@@ -294,21 +296,26 @@ def reasons(holds: int) -> list[dict[str, str]]:
 def _no_trip_before(
     shown: Shown,
     look: Looked,
-    zone: tzinfo | None,
+    place: Place,
     windows: TripWindows,
     weather: AreaWeather,
-    *,
-    is_known: bool,
+    ahead: NextStep,
 ) -> dict[str, str | None]:
-    """Before when no trip can come, by calendar, weather and procedure, and by when to pay."""
+    """Before when no trip can come, by calendar, weather and procedure, and by when to pay.
+
+    Before a notice is proven that rests on the forecast; none where a trip has been commanded.
+    """
     at = None
-    if is_known and shown.payment_mode == PREPAID and math.isfinite(look.runway_hours_p50):
-        runs_out_at = shown.read_at + round(look.runway_hours_p50 * SECONDS_PER_HOUR)
-        at = windows.earliest_trip(zone, shown.received_at, runs_out_at, weather)
+    if shown.payment_mode == PREPAID and look.version >= 0:
+        if ahead.step == "trip-command":
+            at = ahead.at
+        elif shown.stage in BEFORE_PROOF and math.isfinite(look.runway_hours_p50):
+            runs_out_at = shown.read_at + round(look.runway_hours_p50 * SECONDS_PER_HOUR)
+            at = windows.earliest_trip(place.zone, shown.received_at, runs_out_at, weather)
     if at is None:
         return {"noTripBefore": None, "payBy": None}
     pay_by = max(shown.received_at, at - windows.rules.payment_lead_seconds)
-    return {"noTripBefore": time_in(at, zone), "payBy": time_in(pay_by, zone)}
+    return {"noTripBefore": time_in(at, place.zone), "payBy": time_in(pay_by, place.zone)}
 
 
 def _hours(hours: float) -> float | None:

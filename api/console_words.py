@@ -107,7 +107,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     ),
     "holds": ("Why the power is left on", "保持供电的原因"),
     "next_step": ("Next", "下一步"),
-    "no_trip_before": ("No disconnection before", "停电不早于"),
+    "no_trip_before": ("As forecast, no disconnection before", "按预测，停电不早于"),
     "pay_by": ("pay by", "请缴费不晚于"),
     "act": ("Act", "操作"),
     "reason": ("Reason", "理由"),

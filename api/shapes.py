@@ -157,8 +157,11 @@ class AccountAnswer(_Model):
     estimated_wh: int = Field(description="energy whose rate period or day is estimated")
     runway_hours: QuantileHours
     runway_ends_at: QuantileTimes
-    no_trip_before: str | None
-    pay_by: str | None
+    no_trip_before: str | None = Field(
+        description="when a trip may come at the earliest, if the money lasts as most likely; "
+        "null once one has been commanded"
+    )
+    pay_by: str | None = Field(description="so that it is surely seen before")
     tier: TierName
     stage: StageName
     stage_since: str | None

@@ -155,7 +155,9 @@ def test_a_clerk_finds_an_account_and_reads_its_forecast(browser, address, askin
     page.wait_for_url("**/accounts/home-03")
     assert page.locator("svg polyline.line").count() == 1
     assert "one chance in ten" in page.inner_text("section")
-    assert re.search(r"No disconnection before .+ · pay by .+", page.inner_text(".nextstep"))
+    assert re.search(
+        r"As forecast, no disconnection before .+ · pay by .+", page.inner_text(".nextstep")
+    )
     assert page.locator("form.act").count() == 0  # a viewer only looks
     page.fill("#find", "home-1")
     page.press("#find", "Enter")
@@ -288,7 +290,7 @@ def test_two_approvers_complete_a_trip_while_a_third_person_watches(browser, not
         watcher.reload()
         assert "The supply was ordered off" in watcher.inner_text(".answer")
         watcher.screenshot(path=SHOTS / "trip-2-sent.png", full_page=True)
-        assert "No disconnection before" not in watcher.inner_text(".nextstep")
+        assert "no disconnection before" not in watcher.inner_text(".nextstep")
         deeds = watcher.locator(".columns .scroll").last
         assert deeds.evaluate("each => each.scrollWidth <= each.clientWidth"), "cut off"
         watcher.context.close()
