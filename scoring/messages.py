@@ -77,8 +77,8 @@ WARNINGS: dict[Tier, Texts] = {
 OUTLOOKS: dict[str, Texts] = {
     "runs out": (" It lasts until about {runs_out}.", "预计可用至{runs_out}。"),
     "no trip before": (
-        " No disconnection before {no_trip}; please pay by {pay_by}.",
-        "{no_trip}之前不会停电，请于{pay_by}前缴费。",
+        " At this rate, no disconnection before {no_trip}; please pay by {pay_by}.",
+        "按目前用电情况，{no_trip}之前不会停电，请于{pay_by}前缴费。",
     ),
     "please pay": (" Please pay.", "请及时缴费。"),
 }

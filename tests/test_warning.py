@@ -186,11 +186,12 @@ def test_a_warning_names_the_hour_the_weekend_and_the_hour_to_pay_by():
     assert said.pay_by_at == instant("2026-07-06T08:00:00+08:00")
     assert said.text_en == (
         "Account home-1: your balance is low, 45.00. It lasts until about Sat 2026-07-04 03:10."
-        " No disconnection before Mon 2026-07-06 09:00; please pay by Mon 2026-07-06 08:00."
+        " At this rate, no disconnection before Mon 2026-07-06 09:00;"
+        " please pay by Mon 2026-07-06 08:00."
     )
     assert said.text_zh == (
         "用户home-1：您的可用余额偏低，为45.00元。预计可用至周六 2026-07-04 03:10。"
-        "周一 2026-07-06 09:00之前不会停电，请于周一 2026-07-06 08:00前缴费。"
+        "按目前用电情况，周一 2026-07-06 09:00之前不会停电，请于周一 2026-07-06 08:00前缴费。"
     )
 
 
@@ -270,8 +271,8 @@ def test_a_warning_names_no_day_inside_a_moratorium():
     (said,), _, _ = warned(here)
     assert said.no_trip_before_at == instant("2026-07-07T12:00:00+08:00")
     assert said.pay_by_at == instant("2026-07-07T11:00:00+08:00")
-    assert "No disconnection before Tue 2026-07-07 12:00" in said.text_en
-    assert "周二 2026-07-07 12:00之前不会停电" in said.text_zh
+    assert "At this rate, no disconnection before Tue 2026-07-07 12:00" in said.text_en
+    assert "按目前用电情况，周二 2026-07-07 12:00之前不会停电" in said.text_zh
 
 
 def test_the_proof_of_a_warning_is_kept():
