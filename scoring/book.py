@@ -4,8 +4,7 @@ One Book per partition: account id -> row number, and two arrays of rows with di
 (DESIGN D9): *ledger* rows must survive anything, *learned* rows may be lost and learned again.
 What only some accounts need has a row of its own beside the ledger's (`scoring.annex`).
 Columns are read by name; the layout is row by row, because a reading touches most columns of one
-account: taking and putting whole rows cost 0.2 microseconds, ninety separate columns 1.7
-(ARCHITECTURE, "Rows, not columns, in memory").  The bytes of a row are what `streams` makes
+account (ARCHITECTURE, "Rows, not columns, in memory").  The bytes of a row are what `streams` makes
 durable; the rules that change a row live in usage, balance, forecast and decide.
 """
 
