@@ -129,8 +129,7 @@ def learn(
     for number in range(int(turn.max()) + 1):
         now = np.flatnonzero(turn == number)
         _learn_turn(accounts, position[now], closed.day[now], used_wh[now], teaches[now], knowledge)
-    changed: NDArray[np.int64] = np.unique(position)
-    return changed
+    return np.asarray(np.unique(position))
 
 
 def forecast(accounts: Accounts, tariffs: Tariffs, as_of: NDArray[np.int64]) -> Forecast:
@@ -198,8 +197,7 @@ def _days_from(
     ahead_wh = days_ahead.read(learned)
     late = np.flatnonzero(known & (day > learned["last_day"].astype(np.int64) + 1))
     if len(late):
-        skipped = (day - learned["last_day"])[late] - 1
-        place = skipped[:, None] + np.arange(HORIZON_DAYS)
+        place = (day - learned["last_day"])[late, None] - 1 + np.arange(HORIZON_DAYS)
         last_week = HORIZON_DAYS - WEEK
         place = np.where(place < HORIZON_DAYS, place, last_week + (place - last_week) % WEEK)
         ahead_wh[late] = np.take_along_axis(ahead_wh[late], place, axis=1)
