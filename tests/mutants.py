@@ -129,6 +129,9 @@ def main(argv: list[str] | None = None) -> int:
         for fate in pool.map(fate_of, chosen):
             fates.append(fate)
             progress.update(task, advance=1, description=f"mutants, {fate.mutant.name} done")
+            if not console.is_terminal:  # a log tells as much as was done, if it is cut off too
+                who = fate.killed_by or "NOBODY"
+                console.print(f"{fate.mutant.name}: {who}, {fate.seconds:.0f} s", soft_wrap=True)
     table = Table("mutant", "about", "file", "killed by", "s")
     for fate in fates:
         killer = fate.killed_by or "NOBODY"
