@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -25,6 +25,8 @@ ZONES = [
 ]  # fmt: skip
 FIRST = date(2026, 1, 1)
 FIRST_AT = instant("2026-01-01T00:00:00Z")
+WEEKENDS = frozenset(FIRST + timedelta(days=n) for n in range(366))
+"""Clocks change on Sundays: everybody works, so that windows are open then."""
 YEAR = 365 * SECONDS_PER_DAY
 
 DAYS = st.integers(0, 364).map(lambda number: FIRST + timedelta(days=number))
@@ -79,6 +81,24 @@ def test_what_is_remembered_is_what_the_rules_say(limits, zone, instants, spells
         for near in (at, at + 1, at + 3 * SECONDS_PER_HOUR):
             assert windows.next(zone, near) == next_window(limits, zone, near)
             assert windows.next(zone, near, spells) == next_window(limits, zone, near, spells)
+
+
+@pytest.mark.parametrize("zone", ZONES, ids=str)
+@pytest.mark.parametrize(("opens", "closes"), [(0, 2), (0, 23), (1, 3), (2, 4)])
+def test_where_clocks_change_every_quarter_hour_is_the_same(zone, opens, closes):
+    limits = SupplyRules(
+        WorkingCalendar(date(2025, 1, 1), date(2027, 12, 31), working_weekend_days=WEEKENDS),
+        trip_window_opens_hour=opens,
+        trip_window_closes_hour=closes,
+    )
+    windows = TripWindows(limits)
+    for day in (FIRST + timedelta(days=n) for n in range(365)):
+        begins, ends = (
+            datetime.combine(each, time(), zone) for each in (day, day + timedelta(days=1))
+        )
+        if begins.utcoffset() != ends.utcoffset():
+            for at in range(int(begins.timestamp()), int(ends.timestamp()), 900):
+                assert windows.next(zone, at) == next_window(limits, zone, at)
 
 
 @given(INSTANTS, st.integers(-9, 35 * SECONDS_PER_DAY), weather())
