@@ -52,6 +52,10 @@ class AreaWord(NamedTuple):
     celsius: tuple[tuple[int, float], ...] = ()
 
 
+MOST_AHEAD_SECONDS = 300
+"""So much newer than the hour that is judged a word may be: topics are read side by side."""
+
+
 class AreaWeather(NamedTuple):
     """What is known of the weather where an account is supplied."""
 
@@ -60,9 +64,14 @@ class AreaWeather(NamedTuple):
     spells: tuple[Spell, ...] = ()
 
     def is_known(self, now: int, max_age_seconds: int) -> bool:
-        """Whether the feed has looked lately enough, where it must."""
-        age = now - self.as_of
-        return not self.is_watched or (self.as_of != NO_TIME and age <= max_age_seconds)
+        """Whether the feed has looked lately enough, where it must.
+
+        A word of later hours says nothing of this one: an old tick that is judged now may fall
+        into a time when the feed was silent.
+        """
+        age, ahead = now - self.as_of, MOST_AHEAD_SECONDS
+        is_of_now = self.as_of != NO_TIME and -ahead <= age <= max_age_seconds
+        return not self.is_watched or is_of_now
 
     def forbids(self, start: int, end: int, zone: tzinfo | None, aftermath_days: int) -> int | None:
         """Until when a command that lives from `start` to `end` is forbidden; None: it is not."""

@@ -67,6 +67,11 @@ MUTANTS = (
         ("believes-at-once", "degree days", "noise * PRIOR + unsure", "noise + unsure"),
     ),
     *among(
+        "scoring/weather.py", ("tests/test_decide.py",),
+        ("weather-of-tomorrow", "weather", "-ahead <= age <= max_age_seconds",
+         "age <= max_age_seconds"),
+    ),
+    *among(
         "scoring/guards.py", GUARDS,
         ("stale-reading", "guard", "if here.now - here.read_at > limit:", "if False:"),
         ("estimated-share", "estimated share",

@@ -115,6 +115,8 @@ GUARDS = [
     ({"emergency_credit_nanos": 1, "available_nanos": -2}, "", "and more"),
     (sky(3 * HOUR), "", "an area whose weather was stated three hours ago"),
     (sky(3 * HOUR + 1), "weather_unknown", "longer ago: the feed may have said stop"),
+    (sky(-300), "", "a word of five minutes later: topics are read side by side"),
+    (sky(-301), "weather_unknown", "a word of later hours says nothing of this one"),
     (sky(NOON), "weather_unknown", "an area that must be stated and never was"),
     (sky(0, (-1, 0)), "", "the cold is over at noon"),
     (sky(0, (-1, 1 / 3600)), "weather_moratorium", "a second later"),

@@ -13,6 +13,7 @@ ONCE_WRONG = {
     506: "a tick judged again after a crash counted an approval that was given after its hour",
     78: "rows were written again while other rows owed refusals",
     60000: "a tick judged again after a crash counted trips sent since, and froze as if before",
+    61078: "an old tick of a silent hour was judged by a later word on the weather",
     1001: "two readings of one list, the second late, gave two forecasts one id",
 }
 """Seeds that found something; the sentence says what, as far as the seed still shows it."""
