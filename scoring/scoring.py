@@ -16,23 +16,14 @@ import numpy as np
 from scoring import balance, decide, dynamic, forecast, gaps, large, metered, parts, postings, usage
 from scoring import closed as closed_bills
 from scoring.book import Accounts
-from scoring.effects import DecisionKind, Reason, RefusedReading, Stage
-from scoring.events import (
-    NoticeDelivered,
-    OperatorActed,
-    PaymentReceived,
-    PolicyChanged,
-    Readings,
-    SettingsChanged,
-    Source,
-    SwitchReported,
-)
+from scoring.effects import DecisionKind, Reason, Stage
+from scoring.event_turn import SOURCE_OF, score_event_turn
+from scoring.events import Readings, Source
 from scoring.plans import ON_PLAN, tell_plans
 from scoring.refusals import refuse, tell_outcomes
 from scoring.shares import Scored, Share, Shares, World
 from scoring.situation import decision
 from scoring.slots import starts_run
-from scoring.terms import basis, enter, unsettle
 from scoring.turn import Turn, broken_beliefs
 from scoring.units import money_text
 from scoring.validation import Outcome, check
@@ -56,6 +47,7 @@ __all__ = [
     "due_at_tick",
     "find_tariffs",
     "score_events",
+    "score_events_together",
     "score_readings",
     "score_tick",
     "score_together",
@@ -110,13 +102,24 @@ def score_events(book: Book, events: Sequence[AccountEvent], world: World) -> Sc
     that is not in the book yet gets a row, so that money that comes before the terms is never
     lost; only settings make it more than that.
     """
-    scored = Scored()
-    if not events:
-        return scored
-    rows = np.array([book.add(event.account_id) for event in events], np.int64)
-    for positions in _turns(rows):
-        _score_event_turn(book, [events[i] for i in positions], rows[positions], world, scored)
-    return scored
+    share = Share(book, world)
+    score_events_together([(share, events)])
+    return share.scored
+
+
+def score_events_together(parts: Sequence[tuple[Share, Sequence[AccountEvent]]]) -> None:
+    """The events of several partitions as one block; what follows is in their shares."""
+    turns = []
+    for share, events in parts:
+        rows = share.book.add_all([event.account_id for event in events])
+        turns.append([(places.tolist(), rows[places]) for places in _turns(rows)])
+    shares = [share for share, _ in parts]
+    for number in range(max(map(len, turns), default=0)):
+        here = [which for which, mine in enumerate(turns) if number < len(mine)]
+        some = [parts[which][1][place] for which in here for place in turns[which][number][0]]
+        rows = np.concatenate([turns[which][number][1] for which in here])
+        of = np.repeat(here, [len(turns[which][number][0]) for which in here])
+        score_event_turn(some, rows, Shares(of, shares))
 
 
 def due_at_tick(book: Book, at: int, source_offset: int, world: World) -> NDArray[np.int64]:
@@ -180,15 +183,6 @@ def find_tariffs(book: Book, tariffs: Tariffs) -> None:
 
 
 NOBODY = np.zeros(0, np.int64)
-
-SOURCE_OF: dict[type, Source] = {
-    SettingsChanged: Source.SETTINGS,
-    PolicyChanged: Source.SETTINGS,
-    PaymentReceived: Source.PAYMENTS,
-    SwitchReported: Source.SWITCH_REPORTS,
-    OperatorActed: Source.OPERATOR_ACTIONS,
-    NoticeDelivered: Source.DELIVERY_RECEIPTS,
-}
 
 
 def _turns(rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
@@ -317,62 +311,6 @@ def _adjust_closed(
     return adjusted
 
 
-def _score_event_turn(
-    book: Book,
-    events: Sequence[AccountEvent],
-    rows: NDArray[np.int64],
-    world: World,
-    scored: Scored,
-) -> None:
-    """Enter at most one event of each account: its facts one by one, what follows in columns."""
-    accounts, source = book.take(rows), SOURCE_OF[type(events[0])]
-    entered, is_new = np.zeros(len(events), np.bool_), np.zeros(len(events), np.bool_)
-    days, unmet = [], []
-    for i, event in enumerate(events):
-        one = accounts.one(i)
-        if event.source_offset <= one.ledger["source_offset"][0, source]:
-            scored.count("already_counted", 1)
-            continue
-        was = basis(one)
-        done = enter(one, event, world.tariffs, world.late_charges)
-        for reason in filter(None, (done.refused, done.final_refused)):
-            scored.refusals.append(RefusedReading(event.source_offset, int(rows[i]), reason))
-        scored.count("repeated", int(done.is_repeat))
-        if done.refused is None:
-            unsettle(one, was, event.received_at, world.rules)
-            accounts.keep_annex(i, one)
-            one.ledger["source_offset"][0, source] = event.source_offset
-            entered[i], is_new[i] = True, done.is_new_customer
-            days.append(done.days.of(np.array([int(entered[:i].sum())])))
-            unmet.append(done.unmet_nanos)
-    if not entered.any():
-        return
-    book.pools.forget(rows[is_new])
-    taken = [event for event, is_in in zip(events, entered, strict=True) if is_in]
-    offsets = np.array([event.source_offset for event in taken], np.int64)
-    now = np.array([event.received_at for event in taken], np.int64)
-    shares = Shares.whole(len(taken), Share(book, world, scored))
-    turn = Turn(accounts.take(entered), rows[entered], source, offsets, now, shares)
-    for closed in days:
-        turn.tell_days(closed, np.zeros(len(taken), np.bool_))
-    for position, event in enumerate(taken):
-        if isinstance(event, SwitchReported | OperatorActed | NoticeDelivered):
-            turn.take(position, decide.on_event(turn.here(position), event))
-        elif is_new[entered][position]:
-            turn.take(position, decide.on_new_customer(turn.here(position)))
-        elif isinstance(event, PaymentReceived):
-            _tell_if_kept(turn, position, event)
-            if unmet[position]:
-                told = postings.unmet_text(event, unmet[position])
-                turn.take(
-                    position,
-                    decision(turn.here(position), DecisionKind.DESIGNATION_UNMET, told),
-                )
-    broken = broken_beliefs(turn.accounts)
-    turn.decide(turn.screen() & ~broken)
-    turn.put(broken, is_new[entered] & ~broken)
-
-
 def _tell_adjusted(turn: Turn, one: closed_bills.Adjusted) -> None:
     """A closed bill was wrong: the posting, with its month and reason."""
     month = f"{one.month // 12:04d}-{one.month % 12 + 1:02d}"
@@ -380,20 +318,3 @@ def _tell_adjusted(turn: Turn, one: closed_bills.Adjusted) -> None:
     detail = f"bill of {month}: {one.why}, {money_text(abs(one.nanos))} {favour}"
     told = decision(turn.here(one.position), DecisionKind.BILL_ADJUSTED, detail)
     turn.take(one.position, told)
-
-
-def _tell_if_kept(turn: Turn, position: int, paid: PaymentReceived) -> None:
-    """Money for an account whose terms nobody has stated yet is kept for it, and told by name.
-
-    It is a refusal too, `unknown_account`, since the payer's number may be wrong: whoever looks
-    after payments reads those.  Sent again after the terms, its id counts once.
-    """
-    here = turn.here(position)
-    if here.settings_version == 0:
-        row, scored = int(turn.rows[position]), turn.shares.at(position).scored
-        refused = RefusedReading(paid.source_offset, row, Reason.UNKNOWN_ACCOUNT)
-        scored.refusals.append(refused)
-        scored.count("kept_for_unknown_account", 1)
-        detail = f"{paid.kind.value} {paid.payment_id} of {money_text(paid.amount_nanos)} is kept"
-        told = f"{detail} until the account's terms are stated"
-        turn.take(position, decision(here, DecisionKind.PAYMENT_KEPT, told))

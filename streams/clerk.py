@@ -24,15 +24,15 @@ from scoring.events import Feed, Source
 from scoring.interlock import Interlock, policy_of
 from scoring.late_charge import LateChargeRules
 from scoring.scoring import find_tariffs
-from scoring.shares import Share, World
+from scoring.shares import Scored, Share, World
 from scoring.units import NO_TIME
 from scoring.weather import NO_WEATHER
-from streams import quarantine, wire
+from streams import wire
 from streams.chain import is_linked, link
-from streams.draft import Begun, Draft
+from streams.draft import Begun, Draft, Heard
 from streams.entry import Entry, tally_of
 from streams.log import Fetched, PartitionLost
-from streams.order import ORDER, Part
+from streams.order import Part
 from streams.recall import Owed, Recall
 from streams.rows import (
     CLAIM_KEY,
@@ -47,6 +47,7 @@ from streams.rows import (
     encode_look,
 )
 from streams.tick_round import TickRound
+from streams.together import enter_together
 from streams.topics import REFUSALS
 from streams.wire_interlock import InterlockActed, decode_state, encode_state, encode_word
 
@@ -55,10 +56,8 @@ if TYPE_CHECKING:
 
     from scoring.day_kinds import DayKinds
     from scoring.effects import Effect, Reason
-    from scoring.events import AccountEvent
     from scoring.interlock import InterlockRules, InterlockState
     from scoring.rules import SupplyRules
-    from scoring.shares import Scored
     from scoring.tariff import Tariffs
     from scoring.weather import Weather
     from streams.board import Board
@@ -89,23 +88,6 @@ class Terms:
     judged_at_once: int | None = None
 
 
-def enter_together(parts: Sequence[tuple[Clerk, Part]]) -> list[Entry]:
-    """Enter a part of each of several partitions, their readings as one block of columns.
-
-    Columns cost some 4 ms however few accounts are in them, and a worker has many partitions.
-    """
-    begun = [clerk.begin(part) for clerk, part in parts]
-    reading = [each for each in begun if each.fetched.records.get(Source.READINGS)]
-    fetched = [(each.fetched.records[Source.READINGS], each.share.book) for each in reading]
-    decoded = wire.decode_together(fetched, parts[0][0].terms.partitions) if reading else []
-    for each, found in zip(reading, decoded, strict=True):
-        each.decoded = found
-    quarantine.score_readings(
-        [(each.share, each.decoded.readings) for each in begun if each.decoded is not None]
-    )
-    return [clerk.finish(each) for (clerk, _part), each in zip(parts, begun, strict=True)]
-
-
 class Clerk:
     """Keeps the book of one partition."""
 
@@ -132,25 +114,18 @@ class Clerk:
         return enter_together([(self, Part(fetched, payments_caught_up))])[0]
 
     def begin(self, part: Part) -> Begun:
-        """What comes before readings: other topics' events."""
+        """A part, before anything in it is heard."""
         self.feed = Feed(self.feed.heartbeat_at, part.payments_caught_up)
-        draft, records = Draft(), part.fetched.records
         if self.interlock is not None and self.terms.board is not None:
             self.interlock.elsewhere = self.terms.board.hold()
-        for source in ORDER[: ORDER.index(Source.READINGS)]:
-            if records.get(source):
-                self._events(source, records[source], draft)
-        return Begun(part.fetched, draft, Share(self.book, self._world()))
+        return Begun(part.fetched, Draft())
 
     def finish(self, begun: Begun) -> Entry:
-        """What follows once the readings are scored: time, and the writing."""
+        """What follows once all else is scored: time, and the writing."""
         draft, entry, records = begun.draft, Entry(), begun.fetched.records
-        if begun.decoded is not None:
-            some = records[Source.READINGS]
-            self._readings(some, begun.decoded, begun.share.scored, draft)
-        for source in ORDER[ORDER.index(Source.READINGS) + 1 :]:
-            if records.get(source):
-                self._events(source, records[source], draft)
+        if records.get(Source.TICKS):
+            heard = self.hear(Source.TICKS, records[Source.TICKS], draft)
+            self.note(Source.TICKS, heard, self._score_newest(heard.ticks, draft), draft)
         for source, some in records.items():
             if some:
                 entry.next_offset[source] = some[-1].offset + 1
@@ -181,19 +156,24 @@ class Clerk:
         """A tariff sheet came: look up again which tariff each account has."""
         find_tariffs(self.book, self.terms.tariffs)
 
+    def share(self) -> Share:
+        """This partition's share of a block, as things are now."""
+        return Share(self.book, self._world())
+
     def _world(self) -> World:
         terms = self.terms
         here = (terms.tariffs, self.feed, terms.rules, self.partition)
         held = self.interlock, terms.weather
         return World(*here, terms.late_charges, terms.day_kinds, *held)
 
-    def _readings(
+    def note_readings(
         self,
         records: Sequence[Record],
         decoded: wire.DecodedReadings,
         scored: Scored,
         draft: Draft,
     ) -> None:
+        """What the readings of a part have come to."""
         draft.refusals += decoded.refusals
         draft.outcomes["refused"] += len(decoded.refusals)
         refused = self._owed.due(Source.READINGS, records)
@@ -203,14 +183,12 @@ class Clerk:
         draft.refused_rows += [(Source.READINGS, each) for each in scored.refusals]
         self._judged_offset = records[-1].offset
 
-    def _events(self, source: Source, records: Sequence[Record], draft: Draft) -> None:
-        refused = self._owed.due(source, records)
+    def hear(self, source: Source, records: Sequence[Record], draft: Draft) -> Heard:
+        """What these records of one topic say; nothing of it is entered in the book yet."""
+        heard = Heard()
         owed: dict[int, list[Reason]] = {}
-        for each in refused:
+        for each in self._owed.due(source, records):
             owed.setdefault(each.source_offset, []).append(each.reason)
-        events: list[AccountEvent] = []
-        ticks: list[wire.Tick] = []
-        of_offset: dict[int, Record] = {}
         for record in records:
             for reason in owed.get(record.offset, ()):
                 draft.refusals.append(wire.refusal_of(record, reason))
@@ -223,25 +201,24 @@ class Clerk:
                 heartbeat_at = max(self.feed.heartbeat_at, beat_at)
                 self.feed = Feed(heartbeat_at, self.feed.caught_up)
             elif isinstance(event, wire.Tick):
-                ticks.append(event)
+                heard.ticks.append(event)
             elif isinstance(event, InterlockActed):
                 if self.interlock is not None:
                     event.reach(self.interlock)
             else:
-                events.append(event)
-                of_offset[record.offset] = record
-        if events:
-            draft.reports.note(self.book, events)
-            scored = quarantine.score_events(self.book, events, self._world())
-            self._close_judged(scored)
-            draft.take(scored)
-            for each in scored.refusals:
-                draft.refusals.append(wire.refusal_of(of_offset[each.source_offset], each.reason))
-                draft.refused_rows.append((source, each))
-        if ticks:
-            scored = self._score_newest(ticks, draft)
-            self._close_judged(scored)
-            draft.take(scored)
+                heard.events.append(event)
+                heard.of_offset[record.offset] = record
+        draft.reports.note(self.book, heard.events)
+        return heard
+
+    def note(self, source: Source, heard: Heard, scored: Scored, draft: Draft) -> None:
+        """What was heard has come to this."""
+        self._close_judged(scored)
+        draft.take(scored)
+        for each in scored.refusals:
+            record = heard.of_offset[each.source_offset]
+            draft.refusals.append(wire.refusal_of(record, each.reason))
+            draft.refused_rows.append((source, each))
 
     def _score_newest(self, ticks: Sequence[wire.Tick], draft: Draft) -> Scored:
         """Time is what the newest of these ticks says: it speaks for all before it.
@@ -249,6 +226,8 @@ class Clerk:
         After a standstill hundreds lie there, and one by one they would send commands that have
         expired, and use up the tries.
         """
+        if not ticks:
+            return Scored()
         tick = max(ticks, key=attrgetter("received_at", "source_offset"))
         if self.interlock is not None:
             terms, at = self.terms, tick.received_at

@@ -13,11 +13,11 @@ from streams.field_reports import FieldReports
 
 if TYPE_CHECKING:
     from scoring.effects import Effect, RefusedReading
-    from scoring.events import Source
+    from scoring.events import AccountEvent, Source
     from scoring.grounds import Grounds
-    from scoring.shares import Scored, Share
+    from scoring.shares import Scored
     from streams import wire
-    from streams.log import Fetched
+    from streams.log import Fetched, Record
 
 
 @dataclass(slots=True)
@@ -46,10 +46,17 @@ class Draft:
 
 
 @dataclass(slots=True)
+class Heard:
+    """What records of one topic say: about accounts, each with its record, or what time it is."""
+
+    events: list[AccountEvent] = field(default_factory=list)
+    ticks: list[wire.Tick] = field(default_factory=list)
+    of_offset: dict[int, Record] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
 class Begun:
-    """A part that is being entered: what is written so far, and its readings, yet to be scored."""
+    """A part that is being entered, and what is written of it so far."""
 
     fetched: Fetched
     draft: Draft
-    share: Share
-    decoded: wire.DecodedReadings | None = None

@@ -56,6 +56,7 @@ class Partition:
         self.number = number
         self.clerk = clerk
         self.ready = False
+        self.waited = 0  # rounds since the newest slice of a tick
         self.committable: dict[Source, int] = {}
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._log = log
@@ -145,6 +146,7 @@ class Partition:
 
     def enter_more(self) -> None:
         """Some more of those about whom the newest tick asks."""
+        self.waited = 0
         with self.entering():
             entry = self.clerk.enter_more(payments_caught_up=self._desk.is_caught_up)
         self.enter(entry)

@@ -109,22 +109,27 @@ def _score_readings_of_one(share: Share, readings: Readings) -> None:
         _quarantine(book, row, cause, int(alone.received_at[-1]), scored)
 
 
-def score_events(book: Book, events: Sequence[AccountEvent], world: World) -> Scored:
-    """`scoring.score_events`, with accounts that make it fail quarantined.
+def score_events(parts: Sequence[tuple[Share, Sequence[AccountEvent]]]) -> None:
+    """`scoring.score_events_together`, with accounts that make it fail quarantined.
 
-    Raises the failure itself when more than `MAX_ACCOUNTS_AT_ONCE` events have one.
+    Raises the failure itself when more than `MAX_ACCOUNTS_AT_ONCE` events of a part have one.
     """
-    rows = np.unique([book.add(event.account_id) for event in events])
-    before = book.take(rows)
+    before = []
+    for share, events in parts:
+        rows = np.unique(share.book.add_all([event.account_id for event in events]))
+        before.append((share.book, rows, share.book.take(rows)))
     try:
-        return scoring.score_events(book, events, world)
+        scoring.score_events_together(parts)
     except Exception:
-        log.exception("scoring %d events failed; taking them one by one", len(events))
-        book.put(rows, before)
-    scored = Scored()
-    for event in events:
-        _score_one(book, event, world, scored)
-    return scored
+        log.exception("scoring events of %d partitions failed; taking them one by one", len(parts))
+        for book, rows, accounts in before:
+            book.put(rows, accounts)
+    else:
+        return
+    for share, events in parts:
+        share.scored = Scored()
+        for event in events:
+            _score_one(share.book, event, share.world, share.scored)
 
 
 def score_tick(

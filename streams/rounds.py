@@ -9,11 +9,12 @@ hand a round is one part of one partition, live it is a little of all.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from streams.clerk import enter_together
 from streams.log import PartitionLost
 from streams.order import MAX_WEIGHT_PER_PART, WEIGHT
+from streams.together import enter_together
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
     from streams.log import Fetched
     from streams.order import Part
     from streams.partition import Partition
+
+
+SLICES_AT_ONCE = 2
+"""Slices of ticks judged between two fetches, of the partitions that have waited longest: a slice
+in which all are told something takes 30 ms, and for so long a payment waits."""
 
 
 @dataclass(slots=True, eq=False)
@@ -50,6 +56,7 @@ async def take_together(
     that a partition is lost, the others have entered theirs first.
     """
     unfinished = [partition for partition, _ in taken if partition.is_unfinished]
+    unfinished.sort(key=attrgetter("waited"), reverse=True)
     lines = [_Line(partition, partition.put(fetched)) for partition, fetched in taken]
     for line in lines:
         line.move_up()
@@ -68,8 +75,9 @@ async def take_together(
         # whom this round had no room for comes first in the next
         lines = [line for line in lines if line not in together] + together
         await pause()
-    for partition in unfinished:
-        if partition.is_unfinished and await partition.has_room():
+    for place, partition in enumerate(unfinished):
+        partition.waited += 1
+        if place < SLICES_AT_ONCE and partition.is_unfinished and await partition.has_room():
             partition.enter_more()
             await pause()
     if lost:

@@ -2,7 +2,7 @@
 
 A window opens and thousands of trips, or holds, are due in the same second; judged at once they
 would keep the worker from its payments for seconds.  So a tick's rows are judged some at a time,
-and between two slices the worker fetches: a payment waits for one slice of each partition at most.
+and between two slices the worker fetches: a payment waits for few (`rounds.SLICES_AT_ONCE`).
 Restores that must be repeated come first.  The tick is committed with its last slice, so a crash in
 between repeats it, and it asks about those whom it has not reached.
 """
@@ -25,9 +25,8 @@ if TYPE_CHECKING:
     from streams.wire import Tick
 
 JUDGED_AT_ONCE = 24
-"""Accounts judged by one entry of a tick: some 20 ms of work where all are told something, a sixth
-of a second over the eight partitions a worker may have.  An account costs as much as in slices of
-64, and a third more in slices of 16 (measured)."""
+"""Accounts judged by one entry of a tick: some 20 ms of work where all are told something.  An
+account costs as much as in slices of 64, and a third more in slices of 16 (measured)."""
 
 NO_ROWS = np.zeros(0, np.int64)
 

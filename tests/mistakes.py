@@ -121,7 +121,7 @@ MUTANTS = (
          "return NOTHING if why else proof_by_metering"),
     ),
     *among(
-        "scoring/scoring.py", ("tests/test_scoring.py", *ROAD),
+        "scoring/event_turn.py", ("tests/test_scoring.py", *ROAD),
         ("repeated-event", "replay",
          'event.source_offset <= one.ledger["source_offset"][0, source]',
          'event.source_offset < one.ledger["source_offset"][0, source]'),

@@ -121,8 +121,8 @@ OF_SUPPLY = (
         ("former-tenant-s-warning", "tenant", 'changes={"tier": Tier.NORMAL, ', "changes={"),
     ),
     *among(
-        "scoring/scoring.py", TENANTS,
-        ("moved-in-unheard", "tenant", "elif is_new[entered][position]:", "elif False:"),
+        "scoring/event_turn.py", TENANTS,
+        ("moved-in-unheard", "tenant", "elif is_new:", "elif False:"),
     ),
     *among(
         "scoring/terms.py", TENANTS,

@@ -16,12 +16,13 @@ import pytest
 from scoring.events import CustomerClass, PaymentMode, PaymentReceived, Plan, Source
 from scoring.units import nanos
 from streams import wire
-from streams.clerk import Clerk, enter_together
+from streams.clerk import Clerk
 from streams.entry import Entry
 from streams.log import Fetched, PartitionLost, PlainRecord
 from streams.order import MAX_WEIGHT_PER_PART, Part
 from streams.partition import MAX_ENTRIES_WAITING, Partition
 from streams.rounds import take_together
+from streams.together import enter_together
 from streams.topics import READINGS, REFUSALS, SOURCE_OF_TOPIC, partition_of
 from tests.inputs import QUARTER, START, reading, settings, terms
 from tests.memory_log import Cluster, MemoryLog

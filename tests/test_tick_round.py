@@ -131,6 +131,24 @@ def test_whom_the_tick_before_did_not_reach_comes_first() -> None:
     assert road.tripped() == [*HOMES[1:], "home-1"]
 
 
+def test_of_many_partitions_two_are_judged_between_fetches_the_longest_waiting_first() -> None:
+    async def story() -> list[list[int]]:
+        roads = [SlicedRoad() for _ in range(3)]
+        for road in roads:
+            await five_homes(road)
+        seen = [[len(road.tripped()) for road in roads]]
+        while any(road.partition.is_unfinished for road in roads):
+            await take_together([(road.partition, Fetched()) for road in roads])
+            while any(road.partition.is_busy for road in roads):
+                await asyncio.sleep(0)
+            seen.append([len(road.tripped()) for road in roads])
+        for road in roads:
+            await road.stop()
+        return seen
+
+    assert asyncio.run(story()) == [[2, 2, 2], [4, 4, 2], [5, 4, 4], [5, 5, 5]]
+
+
 def test_a_restore_is_repeated_before_anybody_else_is_asked_about() -> None:
     async def story(road: SlicedRoad) -> None:
         await five_homes(road)
