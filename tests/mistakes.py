@@ -214,7 +214,7 @@ MUTANTS = (
          "                    for entry in together:\n")),
     ),
     *among(
-        "streams/entry.py", ("tests/test_partition.py",),
+        "streams/entry.py", ("tests/test_entry.py",),
         ("carried-overtaken", "order", "if carriers and any(", "if not carriers and any("),
         ("refusal-overtaken", "order", "        if refuses and entry.rows:", "        if False:"),
     ),

@@ -186,7 +186,7 @@ OF_SUPPLY = (
          "[(each.timestamp"),
     ),
     *among(
-        "streams/records.py", ("tests/test_tap_contract.py",),
+        "streams/records.py", ("tests/test_records.py",),
         ("money-drawn-last", "restore", "self.move_to_end(here, last=False)", "pass"),
     ),
     *among(
