@@ -174,8 +174,7 @@ LEARNED_OF_VERSION_2 = _learned_of_version_2()
 
 def learned_rows_of_version_2(old: NDArray[Any]) -> NDArray[Any]:
     """All days are split alike until each kind shows its own."""
-    rows = learned_rows_of_version_4(old)
-    rows["error_quantile"] = intervals.written_quantile(old["error_quantile"])
+    rows = learned_rows_of_version_3(old)
     _split_alike(rows, old["period_share"])
     return rows
 

@@ -112,16 +112,22 @@ class SlowRows(MemoryLog):
         return end
 
 
+async def slow_from_now(cluster: Cluster, slow: str = LEDGER_ROWS) -> tuple[SlowRows, Partition]:
+    """A partition that is taken up, and whose broker then shuts the gate."""
+    log = SlowRows(cluster, seed=5, slow=slow)
+    log.gate.set()
+    cluster.give(0, log)
+    partition = Partition(0, log, Clerk(0, terms()))
+    await partition.recover()
+    log.gate.clear()
+    return log, partition
+
+
 @pytest.mark.parametrize("slow", [LEDGER_ROWS, "low-balance-warnings", REFUSALS])
 def test_nothing_may_be_committed_before_rows_and_effects_are_acknowledged(slow: str) -> None:
     async def story() -> None:
         cluster = utility()
-        log = SlowRows(cluster, seed=5, slow=slow)
-        log.gate.set()
-        cluster.give(0, log)
-        partition = Partition(0, log, Clerk(0, terms()))
-        await partition.recover()
-        log.gate.clear()
+        log, partition = await slow_from_now(cluster, slow)
         taking = asyncio.create_task(take_all(partition, log))
         for _ in range(500):
             await asyncio.sleep(0)
@@ -142,12 +148,7 @@ def test_nothing_may_be_committed_before_rows_and_effects_are_acknowledged(slow:
 def test_effects_are_not_told_before_the_row_that_carries_them_is_durable() -> None:
     async def story() -> None:
         cluster = utility()
-        log = SlowRows(cluster, seed=5)
-        log.gate.set()
-        cluster.give(0, log)
-        partition = Partition(0, log, Clerk(0, terms()))
-        await partition.recover()
-        log.gate.clear()
+        log, partition = await slow_from_now(cluster)
         taking = asyncio.create_task(take_all(partition, log))
         for _ in range(500):
             await asyncio.sleep(0)
@@ -162,12 +163,7 @@ def test_effects_are_not_told_before_the_row_that_carries_them_is_durable() -> N
 def test_a_slow_broker_holds_the_fetch_back_instead_of_filling_memory() -> None:
     async def story() -> None:
         cluster = utility()
-        log = SlowRows(cluster, seed=5)
-        log.gate.set()
-        cluster.give(0, log)
-        partition = Partition(0, log, Clerk(0, terms()))
-        await partition.recover()
-        log.gate.clear()
+        log, partition = await slow_from_now(cluster)
         taking = asyncio.create_task(take_all(partition, log, most=1))
         for _ in range(2_000):
             await asyncio.sleep(0)
@@ -183,12 +179,7 @@ def test_a_slow_broker_holds_the_fetch_back_instead_of_filling_memory() -> None:
 def test_what_waits_for_a_slow_broker_then_goes_down_the_road_at_once() -> None:
     async def story() -> None:
         cluster = utility()
-        log = SlowRows(cluster, seed=5)
-        log.gate.set()
-        cluster.give(0, log)
-        partition = Partition(0, log, Clerk(0, terms()))
-        await partition.recover()
-        log.gate.clear()
+        log, partition = await slow_from_now(cluster)
         before = log.appends
         for number in range(MAX_ENTRIES_WAITING):
             partition.enter(Entry(rows=[(b"home-%d" % number, b"row")], next_offset={}))
