@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-ANNEX_VERSION = 3
+ANNEX_VERSION = 4
 
 TARIFF_ID_BYTES = 24
 """The longest tariff id, in a row and in an annex."""
@@ -68,6 +68,8 @@ ANNEX = np.dtype(
         ("load_wh", "i8"),  # measured in the newest gap between two readings that is whole
         ("load_from", "i8"),
         ("load_until", "i8"),
+        ("still_from", "i8"),  # the register has stood still from here to load_from; 0 not known
+        ("opened_at", "i8"),  # from here on the switch surely stood open, until its restore
         ("warning_proven", "i8"),  # when the newest warning's delivery was proven; 0 not
         # settlement plan (scoring.plans)
         ("plan_month_nanos", "i8"),  # the month's bill as agreed; 0 by forecast

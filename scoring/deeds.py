@@ -192,6 +192,8 @@ def restore(here: Situation, why: str) -> Verdict:
     if here.stage is not Stage.RESTORE_COMMANDED:
         # a repeat is not a new beginning: how long somebody waits in the dark must be seen
         changes |= {"stage_since": here.now, "proof_from": here.now}
+        if here.stage is not Stage.TRIPPED:  # when its trip opens the switch, if at all, is unknown
+            changes["opened_at"] = here.now
     command = RestoreCommand(
         here.after(changes).restore_id,
         here.account_id,

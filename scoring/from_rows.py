@@ -119,7 +119,8 @@ def situation(
 
 IN_ANNEX = (
     *("step", "notices", "proof_from", "unsettled_until", "emergency_credit_nanos"),
-    *("load_wh", "load_from", "load_until", "warning_proven", "open_items"),
+    *("load_wh", "load_from", "load_until", "still_from", "opened_at"),
+    *("warning_proven", "open_items"),
 )
 """Annex columns that a Situation keeps unchanged."""
 

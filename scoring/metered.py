@@ -2,8 +2,10 @@
 
 A switch that says it has moved is executed, not proven: after a trip the meter must show next to no
 load, after a restore that the supply is used again (domain.md 8.3).  Only a gap between two
-measured readings that lies wholly after the deed speaks.  It stands apart from what switches
-report (`scoring.told`); what follows from a contradiction is a person's work, never a command.
+measured readings that lies wholly after the deed speaks; and of a register that had stood still
+since before the switch opened, the first load may be older: it may have been stuck, and now tells
+all at once.  It stands apart from what switches report (`scoring.told`); what follows from a
+contradiction is a person's work, never a command.
 """
 
 from __future__ import annotations
@@ -42,25 +44,35 @@ def note_load(accounts: Accounts, checked: Checked) -> None:
     shown = (is_gap | (kind == Kind.INTERVAL.value)) & (readings.quality[at] == Quality.VALID.value)
     shown &= (starts > NO_TIME) & (starts < read_at) & (read_at > rows["load_until"])
     shown &= (ledger["unproven_wh"] == 0) & (checked.energy_wh[at] >= 0)
+    follows = rows["load_until"] == starts
+    stood_still = np.where(rows["load_wh"] == 0, rows["still_from"], starts)
+    rows["still_from"][shown] = np.where(follows, stood_still, NO_TIME)[shown]
     rows["load_wh"][shown] = checked.energy_wh[at][shown]
     rows["load_from"][shown] = starts[shown]
     rows["load_until"][shown] = read_at[shown]
 
 
-def shows_load(here: Situation, since: int) -> bool | None:
-    """Whether energy was drawn after `since`; None where no measured gap says so."""
-    if here.load_until == NO_TIME or here.load_from < since + here.rules.clock_margin_seconds:
+def shows_load(here: Situation, since: int, opened_at: int) -> bool | None:
+    """Whether energy was drawn after `since`; None where no measured gap says so.
+
+    `opened_at`: when the switch opened; what a register that stood still since before then shows at
+    last may have been drawn before it.
+    """
+    margin = here.rules.clock_margin_seconds
+    if here.load_until == NO_TIME or here.load_from < since + margin:
         return None
     seconds = here.load_until - here.load_from
     drawn = here.load_wh * SECONDS_PER_HOUR * MILLION
-    return drawn > here.rules.near_zero_ppm * here.max_power_w * seconds
+    if drawn <= here.rules.near_zero_ppm * here.max_power_w * seconds:
+        return False
+    return True if here.still_from >= opened_at + margin else None
 
 
 def proof_by_metering(here: Situation) -> Verdict:
     """What the meter says of a switch that was reported to have moved."""
     if here.proof_from == NO_TIME:
         return NOTHING
-    load = shows_load(here, here.proof_from)
+    load = shows_load(here, here.proof_from, here.opened_at)
     if here.stage is Stage.TRIPPED:
         return _after_trip(here, load=load)
     if here.command is not CommandState.EXECUTED:
@@ -118,7 +130,7 @@ def back_in_use(here: Situation) -> Verdict:
 
     What was drawn before the switch was last reported open proves nothing.
     """
-    if here.proof_from == NO_TIME or not shows_load(here, here.proof_from):
+    if here.proof_from == NO_TIME or not shows_load(here, here.proof_from, here.opened_at):
         return NOTHING
     changes: dict[str, Any] = {
         "stage": Stage.NORMAL,

@@ -154,6 +154,8 @@ class Situation(NamedTuple):
     load_wh: int = 0
     load_from: int = NO_TIME
     load_until: int = NO_TIME
+    still_from: int = NO_TIME
+    opened_at: int = NO_TIME
     warning_proven: int = NO_TIME
     open_items: int = 0
     oldest_due_day: int = 0

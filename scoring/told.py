@@ -184,6 +184,7 @@ def _reported_open(here: Situation, event: SwitchReported) -> Verdict:
                 "command": CommandState.FAILED,
                 "command_expires_at": here.now,
                 "proof_from": here.now,
+                "opened_at": here.now,
             }
         )
     # opened by others, or our restore has not worked yet: its repeat is already on the clock
@@ -202,7 +203,7 @@ def _is_an_echo(here: Situation, event: SwitchReported) -> bool:
     the switch then may be at work behind it.
     """
     is_others = here.stage is Stage.NORMAL and here.switch is Switch.DISCONNECTED
-    return is_others and bool(shows_load(here, event.reported_at))
+    return is_others and bool(shows_load(here, event.reported_at, event.reported_at))
 
 
 def _reported_open_after_trip(here: Situation, event: SwitchReported) -> Verdict:
@@ -221,6 +222,7 @@ def _reported_open_after_trip(here: Situation, event: SwitchReported) -> Verdict
         "switch": Switch.DISCONNECTED,
         "command": CommandState.EXECUTED,
         "proof_from": here.now,
+        "opened_at": here.now,
         "command_expires_at": NO_TIME,
         "holds": NO_HOLD,
     }

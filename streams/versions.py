@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scoring import days_ahead, experts, intervals, splits
-from scoring.annex import ANNEX_VERSION, empty_annexes
+from scoring.annex import ANNEX, ANNEX_VERSION, empty_annexes
 from scoring.book import LEARNED, LEARNED_VERSION, LEDGER, LEDGER_VERSION, empty_ledger
 from scoring.day_kinds import weekdays_only
 from scoring.effects import Stage
@@ -179,6 +179,17 @@ def learned_rows_of_version_2(old: NDArray[Any]) -> NDArray[Any]:
     return rows
 
 
+ANNEX_OF_VERSION_3 = without(ANNEX, {"still_from", "opened_at"})
+"""Nobody asked how long a register had stood still."""
+
+
+def annex_rows_of_version_3(old: NDArray[Any]) -> NDArray[Any]:
+    """Since when a switch stands open is not known; when its newest command was given, is."""
+    fresh = carry_over(old, empty_annexes(len(old)))
+    fresh["opened_at"] = old["proof_from"]
+    return fresh
+
+
 LEDGER_LAYOUTS = {
     1: Layout(
         carry_over(empty_ledger(1), np.zeros(1, LEDGER_OF_VERSION_1)), ledger_rows_of_version_1
@@ -198,7 +209,10 @@ LEARNED_LAYOUTS = {
     5: Layout(np.zeros(1, LEARNED)),
 }
 
-ANNEX_LAYOUTS = {ANNEX_VERSION: Layout(empty_annexes(1))}
+ANNEX_LAYOUTS = {
+    3: Layout(np.zeros(1, ANNEX_OF_VERSION_3), annex_rows_of_version_3),
+    4: Layout(empty_annexes(1)),
+}
 
 assert LEDGER_VERSION in LEDGER_LAYOUTS
 assert LEARNED_VERSION in LEARNED_LAYOUTS

@@ -159,7 +159,8 @@ class MemoryLog:
         records = self.cluster.topics[topic, partition]
         while start < len(records):
             await self._step()
-            chunk = records[start : start + self.dice.randint(1, 50)]
+            most = max(50, (len(records) - start) // 2)
+            chunk = records[start : start + self.dice.randint(1, most)]
             start += len(chunk)
             yield chunk
         await self._step()

@@ -12,6 +12,7 @@ GUARDS = ("tests/test_decide.py", "tests/test_procedures.py", "tests/test_guard_
 RULES = ("tests/test_rules.py", *GUARDS)
 LIFE = ("tests/test_decide.py", "tests/test_procedures.py", "tests/test_supply_road.py")
 TOLD = ("tests/test_told.py", *LIFE)
+METER = ("tests/test_metering_proof.py", *TOLD)
 TENANTS = ("tests/test_customers.py",)
 ORDER = ("tests/test_order.py", "tests/test_partition.py", "tests/test_standstill.py")
 
@@ -139,12 +140,14 @@ OF_SUPPLY = (
          "return tuple(holding)"),
     ),
     *among(
-        "scoring/deeds.py", LIFE,
+        "scoring/deeds.py", METER,
         ("closed-on-a-hand", "control mode",
          "at_once = here.direct_close_agreed and here.control_mode in CLOSES_AT_ONCE",
          "at_once = here.control_mode in CLOSES_AT_ONCE"),
         ("dark-anew-at-each-repeat", "restore",
          "    if here.stage is not Stage.RESTORE_COMMANDED:\n        #", "    if True:\n        #"),
+        ("opened-unknown-unsaid", "proof", '            changes["opened_at"] = here.now',
+         "            pass"),
         ("no-crew", "restore", "if attempt > here.rules.restore_crew_attempts:", "if False:"),
         ("approved-before-announced", "approvals", "        changes |= NOBODY_APPROVED | {",
          "        changes |= {"),
@@ -166,9 +169,13 @@ OF_SUPPLY = (
          "        if True:"),
     ),
     *among(
-        "scoring/metered.py", TOLD,
+        "scoring/metered.py", METER,
         ("clock-margin", "proof",
-         "here.load_from < since + here.rules.clock_margin_seconds", "here.load_from < since"),
+         "margin = here.rules.clock_margin_seconds", "margin = 0"),
+        ("stuck-register-believed", "proof",
+         "return True if here.still_from >= opened_at + margin else None", "return True"),
+        ("stillness-forgotten", "proof",
+         'np.where(rows["load_wh"] == 0, rows["still_from"], starts)', "starts"),
         ("contradiction-unsaid", "proof",
          "if load and here.command in (CommandState.EXECUTED, CommandState.PROVEN):", "if False:"),
     ),

@@ -111,6 +111,7 @@ TRIPPED = replace(
     stage_since=NOON - 5 * MINUTE,
     command=CommandState.EXECUTED,
     proof_from=NOON - 5 * MINUTE,
+    opened_at=NOON - 5 * MINUTE,
     command_expires_at=0,
     switch=Switch.DISCONNECTED,
 )
@@ -121,6 +122,7 @@ RESTORING = replace(
     restore_attempt=1,
     command=CommandState.SENT,
     proof_from=NOON - 10 * MINUTE,
+    opened_at=NOON - 15 * MINUTE,
     command_expires_at=NOON + 10 * MINUTE,
     available_nanos=100 * UNIT,
 )

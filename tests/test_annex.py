@@ -11,6 +11,7 @@ from scoring.annex import ANNEX_VERSION, Annexes, empty_annexes
 from scoring.book import Book
 from streams import rightful
 from streams import rows as state
+from streams.versions import ANNEX_OF_VERSION_3, annex_rows_of_version_3
 from tests.test_rows import EFFECTS, records_of, some_rows
 
 
@@ -110,6 +111,15 @@ def test_an_annex_of_a_later_version_is_named_and_passed_over():
     decoded = state.decode_ledger_rows(records_of([bytes(newer)]))
     assert decoded.account_ids == []
     assert f"annex version {ANNEX_VERSION + 1}" in decoded.unreadable[0][1]
+
+
+def test_an_annex_of_version_3_believes_no_register_that_stood_still():
+    """Nobody noted when its switch opened: of a command given at noon, only load from noon on."""
+    old = np.zeros(1, ANNEX_OF_VERSION_3)
+    old["proof_from"], old["load_from"] = 43_200, 39_600
+    fresh = annex_rows_of_version_3(old)
+    told = {name: fresh[name].tolist() for name in ("opened_at", "still_from", "load_from")}
+    assert told == {"opened_at": [43_200], "still_from": [0], "load_from": [39_600]}
 
 
 RIGHTFUL = [

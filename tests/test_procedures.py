@@ -299,10 +299,16 @@ def test_the_life_of_a_command(start, event, state, said, why):
     assert then.after(second.changes).command.name == state, why
 
 
-def gap(load_wh, begins, minutes=15):
-    """A measured gap between two readings that begins so many minutes from noon."""
+def gap(load_wh, begins, minutes=15, still=None):
+    """A measured gap between two readings that begins so many minutes from noon.
+
+    `still`: since when the register had stood still before it.
+    """
     starts = NOON + begins * MINUTE
-    return {"load_wh": load_wh, "load_from": starts, "load_until": starts + minutes * MINUTE}
+    still_from = starts if still is None else NOON + still * MINUTE
+    until = starts + minutes * MINUTE
+    told = {"load_wh": load_wh, "load_from": starts, "load_until": until}
+    return told | {"still_from": still_from}
 
 
 BACK = replace(
@@ -312,23 +318,33 @@ BACK = replace(
     command=CommandState.EXECUTED,
     switch=ON,
     proof_from=NOON - HOUR,
+    opened_at=NOON - 2 * HOUR,
     command_expires_at=0,
 )
 LOOK = 1 << WorkItemKind.LOOK_AT_SWITCH
 METERED = [
-    # the switch has said it moved at 11:55 (trip) or 11:00 (restore); 12 kW, so 60 W is near none
+    # the switch has said it moved at 11:55 (trip) or 11:00 (restore, open since 10:00, or 11:45 if
+    # no report came); 12 kW, so 60 W is near none
     (TRIPPED, gap(0, 0), "trip-proven", "PROVEN", "no load: proven"),
     (TRIPPED, gap(15, 0), "trip-proven", "PROVEN", "60 W mean: the meter's last digit"),
     (TRIPPED, gap(16, 0), "load-after-trip look-at-switch", "FIELD_ORDER", "64 W: go and look"),
     (TRIPPED, gap(0, -1), "", "EXECUTED", "begins within the margin of clocks: says nothing"),
     (TRIPPED, gap(900, -5), "", "EXECUTED", "load before the switch opened"),
     (TRIPPED, {}, "", "EXECUTED", "no reading yet"),
+    (TRIPPED, gap(900, 30, still=0), "load-after-trip look-at-switch", "FIELD_ORDER",
+     "none at first, then load"),
+    (TRIPPED, gap(900, 30, still=-1), "", "EXECUTED",
+     "still since before it opened: a stuck register may tell late what was drawn before"),
+    (TRIPPED, gap(0, 30, still=-99), "trip-proven", "PROVEN", "still, and still no load"),
     (replace(TRIPPED, command=CommandState.PROVEN), gap(16, 30), "load-after-trip look-at-switch",
      "FIELD_ORDER", "proven, then load: a way around the switch"),
     (replace(TRIPPED, command=CommandState.FIELD_ORDER, open_items=LOOK), gap(99, 30), "",
      "FIELD_ORDER", "told once"),
     (TRIPPED, gap(16, 0) | FULL, "restore 1", "SENT", "paid: restore, whatever the meter says"),
     (BACK, gap(16, -50), "restore-proven", "PROVEN", "the supply is used again"),
+    (BACK, gap(16, -50, still=-115), "restore-proven", "PROVEN", "still while it was open"),
+    (BACK, gap(16, -50, still=-116), "", "EXECUTED",
+     "still since before the trip: a stuck register may have caught up in the dark"),
     (BACK, gap(0, -50), "", "EXECUTED", "nobody at home, perhaps"),
     (BACK, {"stage_since": NOON - 2 * DAY + 1}, "", "EXECUTED", "not yet two days"),
     (BACK, {"stage_since": NOON - 2 * DAY}, "look-at-switch", "FIELD_ORDER",
@@ -336,6 +352,8 @@ METERED = [
     (replace(BACK, command=CommandState.PROVEN), gap(0, 30), "", "PROVEN", "empty homes use none"),
     (RESTORING, gap(16, -5), "restore-proven", "PROVEN", "in use again, though no report came"),
     (RESTORING, gap(16, -6), "", "SENT", "load from before: says nothing of it"),
+    (RESTORING, gap(16, -5, still=-10), "restore-proven", "PROVEN", "still while it was open"),
+    (RESTORING, gap(16, -5, still=-11), "", "SENT", "still since before the trip"),
     (RESTORING, gap(0, 0), "", "SENT", "no load proves nothing"),
     (replace(RESTORING, proof_from=NOON), gap(16, 0), "", "SENT", "reported open in between"),
 ]  # fmt: skip

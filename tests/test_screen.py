@@ -122,6 +122,8 @@ def fill(annex, dice):
     annex["emergency_credit_nanos"] = some(0, 0, 1)
     annex["load_wh"], annex["load_from"] = some(0, 99), NOON - some(HOUR, 600)
     annex["load_until"] = some(0, NOON)
+    annex["still_from"] = np.where(dice.random(len(annex)) < 0.5, annex["load_from"], 0)
+    annex["opened_at"] = annex["proof_from"]
     annex["open_items"] = some(0, 0, 31)
 
 

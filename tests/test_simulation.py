@@ -14,6 +14,7 @@ ONCE_WRONG = {
     78: "rows were written again while other rows owed refusals",
     60000: "a tick judged again after a crash counted trips sent since, and froze as if before",
     61078: "an old tick of a silent hour was judged by a later word on the weather",
+    70453: "a stuck register caught up after its trip and was taken for the supply's return",
     1001: "two readings of one list, the second late, gave two forecasts one id",
 }
 """Seeds that found something; the sentence says what, as far as the seed still shows it."""

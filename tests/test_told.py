@@ -47,7 +47,13 @@ ON, OFF, ARMED, LOST = (
     Switch.UNKNOWN,
 )
 BACK_NORMAL = replace(AT_REST, trip_episode=2, attempt=1, restore_attempt=1, stage_since=NOON - 600)
-IN_USE = replace(BACK_NORMAL, load_wh=2_000, load_from=NOON - 4 * HOUR, load_until=NOON - HOUR)
+IN_USE = replace(
+    BACK_NORMAL,
+    load_wh=2_000,
+    load_from=NOON - 4 * HOUR,
+    load_until=NOON - HOUR,
+    still_from=NOON - 4 * HOUR,
+)
 TRIP, OLD_TRIP = "home-1:trip:2:1", "home-1:trip:1:1"
 RESTORE = "home-1:restore:2:1"
 
