@@ -6,11 +6,13 @@ so that one table can be mended without touching a page.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING
 
 from api.customer_words import CUSTOMER_WORDS
 
-Language = Literal["en", "zh"]
+if TYPE_CHECKING:
+    from api.words import Language
+
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
 
 _WORDS: dict[str, tuple[str, str]] = {

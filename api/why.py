@@ -10,11 +10,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from api.words import HOLD_WORDS, HOLD_WORDS_ZH
-from scoring.effects import Hold
-from streams.chain import NO_LINK, Proof
+from api.words import detail_sentence, hold_sentence
+from streams.chain import ITEM_STATUSES, NO_LINK, RECOVERED, Proof
 from streams.topics import (
     DISCONNECTION_NOTICES,
     LOW_BALANCE_WARNINGS,
@@ -29,11 +28,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import tzinfo
 
-Language = Literal["en", "zh"]
+    from api.words import Language
 
 SENTENCES: dict[Language, dict[str, str]] = {
     "en": {
         LOW_BALANCE_WARNINGS: "A low-balance warning was sent: {available} was left.",
+        "recovered": "The customer was told that the balance suffices again: {available} is left.",
         DISCONNECTION_NOTICES: "A disconnection notice was sent: {available} was available.",
         "dunning": "The customer was dunned for overdue bills: {ledger} stood in the ledger.",
         "written-notice": "The written notice of disconnection by law was sent.",
@@ -51,12 +51,15 @@ SENTENCES: dict[Language, dict[str, str]] = {
         "proof": "{step} proven delivered at {at}",
         "approved": "; approved by {approvers}",
         RESTORE_COMMANDS: "The supply was ordered back on: {detail}.",
-        WORK_ITEMS: "A person was asked to act, or told that it is no longer needed: {effect_id}.",
-        "work-collect": "The collector was told about the customer's balance: {available}.",
-        "work-deliver-notice": "A person was told about the notice whose delivery is not proven.",
-        "work-trip-by-crew": "A crew was told about trip commands that stayed without proof.",
-        "work-restore-by-crew": "A crew was told about restore commands that stayed without proof.",
-        "work-look-at-switch": "A person was told that meter and switch contradict each other.",
+        WORK_ITEMS: "A person {asked}: {effect_id}.",
+        "open": "was asked to act",
+        "withdrawn": "was told that nothing is left to do",
+        "either": "was asked to act, or told that nothing is left to do",
+        "work-collect": "About the balance of {available} the collector {asked}.",
+        "work-deliver-notice": "About a notice whose delivery is not proven a person {asked}.",
+        "work-trip-by-crew": "About trip commands that stayed without proof a crew {asked}.",
+        "work-restore-by-crew": "About restore commands that stayed without proof a crew {asked}.",
+        "work-look-at-switch": "About a switch that the meter contradicts a person {asked}.",
         STATUS_READS: "The switch was asked where it stands.",
         PLAN_NOTICES: "A message about the settlement plan was sent.",
         "held": "The supply was left on: {holds}.",
@@ -85,6 +88,7 @@ SENTENCES: dict[Language, dict[str, str]] = {
     },
     "zh": {
         LOW_BALANCE_WARNINGS: "已发送余额预警：当时可用余额 {available}。",
+        "recovered": "已通知用户余额恢复充足：当时可用余额 {available}。",
         DISCONNECTION_NOTICES: "已发送停电通知书：当时可用余额 {available}。",
         "dunning": "已就逾期电费催交：账面余额 {ledger}。",
         "written-notice": "已依法送发书面停电通知书。",
@@ -100,18 +104,21 @@ SENTENCES: dict[Language, dict[str, str]] = {
         ),
         "proof": "{step}已于 {at} 证实送达",
         "approved": "；审批人：{approvers}",
-        RESTORE_COMMANDS: "已下达复电命令：{detail}（当时可用余额 {available}）。",
-        WORK_ITEMS: "已派发或撤回人工任务：{effect_id}。",
-        "work-collect": "催费任务（派发或撤回）：当时可用余额 {available}。",
-        "work-deliver-notice": "上门送达停电通知的任务（派发或撤回）。",
-        "work-trip-by-crew": "停电命令未确认，现场核查任务（派发或撤回）。",
-        "work-restore-by-crew": "复电命令未确认，现场复电任务（派发或撤回）。",
-        "work-look-at-switch": "表计与开关状态不一致，现场核查任务（派发或撤回）。",
+        RESTORE_COMMANDS: "已下达复电命令：{detail}。",
+        WORK_ITEMS: "人工任务（{asked}）：{effect_id}。",
+        "open": "已派发",
+        "withdrawn": "已撤回",
+        "either": "派发或撤回",
+        "work-collect": "催费任务（{asked}）：当时可用余额 {available}。",
+        "work-deliver-notice": "上门送达停电通知的任务（{asked}）。",
+        "work-trip-by-crew": "停电命令未确认，现场核查任务（{asked}）。",
+        "work-restore-by-crew": "复电命令未确认，现场复电任务（{asked}）。",
+        "work-look-at-switch": "表计与开关状态不一致，现场核查任务（{asked}）。",
         STATUS_READS: "已召测开关状态。",
         PLAN_NOTICES: "已发送分期结算通知。",
         "held": "保持供电，原因：{holds}。",
         "hold-ended": "已无停电理由。",
-        "notice-withdrawn": "停电通知已撤回：{detail}（当时可用余额 {available}）。",
+        "notice-withdrawn": "停电通知已撤回：{detail}。",
         "field-order": "已派人现场处理：{detail}。",
         "field-order-withdrawn": "现场处理已取消：{detail}。",
         "connected-by-others": "停电后开关又报合闸，须人工核查。",
@@ -227,6 +234,8 @@ def _step(body: Mapping[str, Any], language: Language, zone: tzinfo) -> Step:
     template = say[what] if is_named else say.get(kind, "{kind}: {detail}.")
     if kind == TRIP_COMMANDS and grounds.get("procedure") == "arrears_stop":
         template = say["stop-by-law"]
+    if kind == LOW_BALANCE_WARNINGS and body["detail"] == RECOVERED:
+        template = say["recovered"]
     named = STEP_WORDS[language]
     proofs = [
         say["proof"].format(step=named[each["step"]], at=_said(each["provenAt"], zone))
@@ -238,7 +247,8 @@ def _step(body: Mapping[str, Any], language: Language, zone: tzinfo) -> Step:
         approved=say["approved"].format(approvers=names) if names else "",
         kind=kind,
         effect_id=effect_id,
-        detail=body["detail"],
+        detail=detail_sentence(body["detail"], language),
+        asked=say[body["detail"] if body["detail"] in ITEM_STATUSES else "either"],
         available=evidence["available"],
         read_at=_said(evidence["readAt"], zone),
         delivered_at=_said(grounds.get("noticeDeliveredAt"), zone),
@@ -259,16 +269,6 @@ def _step(body: Mapping[str, Any], language: Language, zone: tzinfo) -> Step:
         cause=f"{cause['topic']} {cause['partition']} {cause['offset']}",
         hash=body["hash"],
     )
-
-
-def hold_sentence(names: Iterable[str], language: Language = "en") -> str:
-    """Reasons by name, as one sentence."""
-    words = HOLD_WORDS if language == "en" else HOLD_WORDS_ZH
-    known = Hold.__members__
-    said = [
-        words.get(known[name.upper()], name) if name.upper() in known else name for name in names
-    ]
-    return ("; " if language == "en" else "；").join(said)
 
 
 def _local(text: str | None, zone: tzinfo) -> str:

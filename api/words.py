@@ -1,11 +1,21 @@
 """How is each reason said to a person?
 
-One plain sentence per `Hold` in English and Chinese, apart from the code that chooses them, so
-that whoever speaks to customers can mend the words.  Why a hold stands is decided in
-`scoring.guards`.
+One plain sentence per `Hold` in English and Chinese, and the Chinese of what a decision's `detail`
+says, apart from the code that chooses them, so that whoever speaks to customers can mend the words.
+Why a hold stands, or a supply comes back, is decided in `scoring.guards`.
 """
 
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Literal
+
 from scoring.effects import Hold
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Language = Literal["en", "zh"]
 
 HOLD_WORDS: dict[Hold, str] = {
     Hold.PROTECTED: "the account is protected from disconnection",
@@ -70,3 +80,62 @@ HOLD_WORDS_ZH: dict[Hold, str] = {
     Hold.WEATHER_MORATORIUM: "所在地区高温或严寒，禁止停电",
     Hold.WEATHER_UNKNOWN: "所在地区天气信息未及时更新",
 }
+
+DETAILS_ZH = (
+    (r"(\S+) is available", r"可用余额 \1"),
+    (r"the supply is not proven to be back", "尚未证实已恢复供电"),
+    (r"quarantined: .*", "数据异常，等待人工核查"),
+    (r"the account is prepaid now", "该户现为预付费"),
+    (r"the account is plan now", "该户现为分期结算"),
+    (r"no bill is more than (\d+) days overdue", r"没有逾期超过 \1 天的账单"),
+    (r"the balance rests on other terms now", "余额所依据的条款已变更"),
+    (r"it was delivered more than (\d+) days ago", r"通知送达已超过 \1 天"),
+    (r"somebody else uses the energy now", "用电人已变更"),
+    (r"(\d+) trip commands without proof: a crew must look", r"\1 次停电命令均未获证实"),
+    (r"(\d+) Wh drawn after (\S+) was reported carried out", r"\2 报已执行之后又用电 \1 Wh"),
+    (r"(\d+) V behind the switch after (\S+) was reported carried out",
+     r"\2 报已执行之后开关负荷侧仍有 \1 V"),
+    (r"\w+ (\S+) of (\S+) is kept until the account's terms are stated",
+     r"\1，金额 \2，待该户建档后入账"),
+    (r"\w+ (\S+) of (\S+) names (\S+), of which no bill is owed: (\S+) pay what was due first",
+     r"\1，金额 \2，指定 \3，其中 \4 先抵充到期在先的欠费"),
+    (r"bill of (\S+): (.*), (\S+) in the customer's favour", r"\1 账单，应退 \3（\2）"),
+    (r"bill of (\S+): (.*), (\S+) more to pay", r"\1 账单，应补 \3（\2）"),
+)  # fmt: skip
+"""What a detail says, whole, and how that is said in Chinese; `protected` and `called back` name
+holds and are said by their words."""
+
+BY_HOLDS_ZH = {"protected": "受保护", "called back": "已召回"}
+ABOUT = re.compile(r"(\S+:(?:notice|trip|restore):[\d:]+): (.*)")
+"""The command or notice that a detail is about, before what it says."""
+
+
+def hold_sentence(names: Iterable[str], language: Language = "en") -> str:
+    """Reasons by name, as one sentence."""
+    words = HOLD_WORDS if language == "en" else HOLD_WORDS_ZH
+    known = Hold.__members__
+    said = [
+        words.get(known[name.upper()], name) if name.upper() in known else name for name in names
+    ]
+    return ("; " if language == "en" else "；").join(said)
+
+
+def detail_sentence(detail: str, language: Language = "en") -> str:
+    """What a decision's detail says; as it stands where no Chinese is known for it.
+
+    >>> detail_sentence("home-1:notice:1: 46.56 is available", "zh")
+    'home-1:notice:1，可用余额 46.56'
+    """
+    if language == "en":
+        return detail
+    about = ABOUT.fullmatch(detail)
+    if about is not None:
+        return f"{about[1]}，{detail_sentence(about[2], language)}"
+    kind, _, names = detail.partition(": ")
+    if kind in BY_HOLDS_ZH:
+        return f"{BY_HOLDS_ZH[kind]}：{hold_sentence(names.split(', '), language)}"
+    for pattern, said in DETAILS_ZH:
+        found = re.fullmatch(pattern, detail)
+        if found is not None:
+            return found.expand(said)
+    return detail

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 KEY_ID_FORM = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 DEFAULT_DAYS = 400
 """A year and a month in which to make the next one."""
+MOST_DAYS = 3_660
+AN_INSTANT = "2026-12-01T00:00:00Z"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -58,9 +60,14 @@ def _new(directory: Path, key_id: str, valid_from: str, days: int) -> int:
         return _refused(f"{key_id!r} is no id: letters, digits, dots and dashes")
     if any(each["keyId"] == key_id for each in listed):
         return _refused(f"there is a key {key_id} already; a key is never overwritten")
-    begins = datetime.fromisoformat(valid_from) if valid_from else datetime.now(UTC)
+    if not 1 <= days <= MOST_DAYS:
+        return _refused(f"--days {days}: a key is valid for 1 to {MOST_DAYS} days")
+    try:
+        begins = datetime.fromisoformat(valid_from) if valid_from else datetime.now(UTC)
+    except ValueError:
+        return _refused(f"--from {valid_from} is no instant: write e.g. {AN_INSTANT}")
     if begins.tzinfo is None:
-        return _refused(f"--from {valid_from} names no zone; write e.g. {valid_from}Z")
+        return _refused(f"--from {valid_from} names no zone: write e.g. {AN_INSTANT}")
     directory.mkdir(parents=True, exist_ok=True)
     made = make_key(directory, key_id, begins, days)
     Console().print(f"{directory / f'{key_id}.pem'} is secret; {directory / KEYS_FILE} is public")
@@ -93,9 +100,15 @@ def _list(directory: Path) -> int:
     table = Table("key", "valid from", "valid until", "secret half")
     for each in _listed(directory):
         here = "here" if (directory / f"{each['keyId']}.pem").exists() else "not here"
-        table.add_row(each["keyId"], each["validFrom"], each["validUntil"], here)
+        life = (_minute(each["validFrom"]), _minute(each["validUntil"]))
+        table.add_row(each["keyId"], *life, here)
     Console().print(table)
     return 0
+
+
+def _minute(text: str) -> str:
+    """An instant as short as a table of 80 columns wants it."""
+    return f"{datetime.fromisoformat(text).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _listed(directory: Path) -> list[dict[str, Any]]:

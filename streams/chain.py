@@ -18,7 +18,15 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from scoring.effects import AccountForecast, DailyUsage, Decision, RestoreCommand
+from scoring.effects import (
+    AccountForecast,
+    DailyUsage,
+    Decision,
+    LowBalanceWarning,
+    RestoreCommand,
+    Tier,
+    WorkItem,
+)
 from streams.topics import DECISIONS
 from streams.wire_base import Encoded
 from streams.wire_effects import decision_body, encode_grounds
@@ -40,6 +48,12 @@ HASH_TAIL = len(HASH_HEAD) + HASH_HEX + len(b'"}')
 
 NO_LINK = "0" * HASH_HEX
 """What the first link names as the one before it."""
+
+RECOVERED = "recovered"
+"""Detail of a warning's link that takes the warnings before it back."""
+
+ITEM_STATUSES = ("open", "withdrawn")
+"""Details of a work item's link."""
 
 TOLD = "told"
 """Kind of a link that stands for what was said on another topic."""
@@ -66,7 +80,7 @@ def link(row: NDArray[Any], effect: Effect, said: Encoded, grounds: Grounds | No
             effect.cause,
             effect.evidence,
             TOLD,
-            effect.reason if isinstance(effect, RestoreCommand) else effect.effect_id,
+            _detail(effect),
         )
     body = decision_body(decision) | {
         "grounds": None if grounds is None else encode_grounds(grounds),
@@ -80,6 +94,20 @@ def link(row: NDArray[Any], effect: Effect, said: Encoded, grounds: Grounds | No
     row["chain_hash"] = np.frombuffer(digest, "<u8")
     value = bare[:-1] + HASH_HEAD + digest.hex().encode() + b'"}'
     return Encoded(DECISIONS, effect.account_id.encode(), value)
+
+
+def _detail(effect: Effect) -> str:
+    """What of an effect a reader of its link wants to know, and the link's evidence lacks."""
+    match effect:
+        case RestoreCommand():
+            return effect.reason
+        case LowBalanceWarning():
+            return RECOVERED if effect.tier is Tier.NORMAL else effect.tier.name.lower()
+        case WorkItem():
+            assert effect.status in ITEM_STATUSES, effect.status
+            return effect.status
+        case _:
+            return effect.effect_id
 
 
 def is_linked(effect: Effect) -> bool:

@@ -130,6 +130,23 @@ def test_keys_are_made_listed_and_read_back(tmp_path, capsys):
     assert keys_command(made) == 1, "a key is never overwritten"
 
 
+@pytest.mark.parametrize(
+    ("wrong", "advice"),
+    [
+        (["--from", "yesterday"], "is no instant: write e.g. 2026-12-01T00:00:00Z"),
+        (["--from", "2026-12-01"], "names no zone: write e.g. 2026-12-01T00:00:00Z"),
+        (["--days", "0"], "1 to 3660 days"),
+        (["--days", "-5"], "1 to 3660 days"),
+        (["--days", "99999999"], "1 to 3660 days"),
+        (["--id", "a/b"], "letters, digits, dots and dashes"),
+    ],
+)
+def test_a_key_that_cannot_be_is_not_made(tmp_path, capsys, wrong, advice):
+    assert keys_command(["new", str(tmp_path / "keys"), "--id", "k1", *wrong]) == 1
+    assert advice in capsys.readouterr().err.replace("\n", " ")
+    assert not (tmp_path / "keys").exists()
+
+
 def test_wrong_keys_are_told_in_a_sentence(tmp_path):
     assert signer_from("") is None
     with pytest.raises(KeysWrong, match=r"keys\.json"):

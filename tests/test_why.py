@@ -17,7 +17,7 @@ from api.history import History
 from api.history_tables import engine_of, migrate
 from api.state import State
 from api.view import View
-from api.why import SENTENCES, STEP_WORDS, Language, why
+from api.why import SENTENCES, STEP_WORDS, why
 from api.words import HOLD_WORDS, HOLD_WORDS_ZH
 from deploy.broker import EmbeddedBroker
 from deploy.verify import main as verify
@@ -41,6 +41,8 @@ from tests.test_api import Client, Fed
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from api.words import Language
 
 
 def cut() -> Office:
@@ -136,6 +138,28 @@ def test_in_chinese():
     assert told.answer.startswith("2026-07-08 02:02 UTC")
     assert "已下达停电" in told.answer
     assert "首尾相连" in told.proof
+
+
+AGAIN: dict[Language, tuple[str, str]] = {
+    "en": (
+        "The customer was told that the balance suffices again: 446.56 is left.",
+        "About the balance of 446.56 the collector was told that nothing is left to do.",
+    ),
+    "zh": (
+        "已通知用户余额恢复充足：当时可用余额 446.56。",
+        "催费任务（已撤回）：当时可用余额 446.56。",
+    ),
+}
+
+
+@pytest.mark.parametrize("language", AGAIN)
+def test_good_news_is_not_told_as_bad(language: Language) -> None:
+    """Much money comes: neither a low-balance warning nor a visit, but the end of both."""
+    office = cut()
+    office.pay("home-1", "400.00", MONDAY + 3 * DAY)
+    told = why("home-1", office.links("home-1"), language)
+    assert told.is_proven
+    assert tuple(step.sentence for step in told.steps[-2:]) == AGAIN[language]
 
 
 BY_LAW: dict[Language, tuple[str, str]] = {
