@@ -20,7 +20,9 @@ import json
 import sys
 from collections import defaultdict
 from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import datetime
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -33,7 +35,7 @@ from scoring.effects import DisconnectionNotice, RestoreCommand, TripCommand
 from scoring.events import CustomerClass, NoticeDelivered, Switch, SwitchReported
 from scoring.rules import SupplyRules, WorkingCalendar, weather_hold, window_hold
 from scoring.situation import CUSTOMER_CLASSES, hold_names, zone_named
-from scoring.units import instant, nanos
+from scoring.units import SECONDS_PER_HOUR, instant, nanos
 from simulator.link import LinkBroken
 from simulator.table import FileWrong, zone_of
 from streams import topics, wire
@@ -78,10 +80,24 @@ class Lived:
     noticed: set[str] = field(default_factory=set)
     cuts: list[Cut] = field(default_factory=list)
     restored: set[str] = field(default_factory=set)
+    off_since: dict[str, int] = field(default_factory=dict)
+    off_seconds: int = 0  # of those who were given back
+    now: int = 0
+
+    @property
+    def off_hours(self) -> int:
+        """Hours without supply, of all accounts together, up to the end of what was recorded."""
+        still = sum(self.now - since for since in self.off_since.values())
+        return round((self.off_seconds + still) / SECONDS_PER_HOUR)
+
+    def first_cuts(self) -> dict[str, datetime]:
+        """When each account was first cut."""
+        return {cut.account_id: datetime.fromisoformat(cut.at) for cut in reversed(self.cuts)}
 
     def report(self) -> dict[str, Any]:
         """In figures and names."""
         return {
+            "hoursWithoutSupply": self.off_hours,
             "warned": sorted(self.warned),
             "noticed": sorted(self.noticed),
             "cut": sorted({cut.account_id for cut in self.cuts}),
@@ -115,6 +131,7 @@ class PaperRun:
         """What was recorded up to an instant and a tick, then the paper field's answers."""
         self._skies.take([r for r in records if r.topic == topics.MORATORIA])
         self._terms.weather = self._skies.weather
+        self.lived.now = until
         said = [
             (r.topic, r.key, r.value, r.timestamp) for r in records if r.topic != topics.MORATORIA
         ]
@@ -158,9 +175,11 @@ class PaperRun:
             assert isinstance(effect, TripCommand | RestoreCommand)
             if isinstance(effect, TripCommand):
                 self._cut(effect)
+                self.lived.off_since.setdefault(account_id, at)
                 switch = Switch.DISCONNECTED
             else:
                 self.lived.restored.add(account_id)
+                self.lived.off_seconds += at - self.lived.off_since.pop(account_id, at)
                 switch = Switch.CONNECTED
             event = SwitchReported(account_id, 0, at, effect.effect_id, switch, True, at)
         encoded = wire.encode_event(event)
@@ -325,7 +344,10 @@ def _show(lived: dict[str, Lived], console: Console) -> None:
         table.add_row(words, *(str(len(report[what])) for report in reports.values()))
     wrong = [str(len(report["cutWrongly"])) for report in reports.values()]
     table.add_row("cuts that were wrong", *wrong)
+    table.add_row("hours without supply, all", *(f"{some.off_hours:,}" for some in lived.values()))
     console.print(table)
+    first_old, first_new = (some.first_cuts() for some in lived.values())
+    _show_shift(first_old, first_new, console)
     old, new = (set(report["cut"]) for report in reports.values())
     for title, names in (("cut only by the new", new - old), ("spared by the new", old - new)):
         if names:
@@ -335,6 +357,18 @@ def _show(lived: dict[str, Lived], console: Console) -> None:
     for cut in [*reports["new"]["cutWrongly"]][:SHOWN]:
         line = f"wrong: {cut['account_id']} at {cut['at']} with {cut['available']}: {cut['wrong']}"
         console.print(line, markup=False, soft_wrap=True)
+
+
+def _show_shift(old: dict[str, datetime], new: dict[str, datetime], console: Console) -> None:
+    """By how much those whom both policies cut are cut later, or sooner."""
+    both = old.keys() & new.keys()
+    hours = sorted((new[name] - old[name]).total_seconds() / SECONDS_PER_HOUR for name in both)
+    if hours:
+        console.print(
+            f"cut by both: {len(hours)}, by the new {median(hours):+.1f} h (median; "
+            f"{hours[0]:+.1f} to {hours[-1]:+.1f} h)",
+            soft_wrap=True,
+        )
 
 
 if __name__ == "__main__":

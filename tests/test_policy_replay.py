@@ -69,6 +69,8 @@ def test_a_policy_that_waits_longer_cuts_fewer():
     patient = lived(replace(RULES, notice_lead_seconds=2 * DAY))
     assert patient["new"].report()["cut"] == ["home-1"]
     assert patient["in force"].report()["cut"] == ["home-1", "home-2"]
+    # home-1 to the end of the records, home-2 for 13 hours under the policy in force
+    assert [each.off_hours for each in patient.values()] == [63 + 13, 15 + 1]
 
 
 def test_a_hasty_policy_cuts_at_night_and_that_is_wrong():
@@ -98,7 +100,9 @@ def test_from_files_at_a_terminal(tmp_path, rules, capsys, monkeypatch):
     told = json.loads(capsys.readouterr().out)
     assert told["new"]["cut"] == ["home-1"]
     assert main([str(rules), str(file)]) == 0
-    assert "spared by the new: home-2" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "spared by the new: home-2" in said
+    assert "cut by both: 1, by the new +48.0 h" in said
 
 
 def words(*said):
