@@ -98,6 +98,8 @@ REPORTS = [
      "an echo, and an electrician has opened it since: our restore would close it on him"),
     (replace(IN_USE, switch=OFF, load_wh=0), report(TRIP, OFF, 300), "restore 2",
      "RESTORE_COMMANDED", OFF, "no load since: it may be ours"),
+    (replace(IN_USE, switch=OFF, still_from=NOON - 5 * HOUR), report(TRIP, OFF, 300), "restore 2",
+     "RESTORE_COMMANDED", OFF, "a register still since the report's hour: its load may be older"),
     (replace(IN_USE, switch=OFF), report(TRIP, OFF, 120), "restore 2", "RESTORE_COMMANDED", OFF,
      "the load was before what is told"),
     (BACK_NORMAL, report(RESTORE, OFF, succeeded=False), "restore 2", "RESTORE_COMMANDED", OFF,
