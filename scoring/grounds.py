@@ -113,5 +113,5 @@ def grounds(here: Situation, row: NDArray[Any], version: int, tariffs: Tariffs) 
         warning_id=here.warning_id if here.episode else None,
         warning_proven_at=here.warning_proven,
         approved_until=here.approved_until,
-        approvers=tuple(filter(None, here.approvers)),
+        approvers=here.approved_by,
     )

@@ -91,10 +91,38 @@ def bytes_at(data: bytes | NDArray[np.uint8], at: NDArray[np.int64], size: int) 
     return items[at].view(np.uint8).reshape(len(at), size)
 
 
-def person_key(name: str) -> str:
-    r"""Who a person is, however the name was typed: case, width and blanks make no second person.
+UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800").union(
+    map(chr, range(0xFE00, 0xFE10)), map(chr, range(0xE0100, 0xE01F0))
+)
+"""Characters that show nothing though Unicode calls them letters, marks or symbols (its property
+Default_Ignorable_Code_Point, as far as NFKC leaves them, and the Braille blank)."""
 
-    >>> person_key(" Li.Lei"), person_key("li.lei "), person_key("\uff2c\uff29.lei")
+
+def person_key(name: str) -> str:
+    r"""Who a person is, however the name was typed; "" if it names nobody.
+
+    Case, width, blanks and what cannot be seen (zero-width, directions, controls) make no second
+    person.  Letters of two scripts that look alike do: whoever enrols people looks at that.
+
+    >>> person_key(" Li.Lei"), person_key("li.lei "), person_key("\uff2c\uff29.le\u200bi")
     ('li.lei', 'li.lei', 'li.lei')
+    >>> person_key(" \u3000\u200b\u3164")
+    ''
     """
-    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+    seen = "".join(filter(_is_seen, unicodedata.normalize("NFKC", name))).casefold()
+    # what was dropped, and the folding, may have left letters that now compose
+    return " ".join(unicodedata.normalize("NFKC", seen).casefold().split())
+
+
+def _is_seen(character: str) -> bool:
+    """Whether a reader sees it, be it as a gap."""
+    is_control = unicodedata.category(character) in ("Cc", "Cf", "Cs")
+    return character.isspace() or not (is_control or character in UNSEEN)
+
+
+def person_key_in(name: str, most_bytes: int) -> str:
+    """The part of a person's key that a row has room for, so many bytes of UTF-8.
+
+    Two people whose keys are the same as far as that count as one: then a trip waits.
+    """
+    return person_key(name).encode()[:most_bytes].decode(errors="ignore").rstrip()

@@ -245,6 +245,9 @@ class Interlock:
         if offset <= state.action_offset:
             return
         state = replace(state, action_offset=offset)
+        if not person_key(person):
+            self.state = state  # nobody's word ends no freeze
+            return
         rules = self.rules
         is_second = (
             person_key(state.first_release_by) not in ("", person_key(person))

@@ -209,7 +209,7 @@ class Situation(NamedTuple):
         holding = (
             name
             for name, at in zip(self.approvers, self.approved_at, strict=True)
-            if name and at != NO_TIME and at <= self.now < at + life
+            if person_key(name) and at != NO_TIME and at <= self.now < at + life
         )
         return tuple({person_key(name): name for name in holding}.values())
 

@@ -20,7 +20,7 @@ from scoring.events import (
     Switch,
     SwitchReported,
 )
-from scoring.ids import person_key
+from scoring.ids import person_key_in
 from scoring.metered import proof_by_voltage, shows_load
 from scoring.procedures import CommandState
 from scoring.situation import NOTHING, Verdict, decision
@@ -79,29 +79,36 @@ def on_operator_action(here: Situation, event: OperatorActed) -> Verdict:
     if event.action is Action.RELEASE_QUARANTINE:
         return Verdict(changes={"quarantined": 0})
     if here.stage in APPROVABLE:
-        return _approved(here, event.operator)
+        return _approved(here, event)
     # an approval is never kept for a trip that nobody has announced yet
     detail = f"{event.operator} approved a trip, but none is pending"
     return decision(here, DecisionKind.APPROVAL_NOT_NEEDED, detail)
 
 
-def _approved(here: Situation, operator: str) -> Verdict:
-    """One more person has approved; the same one again only renews what he said."""
-    name = operator.encode()[:APPROVER_BYTES].decode(errors="ignore").rstrip("\0")
-    life, same = here.rules.approval_valid_seconds, ("", person_key(name))
-    said = dict(zip(here.approvers, here.approved_at, strict=True))
-    others = [
-        (who, at)
-        for who, at in said.items()
-        if person_key(who) not in same and here.now < at + life
-    ]
-    holding = [(name, here.now), *others][:MAX_APPROVERS]
+def _approved(here: Situation, event: OperatorActed) -> Verdict:
+    """One more person has approved; the same one again only renews what they said.
+
+    What was said counts from when it was said, if that is before it was heard: a record that was
+    under way for days is no fresh approval.
+    """
+    life, since = here.rules.approval_valid_seconds, min(event.acted_at, here.now)
+    if here.now >= since + life:
+        detail = f"{event.operator} approved {here.now - since} s ago, longer than that holds"
+        return decision(here, DecisionKind.APPROVAL_NOT_NEEDED, detail)
+    said: dict[str, int] = {}
+    before = zip(here.approvers, here.approved_at, strict=True)
+    for who, at in [(event.operator, since), *before]:
+        name = person_key_in(who, APPROVER_BYTES)
+        if name and here.now < at + life:  # a blank name is nobody, as an empty place is
+            said[name] = max(at, said.get(name, at))
+    newest = sorted(said.items(), key=lambda each: -each[1])[:MAX_APPROVERS]
+    room = MAX_APPROVERS - len(newest)
     changes: dict[str, Any] = {
-        "approvers": tuple(who for who, _ in holding) + ("",) * (MAX_APPROVERS - len(holding)),
-        "approved_at": tuple(at for _, at in holding) + (NO_TIME,) * (MAX_APPROVERS - len(holding)),
+        "approvers": tuple(who for who, _ in newest) + ("",) * room,
+        "approved_at": tuple(at for _, at in newest) + (NO_TIME,) * room,
     }
-    if len(holding) >= max(1, here.approvers_needed):
-        changes["approved_until"] = min(at for _, at in holding) + life
+    if len(newest) >= max(1, here.approvers_needed):
+        changes["approved_until"] = min(at for _, at in newest) + life
         if here.command is CommandState.ASKED:
             changes["command"] = CommandState.APPROVED
     return Verdict(changes=changes)

@@ -57,7 +57,7 @@ from streams.wire_base import (
     refuse_unreadable,
     seconds_of,
 )
-from streams.wire_interlock import InterlockActed, decode_interlock_action
+from streams.wire_interlock import InterlockActed, check_named, decode_interlock_action
 from streams.wire_payments import Heartbeat, decode_payment
 from streams.wire_policy import POLICY_MARK, Days, PlanBody, check_levels, decode_policy, plan_of
 
@@ -72,6 +72,9 @@ MAX_POWER_W = 1_000_000_000
 """1 GW: more than any single customer of a distribution utility draws."""
 
 MAX_MULTIPLIER = 1_000_000
+
+BRINGS_TRIPS_NEARER = (Action.APPROVE_TRIP, Action.RELEASE_SUPPLY, Action.RELEASE_QUARANTINE)
+"""Needs a name that names somebody; a hold, a dispute or a no stands whoever wrote it."""
 
 ProtectionName = Literal["protected", "critical_customer", "life_support", "dispute"]
 """What settings may state; `held_by_operator` is an operator's action, not a term."""
@@ -309,6 +312,8 @@ def _decode_action(record: Record, partitions: int) -> OperatorActed | Interlock
     if record.key is None:
         return decode_interlock_action(record)
     body = read(_action_decoder, record)
+    if body.action in BRINGS_TRIPS_NEARER:
+        check_named(body.operator)
     return OperatorActed(
         *account_of(record, body.account_id, partitions),
         body.action,

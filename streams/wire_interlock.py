@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from scoring.effects import Reason
+from scoring.ids import person_key
 from scoring.interlock import Freeze, InterlockState
 from streams.topics import INTERLOCK
 from streams.wire_base import (
@@ -23,6 +25,7 @@ from streams.wire_base import (
     Encoded,
     Instant,
     Record,
+    Refused,
     Text,
     read,
     received_at,
@@ -78,9 +81,17 @@ class InterlockActed:
 _action_decoder = msgspec.json.Decoder(InterlockActionBody)
 
 
+def check_named(operator: str) -> None:
+    """Who approves or releases has a name; raises Refused."""
+    if not person_key(operator):
+        raise Refused(Reason.WRONG_SHAPE, "operator names nobody: state who approves or releases")
+
+
 def decode_interlock_action(record: Record) -> InterlockActed:
     """A freeze or a release; raises Refused."""
     body = read(_action_decoder, record)
+    if body.action is not InterlockAction.FREEZE:  # whoever is in doubt may stop trips unnamed
+        check_named(body.operator)
     return InterlockActed(
         body.action, body.operator, body.reason, received_at(record),
         seconds_of(body.acted_at, "actedAt"), body.action_id, record.offset,

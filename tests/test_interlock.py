@@ -212,6 +212,10 @@ RELEASES = [
     ("two people", [("ann", 1), ("bob", 2)], False),
     ("two people at the end of the hour", [("ann", 1), ("bob", 61)], False),
     ("the second too late", [("ann", 1), ("bob", 62)], True),
+    ("one person, and nobody", [("ann", 1), (" ", 2), ("", 3), ("\u200b", 4)], True),
+    ("nobody, then one person", [("\u3000", 1), ("ann", 2)], True),
+    ("nobody between two people", [("ann", 1), (" ", 2), ("bob", 3)], False),
+    ("one person with a zero-width blank", [("ann", 1), ("an\u200bn", 2)], True),
     ("too late, then a third person", [("ann", 1), ("bob", 62), ("eve", 63)], False),
 ]
 

@@ -167,12 +167,71 @@ def test_operator_actions(start, action, said, stage, why):
     assert start.after(first.changes).after(second.changes).stage.name == stage, why
 
 
+def approval(person, said_at=NOON):
+    return OperatorActed("home-1", 1, said_at, Action.APPROVE_TRIP, person, "because", said_at)
+
+
+WIDE = "ＺＨＡＮＧ．ＷＥＩ＠ＳＤ．ＣＮ"  # noqa: RUF001 - as a Chinese keyboard types it
+PEOPLE = [
+    # first, second, how many people, why
+    ("li", "wang", 2, "two people"),
+    ("li", "  LI ", 1, "case and blanks"),
+    ("zhang.wei@sd.cn", WIDE, 1, "wide letters are three bytes each, more than the row has room"),
+    ("wangfang" + 30 * " ", "wangfang", 1, "blanks behind, as many as fill the row"),
+    (30 * " " + "wangfang", "wangfang", 1, "and in front"),
+    ("li\u200b", "li", 1, "a zero-width blank"),
+    ("l\u2060i", "li\ufeff", 1, "a word joiner and a byte order mark"),
+    ("li\0", "li", 1, "a control"),
+    ("王芳\ufe00", "王芳", 1, "a variation selector: another picture of the same letter"),
+    ("王芳", "王方", 2, "two people in Chinese"),
+    ("li", "", 1, "no name is nobody"),
+    ("li", " \u3000", 1, "blanks are nobody"),
+    ("\u200b\u3164", "li", 1, "what nobody sees is nobody"),
+    (40 * "a" + ".li", 40 * "a" + ".wang", 1, "the same as far as the row has room: then wait"),
+]
+
+
+@pytest.mark.parametrize(("first", "second", "people", "why"), PEOPLE, ids=[p[3] for p in PEOPLE])
+def test_one_person_is_one_approver_however_typed(first, second, people, why):
+    here = replace(NOTICED, **LARGE | {"approvers": ("", ""), "approved_until": 0})
+    for person in (first, second):
+        here = here.after(on_event(here, approval(person)).changes)
+    assert len(here.approved_by) == people, why
+    assert told(judge(here)) == ("trip 1" if people == 2 else "held"), why
+
+
+WAYS = [
+    # approvals as (who, said hours ago), said, who holds, why
+    ([("li", 0), ("wang", 23)], "trip 1", ("li", "wang"), "under way for most of a day"),
+    ([("li", 0), ("wang", 24)], "approval-not-needed held", ("li",), "its day is over on arrival"),
+    ([("li", 0), ("wang", 120)], "approval-not-needed held", ("li",), "said five days ago"),
+    ([("li", 0), ("wang", -48)], "trip 1", ("wang", "li"), "a clock ahead counts as now"),
+    ([("li", 0), ("li", 23)], "held", ("li",), "an older word of the same person takes nothing"),
+    ([("li", 23), ("li", 0)], "held", ("li",), "said again, it lasts from then"),
+]
+
+
+@pytest.mark.parametrize(("given", "said", "who", "why"), WAYS, ids=[w[3] for w in WAYS])
+def test_an_approval_counts_from_when_it_was_said(given, said, who, why):
+    here = replace(NOTICED, **LARGE | {"approvers": ("", ""), "approved_until": 0})
+    for person, hours in given:
+        heard = on_event(here, approval(person, NOON - hours * HOUR))
+        here = here.after(heard.changes)
+    assert told(heard + judge(here)) == said, why
+    assert here.approved_by == who, why
+    oldest = max(0, *(hours for person, hours in given if hours < 24 and person in who))
+    if len(who) == 2:
+        assert here.approved_until == NOON - oldest * HOUR + DAY, why
+    else:
+        assert here.approved_at[0] == NOON, why
+
+
 def test_an_approval_lasts_a_day_and_dies_with_its_episode():
     here = replace(NOTICE_SENT, customer_class=CustomerClass.LARGE)
     one = here.after(on_event(here, act(Action.APPROVE_TRIP)).changes)
     assert (one.approved_by, one.approved_until) == (("li",), 0)
     later = replace(one, now=NOON + HOUR)
-    second = OperatorActed("home-1", 1, NOON, Action.APPROVE_TRIP, "wang", "because", NOON)
+    second = approval("wang", NOON + HOUR)
     both = later.after(on_event(later, second).changes)
     assert both.approved_by == ("wang", "li")
     assert both.approved_until == NOON + DAY

@@ -83,6 +83,37 @@ def stopped_by_law() -> Office:
     return office
 
 
+def test_the_grounds_of_a_trip_name_whoever_the_trip_names():
+    """Li's word of Wednesday noon is over on Thursday noon; Wang's is not, and one is enough."""
+    office = Office()
+    office.open("shop-1", customer_class=CustomerClass.BUSINESS, payment_mode=PaymentMode.PLAN)
+    due_day = date(2026, 6, 1).toordinal()
+    brought = PaymentReceived(
+        "shop-1", 0, 0, "p-0", nanos("-300"), MONDAY, PaymentKind.OPENING_BALANCE, 0, due_day
+    )
+    office.event(brought, MONDAY)
+    for days, hours in ((0, 9), (0, 10), (3, 11), (3, 12)):
+        at = MONDAY + days * DAY + hours * HOUR
+        if (days, hours) == (3, 11):
+            before = at - DAY + HOUR // 2
+            said = OperatorActed("shop-1", 0, before, Action.APPROVE_TRIP, "li", "", before)
+            office.event(said, before)
+        office.read("shop-1", (at, (days * 24 + hours) * 100))
+        office.beat(at + 60)
+        if (days, hours) == (3, 11):
+            said = OperatorActed("shop-1", 0, at + 90, Action.APPROVE_TRIP, "wang", "", at)
+            office.event(said, at + 90)
+        office.tick(at + 120)
+        if hours < 12:
+            office.receive("shop-1", at + 180)
+    (trip,) = office.told["trip-commands"]
+    links = [json.loads(link) for link in office.links("shop-1")]
+    (of_trip,) = [
+        link for link in links if link["told"] and link["told"]["topic"] == "trip-commands"
+    ]
+    assert trip["approvers"] == of_trip["grounds"]["approvers"] == ["wang"]
+
+
 OFFICE = cut()
 LINKS = OFFICE.links("home-1")
 

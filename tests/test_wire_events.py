@@ -34,6 +34,7 @@ from scoring.events import (
 )
 from streams import topics, wire
 from streams.log import PlainRecord
+from streams.wire_interlock import InterlockAction, encode_interlock_action
 from tests.wire_records import (
     ELSEWHERE,
     HOME,
@@ -63,6 +64,7 @@ ON_PLAN = replace(
     SETTINGS, payment_mode=PaymentMode.PLAN,
     plan=Plan(PlanMode.READING, ((15, 5_000), (31, 10_000)), 5, 10**13, 10**12, 0),
 )  # fmt: skip
+HELD = OperatorActed(HOME, 7, STAMPED_AT, Action.HOLD_SUPPLY, "李雷", "on site", 1_782_836_100)
 EVENTS = [
     SettingsChanged(HOME, 7, STAMPED_AT, SETTINGS),
     SettingsChanged(HOME, 7, STAMPED_AT, ON_PLAN),
@@ -79,7 +81,7 @@ EVENTS = [
         HOME, 7, STAMPED_AT, f"{HOME}:trip:1:1", Switch.DISCONNECTED, True, 1_782_836_100
     ),
     SwitchReported(HOME, 7, STAMPED_AT, "", Switch.READY_FOR_RECONNECTION, False, 1_782_836_100),
-    OperatorActed(HOME, 7, STAMPED_AT, Action.HOLD_SUPPLY, "李雷", "on site", 1_782_836_100),
+    HELD,
     NoticeDelivered(HOME, 7, STAMPED_AT, f"{HOME}:notice:1", 1_782_836_100),
     PolicyChanged(
         HOME, 7, STAMPED_AT, PolicyTerms(2, PaymentMode.PREPAID, 10**12, (15.0, 7.0, 3.0))
@@ -115,6 +117,10 @@ def settings_body(**changes: Any) -> dict[str, Any]:
 
 def plan_body(**changes: Any) -> dict[str, Any]:
     return settings_body(paymentMode="plan", plan=changes)
+
+
+def action_body(action: str, operator: str) -> dict[str, Any]:
+    return json.loads(wire.encode_event(HELD).value) | {"action": action, "operator": operator}
 
 
 def payment(**changes: Any) -> dict[str, Any]:
@@ -172,6 +178,12 @@ CONTROL_REFUSED = [
      Reason.AMOUNT_OUT_OF_RANGE),
     ("a group nobody knows", topics.ACCOUNT_SETTINGS, settings_body(groups={"mood": "good"}),
      Reason.WRONG_SHAPE),
+    *(
+        (f"{action} by {name!r}", topics.OPERATOR_ACTIONS, action_body(action, name),
+         Reason.WRONG_SHAPE)
+        for action in ("approve-trip", "release-supply", "release-quarantine")
+        for name in ("", " ", "\u3000\u200b", "\0")
+    ),
     ("no JSON", topics.TICKS, b"now", Reason.NOT_JSON),
 ]  # fmt: skip
 
@@ -185,6 +197,22 @@ def test_a_control_record_that_makes_no_sense_is_refused_by_name(topic, value, r
     refusal = wire.decode_event(record_of(value, topic=topic), PARTITIONS)
     assert isinstance(refusal, wire.Refusal)
     assert (refusal.reason, refusal.topic, refusal.offset) == (reason, topic, 7)
+
+
+@pytest.mark.parametrize("name", ["", " ", "\u3000\u200b", "\0"])
+def test_nobody_releases_the_interlock_but_a_freeze_or_a_hold_stands_unnamed(name):
+    def read(key, value):
+        return wire.decode_event(
+            PlainRecord(topics.OPERATOR_ACTIONS, 0, 7, STAMPED_AT * 1000, key, value), PARTITIONS
+        )
+
+    release = encode_interlock_action(InterlockAction.RELEASE, name, "checked", STAMPED_AT)
+    assert read(None, release).reason is Reason.WRONG_SHAPE
+    freeze = encode_interlock_action(InterlockAction.FREEZE, name, "storm", STAMPED_AT)
+    assert read(None, freeze).action is InterlockAction.FREEZE
+    for action in ("hold-supply", "reject-trip", "dispute", "note"):
+        held = read(HOME.encode(), json.dumps(action_body(action, name)).encode())
+        assert held.action is Action(action)
 
 
 def test_an_account_in_the_wrong_partition_names_the_right_one():
