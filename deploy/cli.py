@@ -234,9 +234,9 @@ def _sentence(error: Exception) -> str | None:
     from deploy.broker import BrokerMissing
     from deploy.processes import ProcessFailed
     from simulator.link import LinkBroken
+    from streams.command_verifier import KeysWrong
     from streams.connection import why_no_kafka
     from streams.settings import SettingsWrong, settings_from
-    from streams.signing import KeysWrong
     from streams.topics import TopicsWrong
 
     if isinstance(

@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from rich.console import Console
 from rich.table import Table
 
+from streams.command_verifier import KeysWrong, public_keys
 from streams.signing import KEYS_FILE
 
 if TYPE_CHECKING:
@@ -55,7 +56,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _new(directory: Path, key_id: str, valid_from: str, days: int) -> int:
-    listed = _listed(directory)
+    try:
+        listed = _listed(directory)
+    except KeysWrong as error:
+        return _refused(f"{error}; nothing was made")
     if not re.fullmatch(KEY_ID_FORM, key_id):
         return _refused(f"{key_id!r} is no id: letters, digits, dots and dashes")
     if any(each["keyId"] == key_id for each in listed):
@@ -68,6 +72,10 @@ def _new(directory: Path, key_id: str, valid_from: str, days: int) -> int:
         return _refused(f"--from {valid_from} is no instant: write e.g. {AN_INSTANT}")
     if begins.tzinfo is None:
         return _refused(f"--from {valid_from} names no zone: write e.g. {AN_INSTANT}")
+    try:
+        _life(begins, days)
+    except OverflowError:
+        return _refused(f"--from {valid_from} is beyond the calendar: write e.g. {AN_INSTANT}")
     directory.mkdir(parents=True, exist_ok=True)
     made = make_key(directory, key_id, begins, days)
     Console().print(f"{directory / f'{key_id}.pem'} is secret; {directory / KEYS_FILE} is public")
@@ -77,16 +85,16 @@ def _new(directory: Path, key_id: str, valid_from: str, days: int) -> int:
 
 def make_key(directory: Path, key_id: str, begins: datetime, days: int) -> dict[str, Any]:
     """A new key in a directory that exists; what `keys.json` says of it."""
+    begins, ends = _life(begins, days)
     secret = Ed25519PrivateKey.generate()
     pem = secret.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     path = directory / f"{key_id}.pem"
     path.touch(mode=0o600, exist_ok=False)
     path.write_bytes(pem)
-    begins = begins.astimezone(UTC).replace(microsecond=0)
     made = {
         "keyId": key_id,
         "validFrom": begins.isoformat(),
-        "validUntil": (begins + timedelta(days=days)).isoformat(),
+        "validUntil": ends.isoformat(),
         "publicKey": base64.b64encode(secret.public_key().public_bytes_raw()).decode(),
     }
     listed = json.dumps({"keys": [*_listed(directory), made]}, indent=1)
@@ -94,13 +102,25 @@ def make_key(directory: Path, key_id: str, begins: datetime, days: int) -> dict[
     return made
 
 
+def _life(begins: datetime, days: int) -> tuple[datetime, datetime]:
+    """First and last instant of a key.  Raises OverflowError beyond the calendar."""
+    first = begins.astimezone(UTC).replace(microsecond=0)
+    return first, first + timedelta(days=days)
+
+
 def _list(directory: Path) -> int:
-    if not _listed(directory):
+    try:
+        listed = _listed(directory)
+    except KeysWrong as error:
+        return _refused(str(error))
+    if not listed:
         return _refused(f"there is no key in {directory}: `kilowatch signing-keys new` makes one")
     table = Table("key", "valid from", "valid until", "secret half")
-    for each in _listed(directory):
+    for each in listed:
         here = "here" if (directory / f"{each['keyId']}.pem").exists() else "not here"
-        life = (_minute(each["validFrom"]), _minute(each["validUntil"]))
+        has_ended = datetime.fromisoformat(each["validUntil"]) < datetime.now(UTC)
+        until = _minute(each["validUntil"]) + (" (ended)" if has_ended else "")
+        life = (_minute(each["validFrom"]), until)
         table.add_row(each["keyId"], *life, here)
     Console().print(table)
     return 0
@@ -112,9 +132,11 @@ def _minute(text: str) -> str:
 
 
 def _listed(directory: Path) -> list[dict[str, Any]]:
+    """What `keys.json` says, as it stands there.  Raises KeysWrong."""
     path = directory / KEYS_FILE
     if not path.exists():
         return []
+    public_keys(path)  # or a key would be added to a list that nobody can read
     keys: list[dict[str, Any]] = json.loads(path.read_text("utf-8"))["keys"]
     return keys
 

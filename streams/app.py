@@ -15,6 +15,7 @@ import logging
 import os
 import signal
 import sys
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -120,13 +121,17 @@ async def run(settings: Settings, ready: asyncio.Event | None = None) -> None:
     sheets, forecasts = kafka_log.follow(TARIFFS, 0), kafka_log.follow(MORATORIA, 0)
     skies = WeatherDesk()
     await asyncio.gather(_read_all(sheets, desk, kafka_log), _read_all(forecasts, skies, kafka_log))
+    signer = signer_from(settings.signing_keys)
+    if signer is not None and not signer.is_valid_at(int(time.time())):
+        log.warning("no signing key is valid now, so field systems will refuse every command, "
+                    "restores too: make one by `kilowatch signing-keys new`")  # fmt: skip
     terms = Terms(
         desk.tariffs,
         supply_rules(settings),
         settings.partitions,
         day_kinds(settings),
         late_charge_rules(settings),
-        signer_from(settings.signing_keys),
+        signer,
         interlock_rules(settings),
         Board(settings.partitions),
         skies.weather,

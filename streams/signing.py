@@ -4,22 +4,25 @@ Trip and restore commands end with the id of a key and an Ed25519 signature over
 it, so that a field system can prove that Kilowatch sent this very command
 (`streams.command_verifier` is what it runs).  Keys lie in a directory: `keys.json` with the public
 halves and the days each is valid, and `<key id>.pem` with the secret ones.  The key is chosen by
-the instant of the decision, never by a clock, and before the command is remembered; Ed25519 needs
-no randomness; so one command has one body however often it is told, also across a rotation.
+the instant of the decision (the newest then valid), never by a clock, and before the command is
+remembered; Ed25519 needs no randomness; so one command has one body however often it is told, also
+across a rotation.
 """
 
 from __future__ import annotations
 
 import base64
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from scoring.units import instant
+from streams.command_verifier import KeysWrong, public_keys
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,21 +30,18 @@ if TYPE_CHECKING:
 KEYS_FILE = "keys.json"
 
 
-class KeysWrong(ValueError):  # noqa: N818 - the operator reads it as a sentence
-    """The directory of keys cannot be used; the message says which file and why."""
-
-
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """A key, and from when on new commands are signed with it."""
+    """A key, and the first and last instant of decisions that are signed with it."""
 
     key_id: str
     valid_from: int
+    valid_until: int
     secret: Ed25519PrivateKey
 
 
 class Signer:
-    """Signs commands with the newest key that has begun; keys may overlap."""
+    """Signs commands with the newest key that is valid; keys may overlap."""
 
     def __init__(self, keys: Sequence[SigningKey]) -> None:
         if not keys:
@@ -51,14 +51,19 @@ class Signer:
     def signed(self, body: bytes, decided_at: int) -> bytes:
         """The JSON object `body` with `keyId` and, last, `signature` added.
 
-        A decision older than all keys is signed with the oldest.  Whether a key was still valid is
-        the receiver's to check: a command that gives supply back is better signed late than never.
+        If none is valid, the newest that has begun signs, or else the oldest: whether it may is the
+        receiver's to say, and a command that gives supply back is better signed late than never.
         """
         begun = [key for key in self._keys if key.valid_from <= decided_at]
-        key = begun[-1] if begun else self._keys[0]
+        valid = [key for key in begun if decided_at <= key.valid_until]
+        key = (valid or begun or self._keys[:1])[-1]
         bare = body[:-1] + b',"keyId":' + json.dumps(key.key_id).encode() + b"}"
         signature = base64.b64encode(key.secret.sign(bare))
         return bare[:-1] + b',"signature":"' + signature + b'"}'
+
+    def is_valid_at(self, at: int) -> bool:
+        """Whether receivers take what is decided now."""
+        return any(key.valid_from <= at <= key.valid_until for key in self._keys)
 
 
 def signer_from(directory: str) -> Signer | None:
@@ -67,16 +72,18 @@ def signer_from(directory: str) -> Signer | None:
         return None
     place = Path(directory)
     try:
-        listed = json.loads((place / KEYS_FILE).read_text("utf-8"))["keys"]
         keys = [
-            SigningKey(each["keyId"], instant(each["validFrom"]), _secret(place, each["keyId"]))
-            for each in listed
-            if (place / f"{each['keyId']}.pem").exists()
+            SigningKey(
+                each.key_id,
+                math.ceil(each.valid_from),
+                math.floor(each.valid_until),
+                _secret(place, each.key_id),
+            )
+            for each in public_keys(place / KEYS_FILE)
+            if (place / f"{each.key_id}.pem").exists()
         ]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise KeysWrong(
-            f"{place / KEYS_FILE}: {error!r}; write one by `kilowatch signing-keys`"
-        ) from error
+    except OSError as error:
+        raise KeysWrong(f"{place}: {error}") from error
     if not keys:
         raise KeysWrong(f"{place} holds the secret half of no key that {KEYS_FILE} names")
     return Signer(keys)
@@ -84,7 +91,10 @@ def signer_from(directory: str) -> Signer | None:
 
 def _secret(place: Path, key_id: str) -> Ed25519PrivateKey:
     path = place / f"{key_id}.pem"
-    secret = load_pem_private_key(path.read_bytes(), password=None)
+    try:
+        secret = load_pem_private_key(path.read_bytes(), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise KeysWrong(f"{path} is no secret key without a password: {error}") from error
     if not isinstance(secret, Ed25519PrivateKey):
         raise KeysWrong(f"{path} is no Ed25519 key")
     return secret

@@ -26,12 +26,19 @@ def signer(*names: str, only: str = "") -> Signer:
     """A signer with the keys `old` and `new`, with one of them, or with others of these names."""
     from_when = {"old": 0, "new": NEW_FROM}
     chosen = (only,) if only else names or tuple(from_when)
-    return Signer([SigningKey(name, from_when.get(name, 0), secret(name)) for name in chosen])
+    keys = [
+        SigningKey(
+            name, from_when.get(name, 0), OLD_UNTIL if name == "old" else FOREVER, secret(name)
+        )
+        for name in chosen
+    ]
+    return Signer(keys)
 
 
 def rotating(at: int, overlap_seconds: int) -> tuple[Signer, CommandVerifier]:
     """A signer that changes its key at an instant, and a receiver that knows both for a while."""
-    sign = Signer([SigningKey("old", 0, secret("old")), SigningKey("new", at, secret("new"))])
+    old = SigningKey("old", 0, at + overlap_seconds, secret("old"))
+    sign = Signer([old, SigningKey("new", at, FOREVER, secret("new"))])
     known = {"old": (0, at + overlap_seconds), "new": (at, FOREVER)}
     keys = {
         name: PublicKey(name, first, last, secret(name).public_key())

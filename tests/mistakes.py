@@ -227,6 +227,10 @@ MUTANTS = (
     *among(
         "streams/command_verifier.py", SIGNED,
         ("expired-command", "expiry", "if expires_at < now:", "if False:"),
+        ("trip-of-a-former-life", "signature",
+         "        if is_trip and starts is not None and seconds", "        if False and seconds"),
+        ("clock-set-back", "expiry", "self._latest = max(self._latest, now)",
+         "self._latest = now"),
         ("old-key", "signature", "if not key.valid_from <= decided_at <= key.valid_until:",
          "if False:"),
     ),
@@ -243,8 +247,10 @@ MUTANTS = (
     ),
     *among(
         "streams/signing.py", SIGNED,
-        ("key-by-last", "signature", "key = begun[-1] if begun else self._keys[0]",
+        ("key-by-last", "signature", "key = (valid or begun or self._keys[:1])[-1]",
          "key = self._keys[-1]"),
+        ("ended-key", "signature", "key = (valid or begun or self._keys[:1])[-1]",
+         "key = (begun or self._keys[:1])[-1]"),
     ),
     *among(
         "scoring/procedures.py", ("tests/test_procedures.py", *DECIDED),

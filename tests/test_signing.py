@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import io
 import json
+import string
 from pathlib import Path
 
 import pytest
@@ -13,9 +15,10 @@ from hypothesis import strategies as st
 from deploy.signing_keys import main as keys_command
 from scoring.units import instant
 from streams import command_verifier
-from streams.command_verifier import CommandRefused, CommandVerifier
-from streams.signing import KeysWrong, Signer, signer_from
-from tests.keys import DECIDED_AT, NEW_FROM, command, signer, verifier
+from streams.command_verifier import CommandRefused, CommandVerifier, KeysWrong
+from streams.command_verifier import main as verifier_command
+from streams.signing import Signer, SigningKey, signer_from
+from tests.keys import DECIDED_AT, NEW_FROM, command, secret, signer, verifier
 
 
 def test_a_genuine_command_is_let_through_once():
@@ -23,6 +26,14 @@ def test_a_genuine_command_is_let_through_once():
     assert receiver.accept(signed, DECIDED_AT + 60)["effectId"] == "home-1:trip:1:1"
     with pytest.raises(CommandRefused, match="repeated"):
         receiver.accept(signed, DECIDED_AT + 61)
+
+
+def respelt(signed):
+    """The same signature with another last letter, of which base64 drops four bits."""
+    letters = string.ascii_uppercase + string.ascii_lowercase + string.digits + "+/"
+    place = letters.index(chr(signed[-5]))
+    other = letters[place ^ 1].encode()
+    return signed[:-5] + other + signed[-4:]
 
 
 REFUSED = [
@@ -33,6 +44,22 @@ REFUSED = [
     ("from the future", lambda body: signer().signed(body, DECIDED_AT), -121, "from_future"),
     ("not signed", lambda body: body, 60, "unsigned"),
     ("not JSON", lambda _body: b"trip!", 60, "unreadable"),
+    ("a tombstone", lambda _body: None, 60, "unreadable"),
+    ("nested without end", lambda _body: b"[" * 100_000, 60, "unreadable"),
+    ("nested in a small record", lambda _body: b"[" * 60_000, 60, "unreadable"),
+    ("endless", lambda body: signer().signed(body, DECIDED_AT) + b" " * 65_536, 60, "unreadable"),
+    ("a number as its id", lambda _body: command(effectId=7), 60, "unreadable"),
+    ("with an expiry that is no instant", lambda _body: signer().signed(
+        command(expiresAt="later"), DECIDED_AT), 60, "unreadable"),
+    ("of before all time", lambda _body: signer().signed(
+        command(decidedAt="0001-01-01T00:00:00+14:00"), DECIDED_AT), 60, "key_not_valid"),
+    ("a list as its key", lambda _body: command(keyId=[], signature=""), 60, "unsigned"),
+    ("signed in words", lambda body: signer().signed(body, DECIDED_AT)[:-90] + "é".encode() * 44
+     + b'"}', 60, "wrong_signature"),
+    ("signed in escapes", lambda body: signer().signed(body, DECIDED_AT)[:-90] + b"A" * 82
+     + rb"\ud800" + b'"}', 60, "wrong_signature"),
+    ("signed in other letters", lambda body: respelt(signer().signed(body, DECIDED_AT)), 60,
+     "wrong_signature"),
     ("of another account", lambda body: signer().signed(body, DECIDED_AT).replace(
         b"home-1:trip", b"home-2:trip"), 60, "wrong_signature"),
     ("with a later expiry", lambda body: signer().signed(body, DECIDED_AT).replace(
@@ -94,6 +121,49 @@ def test_a_restore_that_has_expired_still_cancels_its_trip():
         receiver.accept(sign.signed(command(), DECIDED_AT), DECIDED_AT + 6)
 
 
+def test_a_clock_that_steps_back_brings_no_trip_to_life():
+    receiver, signed = verifier(), signer().signed(command(), DECIDED_AT)
+    receiver.accept(signed, DECIDED_AT)
+    later = command(effectId="home-2:trip:1:1", expiresAt="2026-07-06T06:00:00Z")
+    receiver.accept(signer().signed(later, DECIDED_AT), DECIDED_AT + 1_900)
+    untold = command(effectId="home-3:trip:1:1")
+    for body in (signed, signer().signed(untold, DECIDED_AT)):
+        with pytest.raises(CommandRefused, match="expired"):
+            receiver.accept(body, DECIDED_AT + 1_790)
+
+
+def test_a_restore_is_not_held_back_by_a_clock_that_was_wrong_for_a_while():
+    receiver = verifier()
+    receiver.accept(signer().signed(command(
+        effectId="home-2:restore:1:1", controlCode="3.31.0.5", expiresAt="2026-07-09T00:00:00Z"
+    ), DECIDED_AT), DECIDED_AT + 2 * 86_400)  # fmt: skip
+    restore = command(effectId="home-1:restore:1:1", controlCode="3.31.0.5")
+    signed = signer().signed(restore, DECIDED_AT)
+    assert receiver.accept(signed, DECIDED_AT + 5)
+    with pytest.raises(CommandRefused, match="repeated"):
+        receiver.accept(signed, DECIDED_AT + 6)
+
+
+@pytest.mark.parametrize(("starts", "why"), [(-1, None), (0, None), (1, "before_start")])
+def test_a_receiver_that_starts_anew_refuses_trips_decided_before(starts, why):
+    receiver, sign = verifier(), signer()
+    receiver.accept_from = DECIDED_AT + starts
+    restore = command(effectId="home-1:restore:1:1", controlCode="3.31.0.5")
+    assert receiver.accept(sign.signed(restore, DECIDED_AT), DECIDED_AT + 5)
+    if why is None:
+        assert receiver.accept(sign.signed(command(), DECIDED_AT), DECIDED_AT + 5)
+        return
+    with pytest.raises(CommandRefused, match=why):
+        receiver.accept(sign.signed(command(), DECIDED_AT), DECIDED_AT + 5)
+
+
+@given(st.binary(max_size=200) | st.text(max_size=50).map(str.encode))
+def test_whatever_the_bytes_the_answer_is_a_refusal(value):
+    with pytest.raises(CommandRefused) as refused:
+        verifier().accept(value, DECIDED_AT)
+    assert str(refused.value).isprintable()
+
+
 @given(st.data())
 def test_no_byte_can_be_changed(data):
     signed = signer().signed(command(), DECIDED_AT)
@@ -113,6 +183,17 @@ def test_rotation_keeps_one_body_per_command_and_both_keys_are_taken_while_they_
         assert verifier().accept(sign.signed(said, decided_at), NEW_FROM + 5)
 
 
+@pytest.mark.parametrize(
+    ("day", "key"), [(5, "long"), (10, "short"), (39, "short"), (41, "long"), (101, "short")]
+)
+def test_a_key_that_has_ended_gives_way_to_one_that_has_not(day, key):
+    long = SigningKey("long", 0, 100 * 86_400, secret("long"))
+    short = SigningKey("short", 10 * 86_400, 40 * 86_400, secret("short"))
+    both = Signer([long, short])
+    assert json.loads(both.signed(command(), day * 86_400))["keyId"] == key
+    assert both.is_valid_at(day * 86_400) == (day <= 100)
+
+
 def test_keys_are_made_listed_and_read_back(tmp_path, capsys):
     place = str(tmp_path / "keys")
     made = ["new", place, "--id", "k1", "--from", "2026-07-01T00:00:00Z", "--days", "30"]
@@ -130,6 +211,16 @@ def test_keys_are_made_listed_and_read_back(tmp_path, capsys):
     assert keys_command(made) == 1, "a key is never overwritten"
 
 
+def test_keys_that_have_ended_are_marked(tmp_path, capsys):
+    gone = ["--id", "gone", "--from", "2020-01-01T00:00:00Z", "--days", "30"]
+    for words in (gone, ["--id", "here"]):
+        assert keys_command(["new", str(tmp_path), *words]) == 0
+    capsys.readouterr()
+    assert keys_command(["list", str(tmp_path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [("gone" in line) == ("ended" in line) for line in lines if "UTC" in line] == [True] * 2
+
+
 @pytest.mark.parametrize(
     ("wrong", "advice"),
     [
@@ -138,6 +229,8 @@ def test_keys_are_made_listed_and_read_back(tmp_path, capsys):
         (["--days", "0"], "1 to 3660 days"),
         (["--days", "-5"], "1 to 3660 days"),
         (["--days", "99999999"], "1 to 3660 days"),
+        (["--from", "9999-12-01T00:00:00Z"], "beyond the calendar: write e.g. 2026-12-01"),
+        (["--from", "0001-01-01T00:00:00+14:00"], "beyond the calendar: write e.g. 2026-12-01"),
         (["--id", "a/b"], "letters, digits, dots and dashes"),
     ],
 )
@@ -151,6 +244,41 @@ def test_wrong_keys_are_told_in_a_sentence(tmp_path):
     assert signer_from("") is None
     with pytest.raises(KeysWrong, match=r"keys\.json"):
         signer_from(str(tmp_path))
+
+
+UNUSABLE = [
+    b"xx", b"{}", b"[]", b'{"keys": 5}', b'{"keys": [5]}', b'{"keys": [{"keyId": "a"}]}', b"\xff",
+    b'{"keys": [{"keyId": "a", "publicKey": "AA==", "validFrom": "", "validUntil": ""}]}',
+    b'{"keys": [{"keyId": 5, "publicKey": "", "validFrom": "", "validUntil": ""}]}', b"[" * 99_999,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("said", UNUSABLE)
+def test_a_broken_list_of_keys_is_told_by_whoever_reads_it(tmp_path, capsys, said):
+    path = tmp_path / "keys.json"
+    path.write_bytes(said)
+    for read in (lambda: signer_from(str(tmp_path)), lambda: CommandVerifier.from_file(path)):
+        with pytest.raises(KeysWrong, match=r"keys\.json"):
+            read()
+    assert verifier_command([str(path)]) == 2
+    assert str(path) in capsys.readouterr().err
+    for words in (["new", "--id", "k1"], ["list"]):
+        assert keys_command([*words, str(tmp_path)]) == 1
+        assert str(path) in capsys.readouterr().err
+    assert path.read_bytes() == said
+    assert [each.name for each in tmp_path.iterdir()] == ["keys.json"]
+
+
+def test_the_verifier_as_a_program_judges_lines_and_wants_its_keys(tmp_path, capsys, monkeypatch):
+    assert verifier_command([]) == 2
+    assert "name one keys.json" in capsys.readouterr().err
+    assert verifier_command([str(tmp_path / "none.json")]) == 2
+    assert "none.json" in capsys.readouterr().err
+    assert keys_command(["new", str(tmp_path), "--id", "k1"]) == 0
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"[[\n")))
+    capsys.readouterr()
+    assert verifier_command([str(tmp_path / "keys.json")]) == 1
+    assert capsys.readouterr().out.startswith("REFUSED unreadable")
 
 
 def test_the_verifier_is_one_file_that_knows_nothing_of_kilowatch():
