@@ -52,7 +52,7 @@ class WhyAnswer(_Shape):
     as_of: str | None = Field(description="newest counted reading")
     answer: str
     steps: list[StepShown] = Field(description="oldest first")
-    is_proven: bool = Field(description="whether all links hold together")
+    is_proven: bool = Field(description="whether there are links, and all hold together")
     proof: str
 
 

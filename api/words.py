@@ -8,6 +8,7 @@ Why a hold stands, or a supply comes back, is decided in `scoring.guards`.
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from scoring.effects import Hold
@@ -67,7 +68,7 @@ HOLD_WORDS_ZH: dict[Hold, str] = {
     Hold.TARIFF_UNKNOWN: "没有适用的电价",
     Hold.QUARANTINED: "数据异常，等待人工核查",
     Hold.NOT_PREPAID: "只有预付费用户适用",
-    Hold.APPROVAL_MISSING: "大客户停电须经人工审批",
+    Hold.APPROVAL_MISSING: "停电须经人工审批",
     Hold.TRIES_USED_UP: "命令次数已用完，须派人现场处理",
     Hold.NOTICE_OVERDUE: "通知未能送达，须派人送达",
     Hold.BALANCE_UNSETTLED: "电表、电价、缴费方式或信用额度近期有变更",
@@ -95,19 +96,35 @@ DETAILS_ZH = (
     (r"(\d+) Wh drawn after (\S+) was reported carried out", r"\2 报已执行之后又用电 \1 Wh"),
     (r"(\d+) V behind the switch after (\S+) was reported carried out",
      r"\2 报已执行之后开关负荷侧仍有 \1 V"),
-    (r"\w+ (\S+) of (\S+) is kept until the account's terms are stated",
+    (r"[\w-]+ (\S+) of (\S+) is kept until the account's terms are stated",
      r"\1，金额 \2，待该户建档后入账"),
-    (r"\w+ (\S+) of (\S+) names (\S+), of which no bill is owed: (\S+) pay what was due first",
+    (r"[\w-]+ (\S+) of (\S+) names (\S+), of which no bill is owed: (\S+) pay what was due first",
      r"\1，金额 \2，指定 \3，其中 \4 先抵充到期在先的欠费"),
     (r"bill of (\S+): (.*), (\S+) in the customer's favour", r"\1 账单，应退 \3（\2）"),
     (r"bill of (\S+): (.*), (\S+) more to pay", r"\1 账单，应补 \3（\2）"),
 )  # fmt: skip
-"""What a detail says, whole, and how that is said in Chinese; `protected` and `called back` name
-holds and are said by their words."""
+"""What a detail says, whole, and how that is said in Chinese."""
 
-BY_HOLDS_ZH = {"protected": "受保护", "called back": "已召回"}
+REASONS_ZH = (
+    (r"an actual register takes (\d+) Wh back", r"实抄示数冲减估算电量 \1 Wh"),
+    (r"a late interval tells when (\d+) Wh were used", r"补采数据明确了 \1 Wh 的用电时段"),
+    (r"a late interval brings (\d+) Wh", r"补采数据补计电量 \1 Wh"),
+)
+"""Why a closed bill was put right: the reason inside such a detail (`scoring.closed`)."""
+
+DETAILS_EN = ((r"the account is plan now", "the account settles by plan now"),)
+"""The few details that are better said in other English words."""
+
+BY_HOLDS: dict[Language, dict[str, str]] = {
+    "en": {"protected": "protected: {holds}", "called back": "called back: {holds}"},
+    "zh": {"protected": "受保护：{holds}", "called back": "已召回：{holds}"},
+}
+"""What a detail says that names holds: they are said by their words."""
+
 ABOUT = re.compile(r"(\S+:(?:notice|trip|restore):[\d:]+): (.*)")
 """The command or notice that a detail is about, before what it says."""
+PLACE = re.compile(r"\\(\d)")
+"""Where a part of a detail stands in its Chinese."""
 
 
 def hold_sentence(names: Iterable[str], language: Language = "en") -> str:
@@ -121,21 +138,32 @@ def hold_sentence(names: Iterable[str], language: Language = "en") -> str:
 
 
 def detail_sentence(detail: str, language: Language = "en") -> str:
-    """What a decision's detail says; as it stands where no Chinese is known for it.
+    """What a decision's detail says; as it stands where no better words are known for it.
 
     >>> detail_sentence("home-1:notice:1: 46.56 is available", "zh")
     'home-1:notice:1，可用余额 46.56'
     """
-    if language == "en":
-        return detail
     about = ABOUT.fullmatch(detail)
-    if about is not None:
-        return f"{about[1]}，{detail_sentence(about[2], language)}"
+    if about is None:
+        return _said(detail, language)
+    between = ": " if language == "en" else "，"
+    return f"{about[1]}{between}{_said(about[2], language)}"
+
+
+def _said(detail: str, language: Language) -> str:
     kind, _, names = detail.partition(": ")
-    if kind in BY_HOLDS_ZH:
-        return f"{BY_HOLDS_ZH[kind]}：{hold_sentence(names.split(', '), language)}"
-    for pattern, said in DETAILS_ZH:
+    by_holds = BY_HOLDS[language].get(kind)
+    if by_holds is not None:
+        return by_holds.format(holds=hold_sentence(names.split(", "), language))
+    for pattern, said in DETAILS_EN if language == "en" else DETAILS_ZH:
         found = re.fullmatch(pattern, detail)
         if found is not None:
-            return found.expand(said)
+            return PLACE.sub(partial(_place, found), said)
     return detail
+
+
+def _place(found: re.Match[str], place: re.Match[str]) -> str:
+    """A part of a detail in its place; a reason is said in Chinese, too."""
+    part = found[int(place[1])]
+    reasons = ((re.fullmatch(pattern, part), said) for pattern, said in REASONS_ZH)
+    return next((why.expand(said) for why, said in reasons if why is not None), part)

@@ -18,7 +18,8 @@ from rich.console import Console
 
 from api.decisions import links_of
 from api.why import why
-from deploy.verify import lines_of
+from deploy.verify import SHOWN, lines_of
+from streams.chain import link_of
 from streams.settings import settings_from
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """`kilowatch why`: 0 answered and proven, 1 the account's records do not hold together."""
+    """`kilowatch why`: 0 answered and proven, 1 no record of it, or they do not hold together."""
     parser = argparse.ArgumentParser(description="Why an account was warned, cut or left on.")
     parser.add_argument("account")
     parser.add_argument("--lang", choices=("en", "zh"), default="en")
@@ -37,8 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.file is None:
         links = asyncio.run(links_of(settings_from(), options.account))
     else:
-        wanted = f'"accountId":{json.dumps(options.account, ensure_ascii=False)},'.encode()
-        links = [line for _place, line in lines_of(options.file) if wanted in line]
+        links = _links_in(options.file, options.account)
     told = why(options.account, links, options.lang, options.zone)
     if options.json:
         print(json.dumps(asdict(told), ensure_ascii=False))
@@ -50,3 +50,24 @@ def main(argv: Sequence[str] | None = None) -> int:
             console.print(line, markup=False, highlight=False, soft_wrap=True)
         console.print(f"\n{told.proof}", markup=False, soft_wrap=True)
     return 0 if told.is_proven else 1
+
+
+def _links_in(path: Path, account_id: str) -> list[bytes]:
+    """The account's records in a file, also those that name it and cannot be read.
+
+    Other lines that are no record are named: one of them may have been the account's.
+    """
+    named = f'"accountId":{json.dumps(account_id, ensure_ascii=False)},'.encode()
+    links, unreadable = [], []
+    for place, line in lines_of(path):
+        link = link_of(line)
+        if named in line if link is None else link.account_id == account_id:
+            links.append(line)
+        elif link is None:
+            unreadable.append(place)
+    console = Console(stderr=True)
+    for place in unreadable[:SHOWN]:
+        console.print(f"no record of a decision: {place}", markup=False, soft_wrap=True)
+    if len(unreadable) > SHOWN:
+        console.print(f"and {len(unreadable) - SHOWN} more")
+    return links

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.chain import HASH_TAIL, NO_LINK, Proof, broken_links
+from streams.chain import HASH_HEAD, HASH_TAIL, NO_LINK, Proof, broken_links
 from streams.topics import DECISIONS
 from tests.memory_log import MemoryLog
 from tests.road import live, run, utility
@@ -65,12 +66,21 @@ def changed(link: bytes) -> bytes:
     return link.replace(b'"available":"', b'"available":"9', 1)
 
 
-def rehashed(link: bytes) -> bytes:
-    """Somebody who knows how hashes are made changes a link."""
-    from hashlib import sha256
+def hashed(bare: bytes) -> bytes:
+    """Somebody who knows how hashes are made writes a record of his own."""
+    return bare[:-1] + HASH_HEAD + sha256(bare).hexdigest().encode() + b'"}'
 
-    bare = changed(link)[:-HASH_TAIL] + b"}"
-    return bare[:-1] + f',"hash":"{sha256(bare).hexdigest()}"}}'.encode()
+
+def rehashed(link: bytes) -> bytes:
+    """The same somebody changes a link."""
+    return hashed(changed(link)[:-HASH_TAIL] + b"}")
+
+
+def rewritten(link: bytes, **fields: object) -> bytes:
+    """Or gives it other fields."""
+    body = json.loads(link) | fields
+    del body["hash"]
+    return hashed(json.dumps(body, separators=(",", ":")).encode())
 
 
 @pytest.mark.parametrize(
@@ -81,6 +91,49 @@ def test_the_first_broken_link_is_named(spoil, number, why):
     assert first.number == number
     assert why in first.why
     assert first.place.startswith("decisions 0 ")
+
+
+FIRST = json.loads(LINKS[0])
+FOREIGN = {
+    "told is a number": rewritten(LINKS[0], told=5),
+    "told without an id": rewritten(LINKS[0], told={"a": 1}),
+    "told by a list": rewritten(LINKS[0], told={"topic": "x", "effectId": [1], "sha256": "x"}),
+    "evidence is a number": rewritten(LINKS[0], evidence=3),
+    "evidence lacks figures": rewritten(LINKS[0], evidence={}),
+    "no cause": rewritten(LINKS[0], cause=None),
+    "no account": rewritten(LINKS[0], accountId=None),
+    "no detail": rewritten(LINKS[0], detail=None),
+    "no instant": rewritten(LINKS[0], decidedAt="yesterday"),
+    "an instant without a zone": rewritten(LINKS[0], decidedAt="2026-07-08T02:00:00"),
+    "an instant beyond the calendar": rewritten(LINKS[0], decidedAt="9999-12-31T23:59:59Z"),
+    "grounds of proofs that are none": rewritten(
+        LINKS[0], grounds=FIRST["grounds"] | {"proofs": [3]}
+    ),
+    "a number that is a truth": rewritten(LINKS[0], number=True),
+    "a number below one": rewritten(LINKS[0], number=0),
+    "a lone surrogate": rewritten(LINKS[0], detail="\ud800"),
+    "nested without end": hashed(b'{"a":' + b"[" * 100_000 + b"}"),
+    "nested in a known field": hashed(b'{"grounds":' + b'{"x":' * 100_000 + b"}"),
+    "a list": hashed(b"[1]"),
+    "nothing": None,
+}
+
+
+@pytest.mark.parametrize("value", FOREIGN.values(), ids=FOREIGN)
+def test_a_foreign_record_is_no_link_and_the_proof_goes_on(value):
+    proof, other = Proof(), rewritten(LINKS[0], accountId="home-2")
+    found = [proof.take("here", each) for each in (LINKS[0], value, other, *LINKS[1:])]
+    assert [each is not None for each in found] == [False, True] + [False] * len(LINKS)
+    assert "no link" in found[1].why
+    assert proof.newest["home-1"][0] == len(LINKS)
+    assert proof.newest["home-2"][0] == 1
+
+
+def test_the_first_number_of_each_account_is_known():
+    proof = Proof()
+    for place, link in places([*LINKS[2:], rewritten(LINKS[0], accountId="home-2")]):
+        assert proof.take(place, link) is None
+    assert proof.first == {"home-1": 3, "home-2": 1}
 
 
 @given(st.data())
