@@ -70,6 +70,7 @@ ANNEX = np.dtype(
         ("load_until", "i8"),
         ("still_from", "i8"),  # the register has stood still from here to load_from; 0 not known
         ("opened_at", "i8"),  # from here on the switch surely stood open, until its restore
+        ("not_before_at", "i8"),  # no trip before it, as notices of this episode have said; 0 none
         ("warning_proven", "i8"),  # when the newest warning's delivery was proven; 0 not
         # settlement plan (scoring.plans)
         ("plan_month_nanos", "i8"),  # the month's bill as agreed; 0 by forecast

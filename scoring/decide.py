@@ -22,12 +22,14 @@ from scoring.deeds import (
     withdraw_items,
     withdraw_notice,
 )
-from scoring.effects import NO_HOLD, Stage, Tier, WorkItemKind
+from scoring.effects import NO_HOLD, Hold, Stage, Tier, WorkItemKind
 from scoring.events import Protection, Switch
 from scoring.guards import (
+    aged_step,
     next_notice_holds,
     notice_holds,
     procedure_called_for,
+    renewal_holds,
     trip_holds,
     why_notice_is_void,
     why_trip_is_void,
@@ -38,6 +40,7 @@ from scoring.procedures import CommandState, Procedure
 from scoring.screen import due, needs_judgement, note_deadlines, note_steps
 from scoring.situation import NOTHING, Situation, Verdict
 from scoring.told import on_event
+from scoring.units import NO_TIME
 from scoring.warning import warning
 
 __all__ = [
@@ -111,6 +114,8 @@ def _begin(here: Situation) -> Verdict:
         return tell_holds(here, NO_HOLD)
     begun = here._replace(procedure=procedure, step=0)
     holds = notice_holds(begun)
+    if here.command is CommandState.EXECUTED and here.proof_from != NO_TIME:
+        holds |= Hold.SWITCH_UNKNOWN  # the last restore is not proven: they may sit in the dark
     return tell_holds(here, holds) if holds else send_notice(begun, 0)
 
 
@@ -125,13 +130,19 @@ def _from_noticed(here: Situation) -> Verdict:
     why = why_unfounded(here) or why_notice_is_void(here)
     if why:
         return _withdraw(here, why)
-    if here.now - here.notice_delivered_at > here.line.valid_seconds:
-        holds = notice_holds(here)
-        return tell_holds(here, holds) if holds else send_notice(here, here.step)
+    aged = aged_step(here)
+    if aged is not None:
+        return _renew(here, aged)
     if here.is_last_step:
         return _trip_unless_held(here)
     holds = next_notice_holds(here)
     return tell_holds(here, holds) if holds else send_notice(here, here.step + 1)
+
+
+def _renew(here: Situation, place: int) -> Verdict:
+    """Take a step again whose proof has aged, and all after it."""
+    holds = renewal_holds(here, place)
+    return tell_holds(here, holds) if holds else send_notice(here, place)
 
 
 def _withdraw(here: Situation, why: str) -> Verdict:
@@ -155,6 +166,9 @@ def _from_trip_commanded(here: Situation) -> Verdict:
     is_unheard_of = here.command in (CommandState.SENT, CommandState.ACKNOWLEDGED)
     if is_unheard_of and here.switch is Switch.UNKNOWN:
         return ask_status(here)
+    aged = aged_step(here)
+    if aged is not None and here.switch is Switch.CONNECTED:  # else it may be off by our trip
+        return _renew(here, aged)
     return _trip_unless_held(here)
 
 

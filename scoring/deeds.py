@@ -76,6 +76,8 @@ def send_notice(here: Situation, step: int) -> Verdict:
     lead_ends_at = here.now + waits
     found = next_window(here.rules, here.zone, lead_ends_at, here.weather)
     not_before = lead_ends_at if found is None else found
+    if not opens:
+        not_before = max(not_before, here.not_before_at)  # what was promised first still holds
     is_by_law = here.procedure is Procedure.ARREARS_STOP
     due = max(0, -here.ledger_nanos) if is_by_law else -here.available_nanos
     english, chinese = notice_texts(then, then.line.step, due, not_before)
@@ -93,7 +95,7 @@ def send_notice(here: Situation, step: int) -> Verdict:
         chinese,
     )
     # the notice's own evidence has told these holds
-    return Verdict((notice,), changes | {"holds": foremost(holds)})
+    return Verdict((notice,), changes | {"holds": foremost(holds), "not_before_at": not_before})
 
 
 def withdraw_notice(here: Situation, why: str) -> Verdict:
@@ -192,8 +194,9 @@ def restore(here: Situation, why: str) -> Verdict:
     if here.stage is not Stage.RESTORE_COMMANDED:
         # a repeat is not a new beginning: how long somebody waits in the dark must be seen
         changes |= {"stage_since": here.now, "proof_from": here.now}
-        if here.stage is not Stage.TRIPPED:  # when its trip opens the switch, if at all, is unknown
-            changes["opened_at"] = here.now
+        if here.stage is not Stage.TRIPPED:  # its trip may still be carried out, also unheard of
+            trip_ends_at = here.trip_sent_at + here.rules.command_validity_seconds
+            changes["opened_at"] = max(here.now, trip_ends_at)
     command = RestoreCommand(
         here.after(changes).restore_id,
         here.account_id,
@@ -247,7 +250,9 @@ def tell_holds(here: Situation, holds: Hold) -> Verdict:
         (Hold.TRIES_USED_UP, WorkItemKind.TRIP_BY_CREW, here.trip_id),
         (Hold.NOTICE_OVERDUE, WorkItemKind.DELIVER_NOTICE, here.notice_id),
     ):
-        if fresh & hold:
+        # a notice that was proven and has aged is not brought by anybody: it is given again
+        is_wanted = hold is not Hold.NOTICE_OVERDUE or here.stage is Stage.NOTICE_SENT
+        if fresh & hold and is_wanted:
             verdict += open_item(here.after(verdict.changes), item, about_id)
     return verdict
 

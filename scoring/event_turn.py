@@ -94,6 +94,8 @@ def _answer(turn: Turn, position: int, event: AccountEvent, is_new: bool, unmet:
         turn.take(position, decide.on_event(turn.here(position), event))
     elif is_new:
         turn.take(position, decide.on_new_customer(turn.here(position)))
+        one = slice(position, position + 1)  # whose next warning is not the former one's
+        decide.note_deadlines(turn.accounts.ledger[one], turn.look[one], turn.shares.world.rules)
     elif isinstance(event, PaymentReceived):
         _tell_if_kept(turn, position, event)
         if unmet:

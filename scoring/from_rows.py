@@ -119,7 +119,7 @@ def situation(
 
 IN_ANNEX = (
     *("step", "notices", "proof_from", "unsettled_until", "emergency_credit_nanos"),
-    *("load_wh", "load_from", "load_until", "still_from", "opened_at"),
+    *("load_wh", "load_from", "load_until", "still_from", "opened_at", "not_before_at"),
     *("warning_proven", "open_items"),
 )
 """Annex columns that a Situation keeps unchanged."""

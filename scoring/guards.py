@@ -85,9 +85,18 @@ def next_notice_holds(here: Situation) -> Hold:
     if here.step + 2 < len(here.steps):
         return holds
     then = here.now + following.wait_seconds
+    holds |= Hold.NOTICE_TOO_RECENT if then < here.not_before_at else NO_HOLD
     window = window_hold(here.rules, here.zone, then)
     window |= weather_hold(here.rules, here.zone, then, here.weather, here.now)
     return holds | window | _by_reading(here) | _by_switch(here) | _by_approval(here)
+
+
+def renewal_holds(here: Situation, place: int) -> Hold:
+    """Why the step at this place may not be taken again: all that held it the first time."""
+    if place == 0:
+        return notice_holds(here)
+    before = here._replace(step=place - 1, notice_delivered_at=here.proven_at[place - 1])
+    return next_notice_holds(before)
 
 
 def trip_holds(here: Situation) -> Hold:
@@ -100,6 +109,7 @@ def trip_holds(here: Situation) -> Hold:
         | _by_emergency_credit(here)
         | _by_overdue(here, here.line)
         | _by_notice(here)
+        | _by_promise(here)
         | _by_switch(here)
         | _by_approval(here)
         | here.interlock
@@ -178,10 +188,24 @@ def _by_notice(here: Situation) -> Hold:
         return Hold.NOTICE_NOT_DELIVERED | (Hold.NOTICE_OVERDUE if is_overdue else told)
     if here.notice_delivered_at == NO_TIME or _skips_a_step(here):
         return Hold.NOTICE_NOT_DELIVERED
+    if aged_step(here) is not None:
+        return Hold.NOTICE_OVERDUE
     age = here.now - here.notice_delivered_at
-    if age < here.line.wait_seconds:
-        return Hold.NOTICE_TOO_RECENT
-    return Hold.NOTICE_OVERDUE if age > here.line.valid_seconds else NO_HOLD
+    return Hold.NOTICE_TOO_RECENT if age < here.line.wait_seconds else NO_HOLD
+
+
+def aged_step(here: Situation) -> int | None:
+    """The first step whose proof counts no more: the road goes on from there.  None: all count."""
+    proofs = (*here.proven_at[: here.step], here.notice_delivered_at)
+    for place, (line, proven_at) in enumerate(zip(here.steps, proofs, strict=False)):
+        if proven_at != NO_TIME and here.now - proven_at > line.valid_seconds:
+            return place
+    return None
+
+
+def _by_promise(here: Situation) -> Hold:
+    """A notice has named an hour before which nothing is stopped; no later change moves it up."""
+    return Hold.NOTICE_TOO_RECENT if here.now < here.not_before_at else NO_HOLD
 
 
 def _skips_a_step(here: Situation) -> bool:

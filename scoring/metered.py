@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scoring.deeds import open_item, withdraw_items
+from scoring.deeds import ask, withdraw_items
 from scoring.effects import DecisionKind, Stage, WorkItemKind
 from scoring.events import Quality, Switch
 from scoring.procedures import CommandState
@@ -72,16 +72,17 @@ def proof_by_metering(here: Situation) -> Verdict:
     """What the meter says of a switch that was reported to have moved."""
     if here.proof_from == NO_TIME:
         return NOTHING
-    load = shows_load(here, here.proof_from, here.opened_at)
     if here.stage is Stage.TRIPPED:
-        return _after_trip(here, load=load)
-    if here.command is not CommandState.EXECUTED:
+        return _after_trip(here, load=shows_load(here, here.proof_from, here.opened_at))
+    if here.command not in (CommandState.EXECUTED, CommandState.FIELD_ORDER):
         return NOTHING
-    if load:
+    if shows_load(here, here.proof_from, here.opened_at):
         return _proven(here, DecisionKind.RESTORE_PROVEN)
+    if here.command is CommandState.FIELD_ORDER:
+        return NOTHING
     if here.now - here.stage_since < here.rules.metering_proof_seconds:
         return NOTHING
-    asked = open_item(here, WorkItemKind.LOOK_AT_SWITCH, here.restore_id)
+    asked = ask(here, WorkItemKind.LOOK_AT_SWITCH, here.restore_id)  # whoever went before
     return asked + Verdict(changes={"command": CommandState.FIELD_ORDER})
 
 
@@ -103,7 +104,10 @@ def proof_by_voltage(here: Situation, volts: int) -> Verdict:
     is_live = volts >= here.rules.live_from_volts
     if not is_live or here.command not in (CommandState.EXECUTED, CommandState.PROVEN):
         return NOTHING
-    if here.stage is Stage.NORMAL and here.command is CommandState.EXECUTED:
+    if here.stage is Stage.NORMAL:
+        is_back = here.switch is Switch.CONNECTED and here.command is CommandState.EXECUTED
+        if not is_back or here.now < here.opened_at:
+            return NOTHING
         return _proven(here, DecisionKind.RESTORE_PROVEN, f"{volts} V behind the switch")
     if here.stage is Stage.TRIPPED:
         return _contradicted(here, f"{volts} V behind the switch after {here.trip_id}")
@@ -112,7 +116,7 @@ def proof_by_voltage(here: Situation, volts: int) -> Verdict:
 
 def _contradicted(here: Situation, detail: str) -> Verdict:
     told = decision(here, DecisionKind.LOAD_AFTER_TRIP, f"{detail} was reported carried out")
-    told += open_item(here.after(told.changes), WorkItemKind.LOOK_AT_SWITCH, here.trip_id)
+    told += ask(here.after(told.changes), WorkItemKind.LOOK_AT_SWITCH, here.trip_id)
     return told + Verdict(changes={"command": CommandState.FIELD_ORDER})
 
 

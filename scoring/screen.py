@@ -79,13 +79,18 @@ def note_steps(accounts: Accounts, rules: SupplyRules) -> None:
     to_prove = (ledger["command"] == CommandState.EXECUTED.value) & (annex["proof_from"] != NO_TIME)
     proof_at = ledger["stage_since"] + rules.metering_proof_seconds
     step_at = np.minimum(step_at, np.where(to_prove, proof_at, FAR))
+    # not proven in its time: no hour will tell, but any reading may
+    is_asked = ledger["command"] == CommandState.FIELD_ORDER.value
+    step_at = np.minimum(step_at, np.where(is_asked & (annex["proof_from"] != NO_TIME), NEVER, FAR))
     step_at = np.where(step_at == FAR, NO_TIME, step_at)
     rests = ledger["stage"] == Stage.NORMAL.value
     accounts.ledger["step_at"][at[rests]] = step_at[rests]
 
 
-TO_PROVE = (CommandState.EXECUTED, CommandState.PROVEN)
+TO_PROVE = (CommandState.EXECUTED, CommandState.PROVEN, CommandState.FIELD_ORDER)
 FAR = 2**62
+NEVER = FAR - 1
+"""A step that no hour brings; its account is looked at with every reading."""
 EARLIEST_ZONE_SECONDS = 14 * SECONDS_PER_HOUR
 """A day begins on Kiritimati fourteen hours before it does in Greenwich."""
 
@@ -94,8 +99,10 @@ def _is_judged(ledger: NDArray[Any]) -> NDArray[np.bool_]:
     return np.asarray((ledger["settings_version"] > 0) & (ledger["read_at"] != NO_TIME))
 
 
-def note_deadlines(ledger: NDArray[Any], look: NDArray[Any]) -> None:
+def note_deadlines(ledger: NDArray[Any], look: NDArray[Any], rules: SupplyRules) -> None:
     """Write down in each row when a higher warning tier is reached by time alone (`warn_at`).
+
+    Or when one that is reached may be told: enough had been told that day.
 
     To be called after each change of the outlook and before judging, so that a meter that falls
     silent while its money runs down is still warned, at a tick.
@@ -107,9 +114,26 @@ def note_deadlines(ledger: NDArray[Any], look: NDArray[Any]) -> None:
     for one, lower in ((1, Tier.LOWER), (0, Tier.LOW)):
         at = np.where(tier < lower, end50_at - limits[:, one], np.inf)
         np.minimum(reached_at, at, out=reached_at)
+    few = np.flatnonzero(ledger["warned_today"])
+    if len(few):
+        kept_back = _tier_by_amount(ledger[few], look[few], rules) > tier[few]
+        next_day = ledger["warned_day"][few].astype(np.int64) + 1 - EPOCH_DAY
+        begins_at = next_day * SECONDS_PER_DAY - EARLIEST_ZONE_SECONDS
+        reached_at[few] = np.minimum(reached_at[few], np.where(kept_back, begins_at, np.inf))
     is_ahead = np.isfinite(reached_at)
     # never before the first instant there is: NO_TIME would mean "never"
     ledger["warn_at"] = np.where(is_ahead, np.maximum(np.ceil(reached_at), 1), NO_TIME)
+
+
+def _tier_by_amount(
+    ledger: NDArray[Any], look: NDArray[Any], rules: SupplyRules
+) -> NDArray[np.int64]:
+    """The warning tier that the amount left alone calls for."""
+    available, amount = look["available_nanos"], ledger["warning_amount_nanos"]
+    fifth = amount // WHOLE_FIFTHS
+    limits = (amount, fifth * rules.lower_amount_fifths, fifth * rules.lowest_amount_fifths)
+    is_below = [available < most for most in limits]
+    return np.asarray(np.select(is_below[::-1], (3, 2, 1), 0), np.int64)
 
 
 def _limits_seconds(ledger: NDArray[Any]) -> NDArray[np.int64]:
@@ -170,6 +194,8 @@ def _road_moves(
     stage, is_prepaid = ledger["stage"][few], ledger["payment_mode"][few] == PREPAID
     may_not_be_off = ~is_exhausted | ~is_prepaid | (ledger["protections"][few] != 0)
     may_not_be_off |= ledger["quarantined"][few] != 0
+    is_by_law = ledger["procedure"][few] == Procedure.ARREARS_STOP.value
+    may_not_be_off |= is_prepaid & is_by_law
     is_to_prove = np.isin(ledger["command"][few], TO_PROVE)
     step_is_due = (ledger["step_at"][few] != NO_TIME) & (ledger["step_at"][few] <= now)
     moves = (
@@ -209,7 +235,11 @@ def _road_is_due(
             & (step_at <= now)
             & (~waits_for_event | is_by_law | is_old)
         )
-        | ((stage == Stage.TRIP_COMMANDED.value) & command_is_over & ~waits_for_event)
+        | (
+            (stage == Stage.TRIP_COMMANDED.value)
+            & command_is_over
+            & (~waits_for_event | is_by_law | is_old)
+        )
         | ((stage == Stage.RESTORE_COMMANDED.value) & command_is_over)
         | ((stage != Stage.RESTORE_COMMANDED.value) & is_newly_quarantined)
     )

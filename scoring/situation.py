@@ -156,6 +156,7 @@ class Situation(NamedTuple):
     load_until: int = NO_TIME
     still_from: int = NO_TIME
     opened_at: int = NO_TIME
+    not_before_at: int = NO_TIME
     warning_proven: int = NO_TIME
     open_items: int = 0
     oldest_due_day: int = 0

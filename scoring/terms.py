@@ -151,7 +151,7 @@ def unsettle(accounts: Accounts, was: Basis | None, at: int, rules: SupplyRules)
     is_somebody_else = was.customer_hash not in (0, now.customer_hash)
     if owes and (is_somebody_else or (now.is_prepaid and not was.is_prepaid)):
         days = max(days, rules.arrears_overdue_days + rules.written_notice_resident_days)
-    is_on_its_way = accounts.ledger["stage"][0] >= Stage.TRIP_COMMANDED
+    is_on_its_way = accounts.ledger["stage"][0] in (Stage.TRIP_COMMANDED, Stage.TRIPPED)
     lent_less = now.lent_nanos < was.lent_nanos and not is_on_its_way
     needs_fewer_approvals = was.is_large and not now.is_large
     if now.terms != was.terms or is_somebody_else or lent_less or needs_fewer_approvals:

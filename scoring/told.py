@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from scoring.annex import APPROVER_BYTES, MAX_APPROVERS
-from scoring.deeds import withdraw_items
+from scoring.deeds import ask, withdraw_items
 from scoring.effects import NO_HOLD, DecisionKind, Stage, WorkItemKind
 from scoring.events import (
     Action,
@@ -142,8 +142,10 @@ def _on_position(here: Situation, event: SwitchReported) -> Verdict:
         return _reported_closed(here)
     changes: dict[str, Any] = {"switch": event.switch}
     if event.switch is Switch.READY_FOR_RECONNECTION and here.stage is Stage.RESTORE_COMMANDED:
-        # armed: the customer's hand is awaited, and a repeat would only start the wait anew
-        changes["command_expires_at"] = here.now + here.rules.armed_repeat_seconds
+        # armed: the customer's hand is awaited, and a repeat would only start the wait anew; but
+        # whoever says so every hour must not put off the repeat, and the crew, for ever
+        if here.command is not CommandState.EXECUTED:
+            changes["command_expires_at"] = here.now + here.rules.armed_repeat_seconds
         changes["command"] = CommandState.EXECUTED
     return Verdict(changes=changes)
 
@@ -166,7 +168,9 @@ ON_ITS_WAY = {Stage.TRIP_COMMANDED: _trip_id, Stage.RESTORE_COMMANDED: _restore_
 
 def _speaks_of_now(here: Situation, event: SwitchReported) -> bool:
     answers = event.command_id == ON_ITS_WAY.get(here.stage, _nothing)(here)
-    return answers or event.reported_at >= here.stage_since
+    # a clock that runs ahead makes old news look new
+    is_ahead = event.reported_at > here.now + here.rules.clock_margin_seconds
+    return answers or (event.reported_at >= here.stage_since and not is_ahead)
 
 
 def _reported_open(here: Situation, event: SwitchReported) -> Verdict:
@@ -200,7 +204,14 @@ def _reported_open(here: Situation, event: SwitchReported) -> Verdict:
     changes: dict[str, Any] = {"switch": Switch.DISCONNECTED}
     if is_on_its_way:
         changes |= {"proof_from": here.now, "command": CommandState.FAILED}
-    return Verdict(changes=changes)
+        if here.command is CommandState.EXECUTED:  # it was armed and is no more: due at once
+            changes["command_expires_at"] = here.now
+    told = Verdict(changes=changes)
+    trip_ends_at = here.trip_sent_at + here.rules.command_validity_seconds
+    if here.stage is Stage.NORMAL and here.attempt and event.reported_at <= trip_ends_at:
+        # perhaps our trip, called back and carried out all the same; perhaps an electrician at work
+        told += ask(here.after(changes), WorkItemKind.LOOK_AT_SWITCH, here.trip_id)
+    return told
 
 
 def _is_an_echo(here: Situation, event: SwitchReported) -> bool:

@@ -65,7 +65,7 @@ class Turn:
         self.accounts, self.rows, self.source = accounts, rows, source
         self.offsets, self.now, self.shares = offsets, now, shares
         self.look = outlook(accounts, shares.world.tariffs)
-        decide.note_deadlines(accounts.ledger, self.look)
+        decide.note_deadlines(accounts.ledger, self.look, shares.world.rules)
         decide.note_steps(accounts, shares.world.rules)
         self._seen: dict[int, Situation] = {}
         self._for_annexes: list[tuple[int, str, Any]] = []

@@ -179,8 +179,8 @@ def learned_rows_of_version_2(old: NDArray[Any]) -> NDArray[Any]:
     return rows
 
 
-ANNEX_OF_VERSION_3 = without(ANNEX, {"still_from", "opened_at"})
-"""Nobody asked how long a register had stood still."""
+ANNEX_OF_VERSION_3 = without(ANNEX, {"still_from", "opened_at", "not_before_at"})
+"""Nobody asked how long a register had stood still, nor what hour a notice had named."""
 
 
 def annex_rows_of_version_3(old: NDArray[Any]) -> NDArray[Any]:

@@ -41,7 +41,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_SPELLS = 100
-"""Of one area's word: more than a year of warnings; what has passed need not be repeated."""
+"""Of one area's word: more than a year of warnings.  What has passed is repeated as long as its
+aftermath lasts (`SupplyRules.heat_aftermath_days`): the word before is forgotten."""
 
 MAX_DAYS = 100
 """Of which one word tells the air temperature: two weeks past and a month ahead would do."""
@@ -132,6 +133,10 @@ class WeatherDesk:
             if record.value is not None:
                 decoded = decode_word(record)
                 word = AreaWord() if isinstance(decoded, Refusal) else decoded
+                known = self.weather.words.get(area)
+                if known is not None and isinstance(decoded, AreaWord) and word.as_of < known.as_of:
+                    log.warning("weather of %s as of %d came late, passed over", area, word.as_of)
+                    continue
                 if isinstance(decoded, Refusal):
                     log.error("weather refused: %s: %s", decoded.reason, decoded.detail)
                     refusals.append(decoded)

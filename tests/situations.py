@@ -126,6 +126,16 @@ RESTORING = replace(
     command_expires_at=NOON + 10 * MINUTE,
     available_nanos=100 * UNIT,
 )
+BACK = replace(
+    RESTORING,
+    stage=Stage.NORMAL,
+    stage_since=NOON - HOUR,
+    command=CommandState.EXECUTED,
+    switch=Switch.CONNECTED,
+    proof_from=NOON - HOUR,
+    opened_at=NOON - 2 * HOUR,
+    command_expires_at=0,
+)
 FULL = {"available_nanos": 100 * UNIT}
 SHIELD = {"protections": Protection.LIFE_SUPPORT}
 BOTH = {"approvers": ("li", "wang"), "approved_at": (NOON - HOUR, NOON - HOUR)}

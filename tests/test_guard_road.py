@@ -8,6 +8,7 @@ line here fails (tests/test_standstill.py does the same for what is late or miss
 from __future__ import annotations
 
 import asyncio
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 EIGHT = START + 8 * HOUR
 REGISTER = 8 * HOUR * 2
+TRIP, RESTORE = "home-1:trip:1:1", "home-1:restore:1:1"
 
 
 def terms_of(version: int = 2, **changes: Any) -> tuple[Source, Message]:
@@ -101,6 +103,34 @@ def test_one_thing_wrong_is_enough(
     else:
         assert not road.trips()
         assert wanted in "".join(road.held_by())
+
+
+@pytest.mark.parametrize("minutes_after", [11, 13], ids=["on its way", "reported"])
+def test_less_credit_spares_whoever_is_being_given_back(minutes_after: int) -> None:
+    """Tripped at nine, lent more at 9:10, less a little later; the restore is reported at 9:12."""
+
+    async def story(road: Road) -> None:
+        await on_the_way_to_a_trip(road)
+        await road.say(Source.PAYMENTS, (heartbeat(NINE), NINE))
+        await road.say(Source.TICKS, (tick(NINE), NINE))
+        said = [
+            (1, Source.SWITCH_REPORTS, report("home-1", "disconnected", NINE + MINUTE, TRIP)),
+            (10, Source.SETTINGS, settings("home-1", 2, creditLimit="100.00")),
+            (12, Source.SWITCH_REPORTS, report("home-1", "connected", NINE + 12 * MINUTE, RESTORE)),
+            (minutes_after, Source.SETTINGS, settings("home-1", 3, creditLimit="1.00")),
+            (19, Source.READINGS, reading("home-1", NINE + 19 * MINUTE, REGISTER + 9_000)),
+            (30, Source.READINGS, reading("home-1", NINE + 30 * MINUTE, REGISTER + 9_500)),
+            (31, Source.PAYMENTS, heartbeat(NINE + 31 * MINUTE)),
+            (31, Source.TICKS, tick(NINE + 31 * MINUTE)),
+        ]
+        for minute, source, message in sorted(said, key=itemgetter(0)):
+            await road.say(source, (message, NINE + minute * MINUTE))
+        await road.stop()
+
+    asyncio.run(story(road := Road()))
+    assert len(road.said("restore-commands")) == 1
+    assert len(road.said("disconnection-notices")) == 1
+    assert "balance_unsettled" in "".join(road.held_by())
 
 
 def test_a_notice_is_as_old_as_its_proof() -> None:

@@ -14,7 +14,6 @@ from scoring.effects import (
     Stage,
     Tier,
     TripCommand,
-    WorkItemKind,
 )
 from scoring.events import (
     CustomerClass,
@@ -29,6 +28,7 @@ from scoring.procedures import CommandState, Procedure
 from scoring.units import instant
 from tests.situations import (
     AT_REST,
+    BACK,
     COMMANDED,
     DAY,
     FULL,
@@ -114,6 +114,16 @@ LAST_PROVEN = replace(
     proven_at=(NOON - 9 * DAY, NOON - 4 * DAY, NOON - 30 * MINUTE),
     holds=Hold(0),
 )
+STOP_FAILED = replace(
+    LAST_PROVEN,
+    stage=Stage.TRIP_COMMANDED,
+    stage_since=NOON - 5 * HOUR,
+    trip_sent_at=NOON - 5 * HOUR,
+    attempt=1,
+    command=CommandState.FAILED,
+    command_expires_at=NOON - 4 * HOUR,
+    notice_delivered_at=NOON - 6 * HOUR,
+)
 HOME = {"customer_class": CustomerClass.RESIDENT}
 WORKS = {"customer_class": CustomerClass.LARGE}
 SEVEN = {"notice_delivered_at": NOON - 7 * DAY, "proven_at": (NOON - 9 * DAY, NOON - 7 * DAY, 0)}
@@ -181,6 +191,22 @@ ARREARS = [
      "four hours ago"),
     (LAST_PROVEN, {"notice_delivered_at": NOON - 4 * HOUR - 1}, "notice", "NOTICE_SENT",
      "longer ago: half an hour before means half an hour before"),
+    (LAST_PROVEN, {"proven_at": (NOON - 99 * DAY, NOON - 30 * DAY, 0)}, "trip 1",
+     "TRIP_COMMANDED", "the written notice is a month old"),
+    (LAST_PROVEN, {"proven_at": (NOON - 99 * DAY, NOON - 30 * DAY - 1, 0)}, "notice", "NOTICE_SENT",
+     "older: from the written notice on again, however new the second is"),
+    (LAST_PROVEN, at(NOON + 8 * HOUR, notice_delivered_at=NOON), "held", "NOTICED",
+     "the second notice has aged, but at eight in the evening no stop can follow"),
+    (LAST_PROVEN, {"notice_delivered_at": NOON - 5 * HOUR, "approvers": ("", "")}, "held",
+     "NOTICED", "nor before somebody has approved"),
+    (LAST_PROVEN, {"not_before_at": NOON + 1}, "held", "NOTICED", "a later hour was named"),
+    (WRITTEN_PROVEN, {"not_before_at": NOON + 30 * MINUTE}, "notice", "NOTICE_SENT",
+     "half an hour before the hour that was named"),
+    (WRITTEN_PROVEN, {"not_before_at": NOON + 30 * MINUTE + 1}, "held", "NOTICED", "sooner"),
+    (STOP_FAILED, {}, "notice", "NOTICE_SENT",
+     "the stop failed and its notice has aged: given again"),
+    (STOP_FAILED, {"switch": Switch.UNKNOWN}, "held", "TRIP_COMMANDED",
+     "it may be off by our stop, and must be given back: nothing is begun anew, nobody sent"),
     (LAST_PROVEN, {"proven_at": (0, NOON - 4 * DAY, 0)}, "held", "NOTICED", "dunning not proven"),
     (LAST_PROVEN, {"proven_at": (NOON - 9 * DAY, 0, 0)}, "held", "NOTICED", "no written notice"),
     (LAST_PROVEN, {"proven_at": (NOON - 9 * DAY, NOON - 2 * DAY, 0)}, "held", "NOTICED",
@@ -297,75 +323,6 @@ def test_the_life_of_a_command(start, event, state, said, why):
     second = judge(then)
     assert told(first + second) == said, why
     assert then.after(second.changes).command.name == state, why
-
-
-def gap(load_wh, begins, minutes=15, still=None):
-    """A measured gap between two readings that begins so many minutes from noon.
-
-    `still`: since when the register had stood still before it.
-    """
-    starts = NOON + begins * MINUTE
-    still_from = starts if still is None else NOON + still * MINUTE
-    until = starts + minutes * MINUTE
-    told = {"load_wh": load_wh, "load_from": starts, "load_until": until}
-    return told | {"still_from": still_from}
-
-
-BACK = replace(
-    RESTORING,
-    stage=Stage.NORMAL,
-    stage_since=NOON - HOUR,
-    command=CommandState.EXECUTED,
-    switch=ON,
-    proof_from=NOON - HOUR,
-    opened_at=NOON - 2 * HOUR,
-    command_expires_at=0,
-)
-LOOK = 1 << WorkItemKind.LOOK_AT_SWITCH
-METERED = [
-    # the switch has said it moved at 11:55 (trip) or 11:00 (restore, open since 10:00, or 11:45 if
-    # no report came); 12 kW, so 60 W is near none
-    (TRIPPED, gap(0, 0), "trip-proven", "PROVEN", "no load: proven"),
-    (TRIPPED, gap(15, 0), "trip-proven", "PROVEN", "60 W mean: the meter's last digit"),
-    (TRIPPED, gap(16, 0), "load-after-trip look-at-switch", "FIELD_ORDER", "64 W: go and look"),
-    (TRIPPED, gap(0, -1), "", "EXECUTED", "begins within the margin of clocks: says nothing"),
-    (TRIPPED, gap(900, -5), "", "EXECUTED", "load before the switch opened"),
-    (TRIPPED, {}, "", "EXECUTED", "no reading yet"),
-    (TRIPPED, gap(900, 30, still=0), "load-after-trip look-at-switch", "FIELD_ORDER",
-     "none at first, then load"),
-    (TRIPPED, gap(900, 30, still=-1), "", "EXECUTED",
-     "still since before it opened: a stuck register may tell late what was drawn before"),
-    (TRIPPED, gap(0, 30, still=-99), "trip-proven", "PROVEN", "still, and still no load"),
-    (replace(TRIPPED, command=CommandState.PROVEN), gap(16, 30), "load-after-trip look-at-switch",
-     "FIELD_ORDER", "proven, then load: a way around the switch"),
-    (replace(TRIPPED, command=CommandState.FIELD_ORDER, open_items=LOOK), gap(99, 30), "",
-     "FIELD_ORDER", "told once"),
-    (TRIPPED, gap(16, 0) | FULL, "restore 1", "SENT", "paid: restore, whatever the meter says"),
-    (BACK, gap(16, -50), "restore-proven", "PROVEN", "the supply is used again"),
-    (BACK, gap(16, -50, still=-115), "restore-proven", "PROVEN", "still while it was open"),
-    (BACK, gap(16, -50, still=-116), "", "EXECUTED",
-     "still since before the trip: a stuck register may have caught up in the dark"),
-    (BACK, gap(0, -50), "", "EXECUTED", "nobody at home, perhaps"),
-    (BACK, {"stage_since": NOON - 2 * DAY + 1}, "", "EXECUTED", "not yet two days"),
-    (BACK, {"stage_since": NOON - 2 * DAY}, "look-at-switch", "FIELD_ORDER",
-     "two days, and no load: somebody may be in the dark"),
-    (replace(BACK, command=CommandState.PROVEN), gap(0, 30), "", "PROVEN", "empty homes use none"),
-    (RESTORING, gap(16, -5), "restore-proven", "PROVEN", "in use again, though no report came"),
-    (RESTORING, gap(16, -6), "", "SENT", "load from before: says nothing of it"),
-    (RESTORING, gap(16, -5, still=-10), "restore-proven", "PROVEN", "still while it was open"),
-    (RESTORING, gap(16, -5, still=-11), "", "SENT", "still since before the trip"),
-    (RESTORING, gap(0, 0), "", "SENT", "no load proves nothing"),
-    (replace(RESTORING, proof_from=NOON), gap(16, 0), "", "SENT", "reported open in between"),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("start", "change", "said", "state", "why"), METERED)
-def test_what_the_meter_proves(start, change, said, state, why):
-    here = replace(start, **change)
-    verdict = judge(here)
-    then = here.after(verdict.changes)
-    assert (told(verdict), then.command.name) == (said, state), why
-    assert not judge(then), "judging again says nothing more"
 
 
 @pytest.mark.parametrize(

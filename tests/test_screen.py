@@ -19,6 +19,7 @@ from scoring.tariff import Tariffs
 from scoring.weather import NO_WEATHER, Weather
 from tests.situations import CAUSE, DAY, HOUR, MINUTE, NOON, RULES, UNIT
 
+TODAY = 739_798
 ROWS = 400
 EDGES_HOURS = [0.0, 1, 47.9, 48, 57.6, 57.7, 72, 86.4, 90, 168, 201.6, 201.7, 500, np.inf]
 SEEDS = st.integers(0, 2**32 - 1)
@@ -70,6 +71,7 @@ def random_accounts(dice):
     ledger["quarantined"] = some(0, 0, 0, 0, 0, 1)
     ledger["tier"] = some(0, 0, 1, 2, 3)
     ledger["ledger_changed"] = some(0, 1)
+    ledger["warned_today"], ledger["warned_day"] = some(0, 0, 3, 4), TODAY - some(0, 1)
     ledger["stage"] = some(0, 0, 0, 1, 2, 3, 4, 5)
     ledger["stage_since"] = NOON - some(0, 600, DAY - 1, DAY)
     ledger["trip_episode"] = 3
@@ -83,7 +85,7 @@ def random_accounts(dice):
     ledger["command_expires_at"] = some(*expiries)
     ledger["command"] = some(*range(10))
     ledger["control_mode"] = some(0, 1, 3, 3, 3, 4)
-    ledger["procedure"] = np.where(ledger["payment_mode"] == 0, 1, some(1, 2, 2))
+    ledger["procedure"] = np.where(ledger["payment_mode"] == 0, some(1, 1, 1, 2), some(1, 2, 2))
     told = 1 << dice.integers(0, len(Hold), ROWS)
     waits = (ledger["stage"] == Stage.TRIP_COMMANDED) & (ledger["command_expires_at"] <= NOON)
     waits |= ledger["stage"] <= Stage.NOTICED
@@ -108,9 +110,8 @@ def fill(annex, dice):
     def some(*values):
         return dice.choice(np.array(values), len(annex))
 
-    today = 739_798
     annex["debt_nanos"][:, 0] = some(0, UNIT, UNIT)
-    annex["debt_due_day"][:, 0] = today - some(0, 9, 10, 11, 29, 30, 31, 60)
+    annex["debt_due_day"][:, 0] = TODAY - some(0, 9, 10, 11, 29, 30, 31, 60)
     annex["step"] = some(0, 1, 2)
     annex["step_notice"] = annex["notices"] = 1
     annex["proven_at"] = NOON - some(0, 1_800, 3 * DAY, 7 * DAY)[:, None]
@@ -124,6 +125,7 @@ def fill(annex, dice):
     annex["load_until"] = some(0, NOON)
     annex["still_from"] = np.where(dice.random(len(annex)) < 0.5, annex["load_from"], 0)
     annex["opened_at"] = annex["proof_from"]
+    annex["not_before_at"] = NOON + some(-DAY, -DAY, 0, 1)
     annex["open_items"] = some(0, 0, 31)
 
 
@@ -165,7 +167,7 @@ def test_what_was_judged_is_looked_at_again_when_time_brings_something_new(seed)
     dice = np.random.default_rng(seed)
     accounts, look = random_accounts(dice)
     ledger = accounts.ledger
-    note_deadlines(ledger, look)
+    note_deadlines(ledger, look, RULES)
     note_steps(accounts, RULES)
     feed = a_feed(dice, NOON)
     for position, verdict in enumerate(verdicts(accounts, look, NOON, feed)):
@@ -173,7 +175,7 @@ def test_what_was_judged_is_looked_at_again_when_time_brings_something_new(seed)
     note_steps(accounts, RULES)
     assert not any(verdicts(accounts, look, NOON, feed)), "judging again says nothing more"
     noted = ledger["warn_at"].copy()
-    note_deadlines(ledger, look)
+    note_deadlines(ledger, look, RULES)
     judged = (ledger["settings_version"] > 0) & (ledger["read_at"] > 0)
     assert (ledger["warn_at"] == noted)[judged].all(), "rows and columns agree on deadlines"
 
@@ -187,6 +189,29 @@ def test_what_was_judged_is_looked_at_again_when_time_brings_something_new(seed)
     assert not len(left_out), ledger[left_out[:1]]
 
 
+def test_a_warning_kept_back_today_is_told_tomorrow_though_the_meter_is_silent():
+    """Three were told on the first of July; on the second a tick tells the fourth."""
+    accounts, look = random_accounts(np.random.default_rng(1))
+    ledger = accounts.ledger
+    ledger[:] = empty_ledger(1)
+    ledger["settings_version"], ledger["read_at"] = 1, NOON - MINUTE
+    ledger["warning_hours"], ledger["warning_amount_nanos"] = (168, 72, 24), 50 * UNIT
+    ledger["tier"] = ledger["episode"] = 1
+    ledger["warning_number"] = ledger["warned_today"] = RULES.max_warnings_a_day
+    ledger["warned_day"] = TODAY
+    look["available_nanos"], look["version"], look["estimated_wh"] = 25 * UNIT, 0, 0
+    for name in ("p10", "p50", "p90"):
+        look[f"runway_hours_{name}"] = 120
+    note_deadlines(ledger, look, RULES)
+    assert not any(verdicts(accounts, look, NOON, a_feed(np.random.default_rng(1), NOON)))
+    later = NOON + 12 * HOUR
+    said = [
+        bool(v) for v in verdicts(accounts, look, later, a_feed(np.random.default_rng(1), later))
+    ]
+    assert any(said)
+    assert due(ledger, later, RULES)[said].all()
+
+
 def test_an_account_at_rest_costs_no_look():
     dice = np.random.default_rng(1)
     accounts, look = random_accounts(dice)
@@ -197,7 +222,7 @@ def test_an_account_at_rest_costs_no_look():
     look["available_nanos"], look["version"] = 400 * UNIT, 0
     for name in ("p10", "p50", "p90"):
         look[f"runway_hours_{name}"] = 500
-    note_deadlines(accounts.ledger, look)
+    note_deadlines(accounts.ledger, look, RULES)
     assert not needs_judgement(accounts, look, NOON, RULES).any()
     assert not due(accounts.ledger, NOON + HOUR, RULES).any()
     warned_at = NOON - MINUTE + (500 - 168) * HOUR

@@ -212,7 +212,7 @@ class SupplyRoad(RuleBasedStateMachine):
         self.look["available_nanos"] = self.available
         for name in ("p10", "p50", "p90"):
             self.look[f"runway_hours_{name}"] = hours
-        note_deadlines(self.ledger, self.look)
+        note_deadlines(self.ledger, self.look, RULES)
 
     def judge(self, event=None):
         self.offset += 1

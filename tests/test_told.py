@@ -91,6 +91,10 @@ REPORTS = [
      "RESTORE_COMMANDED", OFF, "not founded on today's notice: on again first"),
     (NOTICED, report(OLD_TRIP, OFF), "restore 1", "RESTORE_COMMANDED", OFF, "of an older episode"),
     (BACK_NORMAL, report("", OFF), "", "NORMAL", OFF, "opened by others: not ours to close"),
+    (RESTORING, report("", ON, -5), "", "NORMAL", ON, "the field's clock is a little ahead"),
+    (RESTORING, report("", ON, -6), "", "RESTORE_COMMANDED", OFF,
+     "far ahead: it may be of before the trip"),
+    (RESTORING, report(RESTORE, ON, -600), "", "NORMAL", ON, "an answer, whatever its clock"),
     (BACK_NORMAL, report("", OFF, 11), "", "NORMAL", ON, "older than the proof of closing"),
     (IN_USE, report(TRIP, OFF, 300), "restore 2", "RESTORE_COMMANDED", OFF,
      "told again five hours later; the meter has shown load since, but a restore does no harm"),
@@ -269,14 +273,63 @@ def measured(command_id, switch, volts, minutes_ago=0):
     return dataclasses.replace(said, load_side_volts=volts)
 
 
+ARMED_NOW = replace(
+    RESTORING, command=CommandState.EXECUTED, switch=ARMED, command_expires_at=NOON + 9 * HOUR
+)
+
+
+@pytest.mark.parametrize(
+    ("start", "event", "due_at", "why"),
+    [
+        (RESTORING, report(RESTORE, ARMED), NOON + 24 * HOUR, "a day for the customer's hand"),
+        (
+            ARMED_NOW,
+            report(RESTORE, ARMED),
+            NOON + 9 * HOUR,
+            "told again: no new day",
+        ),
+        (ARMED_NOW, report("", OFF), NOON, "armed no more: at once"),
+        (
+            RESTORING,
+            report("", OFF),
+            NOON + 10 * 60,
+            "not yet carried out: its repeat is on the clock",
+        ),
+    ],
+)
+def test_when_a_restore_is_repeated(start, event, due_at, why):
+    assert start.after(on_event(start, event).changes).command_expires_at == due_at, why
+
+
+CALLED_BACK = replace(BACK_NORMAL, command=CommandState.EXECUTED, switch=ON)
+
+
+@pytest.mark.parametrize(
+    ("trip_sent_at", "said", "why"),
+    [
+        (NOON - 1_800, "look-at-switch", "in its last second our trip may have been carried out"),
+        (NOON - 1_801, "", "it has expired: others have opened the switch"),
+    ],
+)
+def test_an_open_switch_while_a_called_back_trip_lives_is_a_persons_work(trip_sent_at, said, why):
+    here = replace(CALLED_BACK, trip_sent_at=trip_sent_at)
+    verdict = on_event(here, report("", OFF))
+    assert (told(verdict), here.after(verdict.changes).switch) == (said, OFF), why
+
+
 PROVEN, EXECUTED, CREW = CommandState.PROVEN, CommandState.EXECUTED, CommandState.FIELD_ORDER
 DARK = replace(TRIPPED, command=EXECUTED, proof_from=NOON - 300)
+RETURNED = replace(BACK_NORMAL, command=EXECUTED, switch=ON, proof_from=NOON - 60)
 VOLTAGES = [
     # from, report, said, command after, why
     (RESTORING, measured(RESTORE, ON, 230), "restore-proven", PROVEN, "closed, and voltage behind"),
     (RESTORING, measured(RESTORE, ON, 50), "restore-proven", PROVEN, "what harms is on"),
     (RESTORING, measured(RESTORE, ON, 49), "", EXECUTED, "closed, they say; nothing behind it"),
     (RESTORING, report(RESTORE, ON), "", EXECUTED, "a meter that cannot tell: load must show it"),
+    (RETURNED, measured("", OFF, 230), "", EXECUTED, "open, they say: measured elsewhere"),
+    (replace(RETURNED, opened_at=NOON + 1), measured("", ON, 230), "", EXECUTED,
+     "its trip was called back and may still be carried out"),
+    (RETURNED, measured("", ON, 230), "restore-proven", PROVEN, "closed for a while, and voltage"),
     (RESTORING, measured("", ON, 230, 11), "", CommandState.SENT, "measured before the restore"),
     (RESTORING, measured(RESTORE, ARMED, 230), "", EXECUTED, "armed: a hand is awaited"),
     (COMMANDED, measured(TRIP, OFF, 0), "", EXECUTED, "a dead sensor proves no trip"),

@@ -60,6 +60,8 @@ WORDS = [
     ("south", [word("*", NINE, COLD)], "weather_moratorium", "everywhere is here too"),
     ("north", [word("*", NINE, COLD), word()], "weather_moratorium", "the wider word counts too"),
     ("north", [word("north", NINE, COLD), word()], "a trip", "the newer word lifts it"),
+    ("north", [word("north", NOW - HOUR), word("north", NOW, COLD), word("north", NOW - HOUR)],
+     "weather_moratorium", "an older word sent again does not lift it"),
     ("north", [word("north", NOW - 3 * HOUR)], "a trip", "stated three hours ago"),
     ("north", [word("north", NOW - 3 * HOUR - 1)], "weather_unknown", "the feed is silent"),
     ("north", [word(as_of=NOW - 4 * HOUR), word("*")], "weather_unknown", "one of two is silent"),

@@ -15,7 +15,7 @@ from scoring.postings import unmet_text
 from scoring.procedures import CommandState, Procedure
 from scoring.units import NANOS_PER_UNIT as UNIT
 from tests.situations import COMMANDED, FULL, NOON, NOTICED, RESTORING, TRIPPED, replace
-from tests.test_procedures import gap
+from tests.test_metering_proof import gap
 
 if TYPE_CHECKING:
     from scoring.situation import Situation, Verdict
