@@ -19,23 +19,30 @@ import argparse
 import json
 import sys
 from collections import defaultdict
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-import yaml
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from deploy.recorded import from_lines, from_table, from_topics
+from deploy.replay_rules import RulesWrong, rules_from
 from scoring.effects import DisconnectionNotice, RestoreCommand, TripCommand
-from scoring.events import CustomerClass, NoticeDelivered, Switch, SwitchReported
-from scoring.rules import SupplyRules, WorkingCalendar, weather_hold, window_hold
+from scoring.events import (
+    CustomerClass,
+    NoticeDelivered,
+    PaymentKind,
+    PaymentReceived,
+    Switch,
+    SwitchReported,
+)
+from scoring.rules import weather_hold, window_hold
 from scoring.situation import CUSTOMER_CLASSES, hold_names, zone_named
-from scoring.units import SECONDS_PER_HOUR, instant, nanos
+from scoring.units import SECONDS_PER_HOUR
 from simulator.link import LinkBroken
 from simulator.table import FileWrong, zone_of
 from streams import topics, wire
@@ -48,6 +55,8 @@ from streams.weather_desk import WeatherDesk
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from scoring.rules import SupplyRules
+
 STEP_SECONDS = 1_800
 """Records are entered by the half hour: as long as a notice must be known before a trip."""
 
@@ -58,8 +67,8 @@ ANSWERED = (topics.SWITCH_REPORTS, topics.DELIVERY_RECEIPTS, topics.TICKS)
 """Recorded answers to what was said then; the paper field answers instead."""
 
 
-class RulesWrong(ValueError):  # noqa: N818 - the operator reads it as a sentence
-    """The file of rules cannot be used; the message names the field."""
+class ReplayFailed(ValueError):  # noqa: N818 - the operator reads it as a sentence
+    """Scoring failed on an account, which was then cut by nobody: no answer to the question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +161,12 @@ class PaperRun:
         if not fetched.records:
             return
         entry = self._clerk.enter(fetched, payments_caught_up=True)
+        if entry.tally.quarantined:
+            raise ReplayFailed(
+                f"scoring failed on {entry.tally.quarantined} accounts by"
+                f" {wire.time_text(self.lived.now)}, so they are in quarantine and not cut;"
+                " what would be told is not what the policy does"
+            )
         for topic, messages in entry.told.items():
             for _key, value in messages:
                 assert value is not None
@@ -221,47 +236,13 @@ class PaperRun:
         return ", ".join([*reasons, *hold_names(hold)])
 
 
-def rules_from(path: Path, in_force: SupplyRules) -> SupplyRules:
-    """The rules in force with the fields of a YAML file changed.  Raises RulesWrong.
-
-    `holidays` is a list of dates (the years named are known), or `none` for weekends only.
-    """
-    try:
-        said = yaml.safe_load(path.read_text("utf-8"))
-    except yaml.YAMLError as error:
-        raise RulesWrong(f"{path}: {error}") from error
-    if not isinstance(said, dict):
-        raise RulesWrong(f"{path}: write fields of the rules, e.g. `notice_lead_seconds: 3600`")
-    known = {each.name for each in fields(SupplyRules)} - {"calendar"}
-    changes: dict[str, Any] = {}
-    for name, value in said.items():
-        if name == "holidays":
-            changes["calendar"] = _calendar(value)
-        elif name not in known:
-            raise RulesWrong(f"{path}: {name} is no rule; known are {', '.join(sorted(known))}")
-        else:
-            changes[name] = tuple(value) if isinstance(value, list) else value
-    try:
-        return replace(in_force, **changes)
-    except (TypeError, ValueError) as error:
-        raise RulesWrong(f"{path}: {error}") from error
-
-
-def _calendar(value: Any) -> WorkingCalendar:
-    if value == "none":
-        return WorkingCalendar.weekends_only()
-    days = tuple(value)
-    first, last = min(days).replace(month=1, day=1), max(days).replace(month=12, day=31)
-    return WorkingCalendar(first, last, frozenset(days))
-
-
 def compare(
     recorded: list[PlainRecord],
     policies: dict[str, SupplyRules],
     desk: TariffDesk,
     progress: Callable[[int], object] = lambda _count: None,
 ) -> dict[str, Lived]:
-    """What each policy would have done; the first is the one in force."""
+    """What each policy would have done; the first is the one in force.  Raises ReplayFailed."""
     in_force = next(iter(policies.values()))
     paid = _payments(recorded)
     runs = {name: PaperRun(rules, in_force, desk).knowing(paid) for name, rules in policies.items()}
@@ -281,14 +262,14 @@ def compare(
 
 
 def _payments(recorded: list[PlainRecord]) -> dict[str, list[tuple[int, int, int]]]:
-    """Every payment (recorded at, paid at, nanos) by account."""
+    """Every payment (recorded at, paid at, nanos) by account; what a worker refuses is none."""
     found: dict[str, list[tuple[int, int, int]]] = defaultdict(list)
     for record in recorded:
         if record.topic == topics.PAYMENTS and record.key and record.value:
-            body = json.loads(record.value)
-            if body.get("kind", "payment") == "payment":
-                at = (record.timestamp // 1000, instant(body["paidAt"]), nanos(body["amount"]))
-                found[record.key.decode()].append(at)
+            said = wire.decode_event(record, 1)
+            if isinstance(said, PaymentReceived) and said.kind is PaymentKind.PAYMENT:
+                at = (record.timestamp // 1000, said.paid_at, said.amount_nanos)
+                found[said.account_id].append(at)
     return found
 
 
@@ -326,7 +307,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as progress:
         task = progress.add_task("records", total=len(recorded))
-        lived = compare(recorded, policies, desk, lambda n: progress.update(task, advance=n))
+        try:
+            lived = compare(recorded, policies, desk, lambda n: progress.update(task, advance=n))
+        except ReplayFailed as error:
+            print(f"kilowatch replay-policy: {error}", file=sys.stderr)
+            return 1
     if options.json:
         print(json.dumps({name: each.report() for name, each in lived.items()}, ensure_ascii=False))
     else:

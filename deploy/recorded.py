@@ -28,11 +28,13 @@ MOST_READING_SECONDS = 3_600
 def from_lines(path: Path) -> list[PlainRecord]:
     """Records of a file, one JSON object a line."""
     found = []
-    with path.open(encoding="utf-8") as file:
+    with path.open("rb") as file:
         for number, line in enumerate(file):
             try:
-                found.append(_from_line(json.loads(line), number))
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                found.append(_from_line(json.loads(line.decode("utf-8")), number))
+            except (
+                ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError
+            ) as error:  # fmt: skip
                 raise FileWrong(
                     f"{path} line {number + 1}: not a record, which is one JSON object with topic,"
                     f" timestamp in milliseconds, key and value ({type(error).__name__}: {error})"
@@ -46,6 +48,8 @@ def _from_line(said: dict[str, Any], number: int) -> PlainRecord:
     text = value if isinstance(value, str) else json.dumps(value)
     raw = None if value is None else text.encode()
     key = None if key is None else key.encode()
+    if not isinstance(said["topic"], str):
+        raise TypeError("topic is no text")
     return PlainRecord(said["topic"], 0, number, int(said["timestamp"]), key, raw)
 
 

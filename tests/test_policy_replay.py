@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
-from deploy.policy_replay import RulesWrong, compare, main, rules_from
+from deploy.policy_replay import ReplayFailed, compare, main
 from deploy.recorded import from_lines
+from deploy.replay_rules import RulesWrong, rules_from
+from scoring.rules import WorkingCalendar
 from scoring.units import instant_text
 from scoring.weather import AreaWord, Spell, WeatherKind
 from streams import topics
@@ -48,10 +51,10 @@ def recorded() -> list[PlainRecord]:
 RECORDED = recorded()
 
 
-def lived(new):
+def lived(new, more=()):
     desk = TariffDesk()
     desk.take([record for record in RECORDED if record.topic == topics.TARIFFS])
-    return compare(RECORDED, {"in force": RULES, "new": new}, desk)
+    return compare([*RECORDED, *more], {"in force": RULES, "new": new}, desk)
 
 
 def test_the_same_policy_does_the_same():
@@ -159,3 +162,91 @@ def test_wrong_rules_are_named(rules):
     rules.write_text("notice_lead_seconds: 0\n")
     with pytest.raises(RulesWrong, match="notice_lead_seconds is 0"):
         rules_from(rules, RULES)
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ('max_reading_age_seconds: "93600"', "is '93600'; write a whole number without quotes"),
+        ("command_validity_seconds: 1700.5", "is 1700.5; write a whole number"),
+        ("max_reading_age_seconds: 1e5", "is '1e5'; write a whole number"),
+        ("notice_lead_seconds: .inf", "is inf; write a whole number"),
+        ("notice_lead_seconds: true", "is True; write a whole number"),
+        ("notice_lead_seconds:", "is None; write a whole number"),
+        ("notice_lead_seconds: [3600]", "is [3600]; write a whole number"),
+        ("trips_before_weekend: 1", "is 1; write `true` or `false`"),
+        ("prepaid_approvers: 2", "is 2; write 3 whole numbers, as [0, 0, 2]"),
+        ("prepaid_approvers: []", "is []; write 3 whole numbers"),
+        ("prepaid_approvers: [0, 0, true]", "is [0, 0, True]; write 3 whole numbers"),
+        ("moratoria_areas: north", "is 'north'; write a list of areas, as [north, south]"),
+        ("moratoria_areas: [1]", "is [1]; write a list of areas"),
+        ("holidays: 2026-10-01", "is 2026-10-01; write a list of dates"),
+        ("holidays: []", "is []; write a list of dates"),
+        ("holidays:", "is None; write a list of dates"),
+        ("holidays: all", "is 'all'; write a list of dates"),
+        ('holidays: ["2026-10-01"]', "is ['2026-10-01']; write a list of dates"),
+        ("holidays: [2026-10-01 00:00:00]", "write a list of dates"),
+        ("holidays: [2026-13-01]", "is no YAML"),
+        ("calendar: none", "calendar is no rule"),
+        ("5: 6", "5 is no rule"),
+        ("[" * 9_999, "is no YAML"),
+        ("a: b: c", "is no YAML"),
+    ],
+)
+def test_a_limit_of_another_kind_is_named_and_nothing_is_replayed(rules, capsys, said, told):
+    rules.write_text(said + "\n")
+    assert main([str(rules), str(rules)]) == 1
+    name = said.split(":")[0] + " " if told.startswith("is ") and ":" in said else ""
+    wanted = told if "YAML" in told or "rule" in told else name + told
+    assert wanted in capsys.readouterr().err
+
+
+def test_rules_of_the_right_kind_are_taken(rules):
+    rules.write_text(
+        "trips_before_weekend: true\nprepaid_approvers: [0, 1, 2]\nmoratoria_areas: [north]\n"
+        "holidays: [2026-10-01, 2025-10-01]\n"
+    )
+    taken = rules_from(rules, RULES)
+    assert taken.trips_before_weekend
+    assert taken.prepaid_approvers == (0, 1, 2)
+    assert taken.moratoria_areas == ("north",)
+    assert taken.calendar == WorkingCalendar(
+        date(2025, 1, 1), date(2026, 12, 31), frozenset({date(2026, 10, 1), date(2025, 10, 1)})
+    )
+
+
+def test_files_that_are_not_utf_8_are_told_in_a_sentence(tmp_path, rules, capsys):
+    file = tmp_path / "past.jsonl"
+    file.write_bytes(b"\xff\xfe\n")
+    assert main([str(rules), str(file)]) == 1
+    assert "past.jsonl line 1: not a record" in capsys.readouterr().err
+    rules.write_bytes(b"\xff: 1\n")
+    assert main([str(rules), str(file)]) == 1
+    assert "rules.yaml is not UTF-8" in capsys.readouterr().err
+
+
+def test_a_replay_in_which_scoring_fails_tells_nothing():
+    with pytest.raises(ReplayFailed, match="scoring failed on"):
+        lived(replace(RULES, max_reading_age_seconds="93600"))
+
+
+REFUSED = {
+    "not JSON": "junk", "a list": "[]", "without a day": '{"version": 1}', "nothing": "",
+    "bad amount": json.dumps({"version": 1, "accountId": "home-1", "paymentId": "x",
+                              "amount": "x1", "paidAt": "2026-07-06T00:00:00Z"}),
+    "another's": json.dumps({"version": 1, "accountId": "home-2", "paymentId": "x",
+                             "amount": "1000.00", "paidAt": "2026-07-06T00:00:00Z"}),
+}  # fmt: skip
+
+
+def test_payments_that_the_worker_refuses_are_no_payments():
+    at = (MONDAY + DAY) * 1000
+    junk = [
+        PlainRecord(topics.PAYMENTS, 0, 99, at, b"home-1", value.encode())
+        for value in REFUSED.values()
+    ]
+    patient = replace(RULES, notice_lead_seconds=2 * DAY)
+    both = [each.report() for each in lived(patient, junk).values()]
+    assert both[0]["cut"] == ["home-1", "home-2"]
+    assert both[1]["cut"] == ["home-1"]
+    assert [cut["account_id"] for cut in both[0]["cutWrongly"]] == ["home-2"]
