@@ -12,14 +12,16 @@ import asyncio
 import hashlib
 import secrets
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
+from unicodedata import category
 
 import msgspec
 from aiokafka.errors import KafkaError
 from fastapi import FastAPI, Header, Path, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 from api import problems
-from api.actions import Acted, shown
+from api.actions import Acted, approvers_now, shown
 from api.gate import PERSON
 from api.replies import NOT_CHANGED, reply
 from api.shapes import ActionList, ActionShown
@@ -37,6 +39,35 @@ if TYPE_CHECKING:
 
 MAX_REASON_CHARACTERS = 500
 APPROVABLE = (Stage.NOTICE_SENT, Stage.NOTICED, Stage.TRIP_COMMANDED)
+
+
+def reason_fault(reason: str) -> str:
+    """Why nobody could read this reason years later, with advice; "" if they can.
+
+    >>> reason_fault("newborn at home"), reason_fault("   ")
+    ('', 'it says nothing: state the reason in words')
+    """
+    if not person_key(reason):
+        return "it says nothing: state the reason in words"
+    if any(category(each) == "Cc" and each not in "\t\r\n" for each in reason):
+        return "it has a control character: state the reason in plain text"
+    if len(reason) > MAX_REASON_CHARACTERS:
+        return f"it is too long: state the reason in {MAX_REASON_CHARACTERS} characters"
+    return ""
+
+
+def _readable(reason: str) -> str:
+    fault = reason_fault(reason)
+    if fault:
+        kind = "reason_unreadable"
+        raise PydanticCustomError(kind, "{fault}", {"fault": fault})
+    return reason
+
+
+Reason = Annotated[
+    str, Field(min_length=1, max_length=MAX_REASON_CHARACTERS), AfterValidator(_readable)
+]
+"""Why somebody acts, as it is kept."""
 
 
 class Writer(Protocol):
@@ -58,7 +89,7 @@ class ActionAsked(BaseModel):
     )
 
     action: Action
-    reason: str = Field(min_length=1, max_length=MAX_REASON_CHARACTERS)
+    reason: Reason
 
 
 class Desk:
@@ -96,7 +127,7 @@ class Desk:
             ledger = state.view.book.ledger
             if Stage(int(ledger["stage"][row])) not in APPROVABLE:
                 return problems.conflict("no trip of this account waits for an approval")
-            if person.name in state.actions.approvers(account_id, int(ledger["stage_since"][row])):
+            if person_key(person.name) in map(person_key, approvers_now(state, row)):
                 return problems.conflict("you have approved it already; a second person must")
         if action is Action.RELEASE_SUPPLY:
             holder = state.actions.holder(account_id)

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from api.answer import time_in
 from scoring.events import Action, OperatorActed, Source
+from scoring.ids import person_key
 from streams import wire
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from api.state import State
     from api.view import View
     from streams.wire import Record
 
@@ -53,6 +55,9 @@ class Actions:
         self._of_account: dict[str, deque[Acted]] = defaultdict(
             lambda: deque(maxlen=MOST_OF_ACCOUNT)
         )
+        # Never forgotten, lest whoever holds a supply release it after fifty notes: one for each
+        # account that was ever held, a small part of all.
+        self._of_hold: dict[str, Acted] = {}
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -91,6 +96,11 @@ class Actions:
                     del self._of_account[oldest.account_id]
         self._by_id[acted.action_id] = acted
         self._of_account[acted.account_id].append(acted)
+        if acted.action in HOLDING or acted.action is Action.RELEASE_SUPPLY:
+            known = self._of_hold.get(acted.account_id, acted)
+            # one that was written here may be remembered before an older one of others is read
+            if (known.partition, known.offset) <= (acted.partition, acted.offset):
+                self._of_hold[acted.account_id] = acted
 
     def find(self, action_id: str) -> Acted | None:
         """The action of this id."""
@@ -110,23 +120,26 @@ class Actions:
         return found
 
     def approvers(self, account_id: str, since: int) -> list[str]:
-        """Who has approved its trip since this instant, each once, in order."""
-        return list(
-            dict.fromkeys(
-                each.operator
-                for each in self.of_account(account_id)
-                if each.action is Action.APPROVE_TRIP and each.stamped_at >= since
-            )
-        )
+        """Who has approved its trip since this instant, each once, in order, as first written."""
+        found: dict[str, str] = {}
+        for each in self.of_account(account_id):
+            said_at = min(each.acted_at, each.stamped_at)
+            if each.action is Action.APPROVE_TRIP and said_at >= since:
+                found.setdefault(person_key(each.operator), each.operator)
+        return list(found.values())
 
     def holder(self, account_id: str) -> Acted | None:
         """The action that holds its supply now, as far as is remembered."""
-        for each in reversed(self.of_account(account_id)):
-            if each.action is Action.RELEASE_SUPPLY:
-                return None
-            if each.action in HOLDING:
-                return each
-        return None
+        newest = self._of_hold.get(account_id)
+        return newest if newest is not None and newest.action in HOLDING else None
+
+
+def approvers_now(state: State, row: int) -> list[str]:
+    """Who has approved the trip that this row waits for, and not longer ago than that holds."""
+    announced_at = int(state.view.book.ledger["stage_since"][row])
+    oldest = state.now() - state.rules.approval_valid_seconds + 1
+    account_id = state.view.book.account_ids[row]
+    return state.actions.approvers(account_id, max(announced_at, oldest))
 
 
 def is_taken_up(view: View, acted: Acted) -> bool:

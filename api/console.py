@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, quote, urlencode
 from fastapi import FastAPI, Request, Response
 
 from api import problems
-from api.acting import MAX_REASON_CHARACTERS
+from api.acting import reason_fault
 from api.actions import Acted, shown
 from api.fleet import Deed
 from api.gate import COOKIE, PERSON, session_cookie
@@ -122,7 +122,7 @@ def _add_system(app: FastAPI, state: State, pages: Pages, desk: InterlockDesk) -
             return problems.said(problems.not_ready(state))
         fields = await form_of(request)
         action, reason = fields.get("action"), fields.get("reason", "").strip()
-        if action not in set(InterlockAction) or not 0 < len(reason) <= MAX_REASON_CHARACTERS:
+        if action not in set(InterlockAction) or reason_fault(reason):
             return shown_page(request, 422, problem="?")
         person: Person = request.scope[PERSON]
         done = await desk.act(person, InterlockAction(action), reason, fields.get("once") or None)
@@ -162,7 +162,7 @@ def _add_account(app: FastAPI, state: State, pages: Pages, desk: Desk) -> None:
     async def act(request: Request, account_id: str) -> Response:
         fields = await form_of(request)
         reason = fields.get("reason", "").strip()
-        if fields.get("action") not in set(Action) or not 0 < len(reason) <= MAX_REASON_CHARACTERS:
+        if fields.get("action") not in set(Action) or reason_fault(reason):
             return await shown_page(request, account_id, 422, problem="?")
         person: Person = request.scope[PERSON]
         done = await desk.act(

@@ -17,10 +17,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from api import problems
-from api.acting import MAX_REASON_CHARACTERS, id_of
+from api.acting import Reason, id_of
 from api.fleet import Deed
 from api.gate import PERSON
 from api.replies import NOT_CHANGED, reply
+from scoring.ids import person_key
+from scoring.interlock import InterlockRules
 from streams import wire
 from streams.topics import OPERATOR_ACTIONS
 from streams.wire_interlock import InterlockAction, encode_interlock_action
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from api.state import State
 
 SHOWN_DEEDS = 30
+RELEASE_WITHIN_SECONDS = InterlockRules().release_within_seconds
+"""The workers' own limit: no deployment states another."""
 
 
 class _Shape(BaseModel):
@@ -47,7 +51,7 @@ class InterlockAsked(BaseModel):
     )
 
     action: InterlockAction
-    reason: str = Field(min_length=1, max_length=MAX_REASON_CHARACTERS)
+    reason: Reason
 
 
 DEED_EXAMPLE: dict[str, Any] = {
@@ -156,10 +160,28 @@ class InterlockDesk:
             fleet = self._state.interlock
             if not fleet.is_frozen():
                 return problems.conflict("nothing is frozen, so there is nothing to release")
-            words = [word for word in fleet.words() if word.why]
-            if words and all(word.first_release_by == person.name for word in words):
+            if self._has_released(person):
                 return problems.conflict("you have released it already; a second person must")
         return None
+
+    def _has_released(self, person: Person) -> bool:
+        """Whether every frozen partition has this person's release, and waits for another's.
+
+        A release counts for an hour only; after that the same person may release anew.
+        """
+        name, fleet = person_key(person.name), self._state.interlock
+        said_at = next(
+            (
+                deed.acted_at
+                for deed in fleet.deeds()
+                if deed.action is InterlockAction.RELEASE and person_key(deed.person) == name
+            ),
+            None,
+        )
+        if said_at is None or self._state.now() - said_at > RELEASE_WITHIN_SECONDS:
+            return False
+        frozen = [word for word in fleet.words() if word.why]
+        return bool(frozen) and all(person_key(word.first_release_by) == name for word in frozen)
 
     async def _write(
         self, person: Person, action: InterlockAction, reason: str, action_id: str

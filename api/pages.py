@@ -20,6 +20,7 @@ from jinja2 import Environment, FileSystemLoader
 
 from api import ranking
 from api.acting import actions_seen
+from api.actions import approvers_now
 from api.answer import STAGE_NAMES, TIER_NAMES, answer, summary
 from api.chart import balance_picture, usage_bars
 from api.choosing import SIZES, Choice
@@ -248,8 +249,7 @@ class Pages:
         waits = (ledger["holds"][on_road] & int(Hold.APPROVAL_MISSING)) > 0
         to_approve = [
             summary(view, row)
-            | {"approvers": state.actions.approvers(
-                view.book.account_ids[row], int(ledger["stage_since"][row]))}
+            | {"approvers": approvers_now(state, row)}
             for row in on_road[waits][:MOST_SHOWN].tolist()
         ]  # fmt: skip
         held = np.flatnonzero(view.copied("protections") & int(Protection.HELD_BY_OPERATOR))

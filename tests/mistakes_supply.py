@@ -110,6 +110,20 @@ OF_SUPPLY = (
          "    if False:\n"),
     ),
     *among(
+        "api/actions.py", ("tests/test_actions.py",),
+        ("hold-outlives-its-release", "people",
+         "acted.action in HOLDING or acted.action is Action.RELEASE_SUPPLY",
+         "acted.action in HOLDING"),
+        ("hold-read-late", "people",
+         "(known.partition, known.offset) <= (acted.partition, acted.offset)", "True"),
+        ("approved-for-ever-over-http", "people", "max(announced_at, oldest)", "announced_at"),
+    ),
+    *among(
+        "api/interlock_route.py", ("tests/test_interlock_route.py",),
+        ("released-for-ever-over-http", "people", "- said_at > RELEASE_WITHIN_SECONDS:",
+         "- said_at > 10**9:"),
+    ),
+    *among(
         "scoring/ids.py", ("tests/test_told.py", "tests/test_interlock.py"),
         ("unseen-is-another", "approvals", 'in ("Cc", "Cf", "Cs")', 'in ("Cs",)'),
         ("a-filler-is-somebody", "approvals", "is_control or character in UNSEEN", "is_control"),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 
 import httpx
 import pytest
 from aiokafka.errors import KafkaTimeoutError
 
-from api.actions import Actions
+from api.actions import MOST_OF_ACCOUNT, Acted, Actions
 from api.app import application
 from api.changes import MOST_KEPT
 from api.shapes import ActionList, ActionShown
@@ -120,6 +121,11 @@ REFUSED = [
     ("approver", {"action": "approve-trip", "reason": "x"}, 409, "no trip"),
     ("operator", {"action": "cut-it", "reason": "x"}, 422, "action"),
     ("operator", {"action": "note", "reason": ""}, 422, "reason"),
+    ("operator", {"action": "note", "reason": "   "}, 422, "state the reason in words"),
+    ("operator", {"action": "note", "reason": "\u3000\u200b"}, 422, "state the reason in words"),
+    ("operator", {"action": "note", "reason": "\0"}, 422, "state the reason in words"),
+    ("operator", {"action": "note", "reason": "rang\0up"}, 422, "in plain text"),
+    ("operator", {"action": "note", "reason": "x" * 501}, 422, "500 characters"),
     ("operator", {"action": "note"}, 422, "reason"),
     ("operator", {"action": "note", "reason": "x", "operator": "boss"}, 422, "operator"),
 ]
@@ -143,6 +149,51 @@ def test_whoever_holds_a_supply_does_not_release_it_alone(asking):
     assert asking.as_("approver", "POST", PATH, json=release).status_code == 202
 
 
+def test_notes_do_not_hide_who_holds_a_supply(asking):
+    release = {"action": "release-supply", "reason": "moved out"}
+    asking.as_("approver", "POST", PATH, json=HOLD)
+    for number in range(MOST_OF_ACCOUNT + 1):
+        note = {"action": "note", "reason": f"rang {number} times"}
+        assert asking.as_("approver", "POST", PATH, json=note).status_code == 202
+    assert asking.state.actions.holder("mine").operator == "approver"
+    assert asking.as_("approver", "POST", PATH, json=release).status_code == 409
+
+
+def acted(offset: int, action: Action, person: str, said_at: int = MONDAY) -> Acted:
+    return Acted(f"a-{offset}", "mine", action, person, "x", said_at, MONDAY, 0, offset)
+
+
+HOLDERS = [
+    # as remembered: (offset, action, who); who holds then, why
+    ([], None, "nobody has acted"),
+    ([(1, Action.HOLD_SUPPLY, "li")], "li", "a hold"),
+    ([(1, Action.REJECT_TRIP, "li")], "li", "a no"),
+    ([(1, Action.HOLD_SUPPLY, "li"), (2, Action.DISPUTE, "wang")], "wang", "the newest"),
+    ([(1, Action.HOLD_SUPPLY, "li"), (2, Action.RELEASE_SUPPLY, "wang")], None, "released"),
+    ([(1, Action.HOLD_SUPPLY, "li"), (2, Action.APPROVE_TRIP, "wang")], "li", "not by approving"),
+    ([(2, Action.RELEASE_SUPPLY, "wang"), (1, Action.HOLD_SUPPLY, "li")], None,
+     "a release written here, and the hold of another process read after it"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("told", "who", "why"), HOLDERS, ids=[case[-1] for case in HOLDERS])
+def test_who_holds_a_supply(told, who, why):
+    actions = Actions()
+    for each in told:
+        actions.remember(acted(*each))
+    holder = actions.holder("mine")
+    assert (holder and holder.operator) == who, why
+
+
+def test_one_person_is_shown_as_one_approver_by_when_they_said_it():
+    actions = Actions()
+    for offset, (person, said_at) in enumerate(
+        [("wang", MONDAY - DAY), ("li", MONDAY), (" LI", MONDAY), ("ann", MONDAY + DAY)]
+    ):
+        actions.remember(acted(offset, Action.APPROVE_TRIP, person, said_at))
+    assert actions.approvers("mine", MONDAY) == ["li", "ann"], "wang said it a day before"
+
+
 def test_nobody_approves_twice(tmp_path):
     asking = Asking(tmp_path)
     office = Office()
@@ -161,6 +212,16 @@ def test_nobody_approves_twice(tmp_path):
     again = asking.as_("approver", "POST", PATH, json=approve)
     assert (again.status_code, "second person" in again.json()["detail"]) == (409, True)
     assert asking.as_("operator", "POST", PATH, json=approve).status_code == 403
+    # a day on, with nothing left of it, the same person may say it anew
+    (said,) = asking.state.actions.of_account("mine")
+    life = RULES.approval_valid_seconds
+    for ago, status in ((life - 60, 409), (life, 202)):
+        actions = Actions()
+        then = asking.state.now() - ago
+        actions.remember(said._replace(acted_at=then, stamped_at=then))
+        asking.state = dataclasses.replace(asking.state, actions=actions)
+        asking.app = application(asking.state)
+        assert asking.as_("approver", "POST", PATH, json=approve).status_code == status, ago
 
 
 # --- changes as they happen ----------------------------------------------------------------------

@@ -8,7 +8,7 @@ import pytest
 from aiokafka.errors import KafkaTimeoutError
 
 from api.app import application
-from api.interlock_route import InterlockDeed, InterlockShown
+from api.interlock_route import RELEASE_WITHIN_SECONDS, InterlockDeed, InterlockShown
 from api.people import Role
 from api.state import State
 from scoring.interlock import InterlockRules
@@ -103,6 +103,23 @@ def test_one_person_freezes_and_two_different_ones_release(fleet):
     assert (nothing.status_code, "nothing is frozen" in nothing.json()["detail"]) == (409, True)
 
 
+def test_a_release_counts_for_an_hour_and_then_the_same_person_may_release_anew(fleet):
+    fleet.say("operator", FREEZE)
+    fleet.tick()
+    fleet.say("approver", RELEASE)
+    fleet.tick()
+    newest = fleet.state.interlock.deeds()[0]
+    for ago, status in ((RELEASE_WITHIN_SECONDS - 60, 409), (RELEASE_WITHIN_SECONDS + 1, 202)):
+        newest.acted_at = fleet.state.now() - ago
+        again = fleet.say("approver", RELEASE | {"reason": f"{ago} s later"})
+        assert again.status_code == status, ago
+    fleet.tick()
+    assert fleet.say("approver", RELEASE | {"reason": "and again"}).status_code == 409
+    assert fleet.say("second", RELEASE).status_code == 202
+    fleet.tick()
+    assert fleet.shown()["isFrozen"] is False
+
+
 @pytest.mark.parametrize(
     ("who", "body", "status"),
     [
@@ -111,6 +128,8 @@ def test_one_person_freezes_and_two_different_ones_release(fleet):
         ("field", FREEZE, 403),
         ("operator", RELEASE, 403),
         ("operator", FREEZE | {"reason": ""}, 422),
+        ("operator", FREEZE | {"reason": "   "}, 422),
+        ("operator", FREEZE | {"reason": "\0"}, 422),
         ("operator", {"action": "hold-supply", "reason": "x"}, 422),
         ("operator", FREEZE | {"person": "boss"}, 422),
     ],
