@@ -80,8 +80,8 @@ async def _say(settings: Settings, action: InterlockAction, operator: str, reaso
         bootstrap_servers=settings.bootstrap, **connection_terms(settings), acks="all"
     )
     value = encode_interlock_action(action, operator, reason, int(time.time()))
-    await producer.start()
     try:
+        await producer.start()
         for partition in range(settings.partitions):
             await producer.send_and_wait(OPERATOR_ACTIONS, value, partition=partition)
     finally:
@@ -97,8 +97,8 @@ async def _newest(settings: Settings) -> dict[int, Word]:
         enable_auto_commit=False,
         auto_offset_reset="earliest",
     )
-    await consumer.start()
     try:
+        await consumer.start()
         consumer.assign([place])
         while True:
             fetched = await consumer.getmany(timeout_ms=POLL_MS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import socket
 
 import pytest
@@ -39,6 +40,22 @@ def test_a_broker_that_is_away_is_named_with_its_setting(error, monkeypatch):
         told = _sentence(error("whatever a client says"))
     assert "no Kafka answers at 127.0.0.1:" in told
     assert "KILOWATCH_BOOTSTRAP" in told
+
+
+SAY = ["--operator", "li.na", "--reason", "storm"]
+
+
+@pytest.mark.parametrize("words", [[], ["freeze", *SAY], ["release", *SAY]], ids=str)
+def test_the_interlock_without_a_broker_says_one_sentence_and_leaves_nothing_open(
+    words, monkeypatch, capsys, caplog
+):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("KILOWATCH_BOOTSTRAP", f"127.0.0.1:{taken.getsockname()[1]}")
+        assert main(["interlock", *words]) == 1
+    gc.collect()  # what is left open says so when it is collected
+    assert "no Kafka answers at 127.0.0.1:" in capsys.readouterr().err
+    assert "Unclosed" not in caplog.text
 
 
 def test_a_port_that_is_taken_and_a_place_nobody_may_write():
