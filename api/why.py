@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from api.why_words import SENTENCES, STEP_WORDS
 from api.words import detail_sentence, hold_sentence
 from scoring.effects import DecisionKind, Stage
-from streams.chain import ITEM_STATUSES, RECOVERED, Proof, link_of
+from streams.chain import ITEM_STATUSES, RECOVERED, Broken, Proof, link_of
 from streams.topics import (
     DISCONNECTION_NOTICES,
     LOW_BALANCE_WARNINGS,
@@ -90,14 +90,16 @@ def why(
 ) -> Why:
     """Why things are as they are with this account, from its records of `decisions` in order."""
     proof, steps, broken = Proof(), [], ""
-    for place, value in enumerate(links):
-        known = proof.links
-        found = proof.take(f"record {place}", value)
+    for number, value in enumerate(links):
+        known, place, body = proof.links, f"record {number}", link_of(value)
+        found = (
+            Broken(body.account_id, body.number, place, "is about another account")
+            if body is not None and body.account_id != account_id
+            else proof.take(place, value)
+        )
         if found is not None:
             broken = broken or str(found)
-            continue
-        body = link_of(value)
-        if proof.links > known and body is not None:  # else told again after a crash
+        elif proof.links > known and body is not None:  # else told again after a crash
             steps.append(_step(body, language, zone))
     first = proof.first.get(account_id, 0)
     answer = _answer(steps, first, language)

@@ -301,6 +301,16 @@ def test_a_foreign_record_does_not_stop_the_answer(value: bytes) -> None:
     assert not told.is_proven
 
 
+def test_a_link_of_another_account_is_not_told() -> None:
+    """A foreign record under the account's key is neither its proof nor its story."""
+    other = rewritten(LINKS[0], accountId="home-2")
+    told = why("home-1", [other, *LINKS])
+    assert not told.is_proven
+    assert "home-2, link 1 at record 0: is about another account" in told.proof
+    assert [step.number for step in told.steps] == list(range(1, len(LINKS) + 1))
+    assert why("home-2", LINKS).answer == "There is no record of a decision about this account."
+
+
 SINCE: dict[Language, tuple[str, str]] = {
     "en": (
         (
@@ -377,6 +387,24 @@ def test_the_first_of_repeated_commands_is_the_answer(language: Language) -> Non
     told = why("home-1", office.links("home-1"), language)
     assert told.answer.startswith("2026-07-08 02:02 UTC")
     assert told.answer.endswith(("ordered back on 2026-07-08 06:00 UTC.", "2026-07-08 06:00 UTC。"))
+
+
+def test_a_later_episode_is_the_answer_though_the_one_before_was_never_ended() -> None:
+    trip = next(link for link in LINKS if b'"trip-commands"' in link)
+    told = json.loads(trip)["told"]
+    chain: list[bytes] = []
+    for episode, attempt, hour in ((1, 1, 2), (1, 2, 3), (2, 1, 4), (2, 2, 5)):
+        chain.append(
+            rewritten(
+                trip,
+                told=told | {"effectId": f"home-1:trip:{episode}:{attempt}"},
+                decidedAt=f"2026-07-08T0{hour}:00:00Z",
+                number=len(chain) + 1,
+                previous=json.loads(chain[-1])["hash"] if chain else NO_LINK,
+            )
+        )
+    answers = [why("home-1", chain[:length]).answer for length in range(1, 5)]
+    assert [answer[11:16] for answer in answers] == ["02:00", "02:00", "04:00", "04:00"]
 
 
 def test_the_newest_word_is_the_answer():
