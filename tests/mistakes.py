@@ -226,7 +226,8 @@ MUTANTS = (
     ),
     *among(
         "streams/command_verifier.py", SIGNED,
-        ("expired-command", "expiry", "if expires_at < (self._latest if is_trip else now):", "if False:"),
+        ("expired-command", "expiry", "if expires_at < (self._latest if is_trip else now):",
+         "if False:"),
         ("trip-of-a-former-life", "signature",
          "        if is_trip and starts is not None and seconds", "        if False and seconds"),
         ("clock-set-back", "expiry", "self._latest = max(self._latest, now)",
