@@ -132,6 +132,23 @@ def test_a_clock_that_steps_back_brings_no_trip_to_life():
             receiver.accept(body, DECIDED_AT + 1_790)
 
 
+@pytest.mark.parametrize(("hours", "why"), [(1, "repeated"), (5, "repeated"), (7, None)])
+def test_a_restore_is_remembered_for_hours_after_its_expiry(hours, why):
+    receiver, sign = verifier(), signer()
+    restore = command(effectId="home-1:restore:1:1", controlCode="3.31.0.5")
+    signed, late = sign.signed(restore, DECIDED_AT), DECIDED_AT + 1_800 + hours * 3_600
+    assert receiver.accept(signed, DECIDED_AT)
+    other = command(
+        effectId="home-2:restore:1:1", controlCode="3.31.0.5", expiresAt="2026-07-07T00:00:00Z"
+    )
+    assert receiver.accept(sign.signed(other, DECIDED_AT), late)
+    if why is None:
+        assert receiver.accept(signed, DECIDED_AT + 60)
+        return
+    with pytest.raises(CommandRefused, match=why):
+        receiver.accept(signed, DECIDED_AT + 60)
+
+
 def test_a_restore_is_not_held_back_by_a_clock_that_was_wrong_for_a_while():
     receiver = verifier()
     receiver.accept(signer().signed(command(
