@@ -150,10 +150,9 @@ def trip(here: Situation) -> Verdict:
 
 def proofs_of(here: Situation) -> tuple[Proof, ...]:
     """Each step taken so far, with when its proof was in hand; the last is the newest notice."""
-    proven_at = (*here.proven_at[: here.step], here.notice_delivered_at)
     return tuple(
         Proof(line.step.name.lower(), here.notice_of(place), at)
-        for place, (line, at) in enumerate(zip(here.steps, proven_at, strict=False))
+        for place, (line, at) in enumerate(zip(here.steps, here.step_proofs, strict=False))
     )
 
 
@@ -195,8 +194,7 @@ def restore(here: Situation, why: str) -> Verdict:
         # a repeat is not a new beginning: how long somebody waits in the dark must be seen
         changes |= {"stage_since": here.now, "proof_from": here.now}
         if here.stage is not Stage.TRIPPED:  # its trip may still be carried out, also unheard of
-            trip_ends_at = here.trip_sent_at + here.rules.command_validity_seconds
-            changes["opened_at"] = max(here.now, trip_ends_at)
+            changes["opened_at"] = max(here.now, here.trip_ends_at)
     command = RestoreCommand(
         here.after(changes).restore_id,
         here.account_id,

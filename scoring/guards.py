@@ -85,7 +85,7 @@ def next_notice_holds(here: Situation) -> Hold:
     if here.step + 2 < len(here.steps):
         return holds
     then = here.now + following.wait_seconds
-    holds |= Hold.NOTICE_TOO_RECENT if then < here.not_before_at else NO_HOLD
+    holds |= _by_promise(here, then)
     window = window_hold(here.rules, here.zone, then)
     window |= weather_hold(here.rules, here.zone, then, here.weather, here.now)
     return holds | window | _by_reading(here) | _by_switch(here) | _by_approval(here)
@@ -109,7 +109,7 @@ def trip_holds(here: Situation) -> Hold:
         | _by_emergency_credit(here)
         | _by_overdue(here, here.line)
         | _by_notice(here)
-        | _by_promise(here)
+        | _by_promise(here, here.now)
         | _by_switch(here)
         | _by_approval(here)
         | here.interlock
@@ -196,21 +196,20 @@ def _by_notice(here: Situation) -> Hold:
 
 def aged_step(here: Situation) -> int | None:
     """The first step whose proof counts no more: the road goes on from there.  None: all count."""
-    proofs = (*here.proven_at[: here.step], here.notice_delivered_at)
-    for place, (line, proven_at) in enumerate(zip(here.steps, proofs, strict=False)):
+    for place, (line, proven_at) in enumerate(zip(here.steps, here.step_proofs, strict=False)):
         if proven_at != NO_TIME and here.now - proven_at > line.valid_seconds:
             return place
     return None
 
 
-def _by_promise(here: Situation) -> Hold:
+def _by_promise(here: Situation, at: int) -> Hold:
     """A notice has named an hour before which nothing is stopped; no later change moves it up."""
-    return Hold.NOTICE_TOO_RECENT if here.now < here.not_before_at else NO_HOLD
+    return Hold.NOTICE_TOO_RECENT if at < here.not_before_at else NO_HOLD
 
 
 def _skips_a_step(here: Situation) -> bool:
     """Whether the proof of an earlier step is missing, or came too near to the one after it."""
-    proofs = (*here.proven_at[: here.step], here.notice_delivered_at)
+    proofs = here.step_proofs
     return any(
         earlier == NO_TIME or later - earlier < line.wait_seconds
         for line, earlier, later in zip(here.steps, proofs, proofs[1:], strict=False)

@@ -76,12 +76,16 @@ def note_steps(accounts: Accounts, rules: SupplyRules) -> None:
     begins_at = day * SECONDS_PER_DAY - EARLIEST_ZONE_SECONDS
     may_begin = (due_day != NEVER_DUE) & (ledger["payment_mode"] != PREPAID)
     step_at = np.where(may_begin, np.maximum(begins_at, 1), FAR)
-    to_prove = (ledger["command"] == CommandState.EXECUTED.value) & (annex["proof_from"] != NO_TIME)
-    proof_at = ledger["stage_since"] + rules.metering_proof_seconds
-    step_at = np.minimum(step_at, np.where(to_prove, proof_at, FAR))
-    # not proven in its time: no hour will tell, but any reading may
-    is_asked = ledger["command"] == CommandState.FIELD_ORDER.value
-    step_at = np.minimum(step_at, np.where(is_asked & (annex["proof_from"] != NO_TIME), NEVER, FAR))
+    proof_at = np.select(
+        [
+            ledger["command"] == CommandState.EXECUTED.value,
+            # not proven in its time: no hour will tell, but any reading may
+            ledger["command"] == CommandState.FIELD_ORDER.value,
+        ],
+        [ledger["stage_since"] + rules.metering_proof_seconds, NEVER],
+        FAR,
+    )
+    step_at = np.minimum(step_at, np.where(annex["proof_from"] != NO_TIME, proof_at, FAR))
     step_at = np.where(step_at == FAR, NO_TIME, step_at)
     rests = ledger["stage"] == Stage.NORMAL.value
     accounts.ledger["step_at"][at[rests]] = step_at[rests]
@@ -129,11 +133,15 @@ def _tier_by_amount(
     ledger: NDArray[Any], look: NDArray[Any], rules: SupplyRules
 ) -> NDArray[np.int64]:
     """The warning tier that the amount left alone calls for."""
-    available, amount = look["available_nanos"], ledger["warning_amount_nanos"]
+    low, lower, lowest = _limits_nanos(ledger["warning_amount_nanos"], rules)
+    left = look["available_nanos"]
+    return np.asarray(np.select([left < lowest, left < lower, left < low], (3, 2, 1), 0), np.int64)
+
+
+def _limits_nanos(amount: NDArray[np.int64], rules: SupplyRules) -> tuple[NDArray[np.int64], ...]:
+    """Amounts left (n,) below which each tier begins, of what the contract names."""
     fifth = amount // WHOLE_FIFTHS
-    limits = (amount, fifth * rules.lower_amount_fifths, fifth * rules.lowest_amount_fifths)
-    is_below = [available < most for most in limits]
-    return np.asarray(np.select(is_below[::-1], (3, 2, 1), 0), np.int64)
+    return amount, fifth * rules.lower_amount_fifths, fifth * rules.lowest_amount_fifths
 
 
 def _limits_seconds(ledger: NDArray[Any]) -> NDArray[np.int64]:
@@ -163,23 +171,21 @@ def _tier_moves(
     limits = _limits_seconds(ledger)
     tier, available = ledger["tier"], look["available_nanos"]
     amount = ledger["warning_amount_nanos"]
-    fifth = amount // WHOLE_FIFTHS
-    is_lower = available < fifth * rules.lower_amount_fifths
-    is_lowest = available < fifth * rules.lowest_amount_fifths
+    low, lower, lowest = _limits_nanos(amount, rules)
     moves = (
-        ((tier < Tier.LOW.value) & ((left50 <= limits[:, 0]) | (available < amount)))
-        | ((tier < Tier.LOWER.value) & ((left50 <= limits[:, 1]) | is_lower))
-        | ((tier < Tier.LOWEST.value) & ((left10 <= limits[:, 2]) | is_lowest))
+        ((tier < Tier.LOW.value) & ((left50 <= limits[:, 0]) | (available < low)))
+        | ((tier < Tier.LOWER.value) & ((left50 <= limits[:, 1]) | (available < lower)))
+        | ((tier < Tier.LOWEST.value) & ((left10 <= limits[:, 2]) | (available < lowest)))
     )
     few = np.flatnonzero((ledger["ledger_changed"] != 0) & (tier != Tier.NORMAL.value))
     if len(few):
         wider = limits[few] + limits[few] // rules.dead_band_divisor
         more = amount[few] + amount[few] // rules.dead_band_divisor
-        fifth, left = more // WHOLE_FIFTHS, available[few]
-        lowest = (left10[few] <= wider[:, 2]) | (left < fifth * rules.lowest_amount_fifths)
-        lower = (left50[few] <= wider[:, 1]) | (left < fifth * rules.lower_amount_fifths)
-        low = (left50[few] <= wider[:, 0]) | (available[few] < more)
-        stays = np.where(lowest, 3, np.where(lower, 2, np.where(low, 1, 0)))
+        left, (low, lower, lowest) = available[few], _limits_nanos(more, rules)
+        is_lowest = (left10[few] <= wider[:, 2]) | (left < lowest)
+        is_lower = (left50[few] <= wider[:, 1]) | (left < lower)
+        is_low = (left50[few] <= wider[:, 0]) | (left < low)
+        stays = np.where(is_lowest, 3, np.where(is_lower, 2, np.where(is_low, 1, 0)))
         moves[few] |= stays < tier[few]
     return np.asarray(moves)
 
@@ -221,6 +227,7 @@ def _road_is_due(
     is_by_law = ledger["procedure"][few] == Procedure.ARREARS_STOP.value
     valid_seconds = rules.notice_valid_days * SECONDS_PER_DAY
     is_old = ledger["notice_delivered_at"][few] + valid_seconds < now
+    may_go_on = ~waits_for_event | is_by_law | is_old
     command_is_over = ledger["command_expires_at"][few] <= now
     # quarantine comes without a judgement: it must still give tripped accounts their supply back
     is_newly_quarantined = (ledger["quarantined"][few] != 0) & ((holds & Hold.QUARANTINED) == 0)
@@ -230,16 +237,8 @@ def _road_is_due(
         | ((stage == Stage.NORMAL.value) & step_is_due & ((holds & BY_TERMS) == 0))
         | ((stage == Stage.NORMAL.value) & step_is_due & is_to_prove)
         | ((stage == Stage.NOTICE_SENT.value) & is_overdue & ((holds & Hold.NOTICE_OVERDUE) == 0))
-        | (
-            (stage == Stage.NOTICED.value)
-            & (step_at <= now)
-            & (~waits_for_event | is_by_law | is_old)
-        )
-        | (
-            (stage == Stage.TRIP_COMMANDED.value)
-            & command_is_over
-            & (~waits_for_event | is_by_law | is_old)
-        )
+        | ((stage == Stage.NOTICED.value) & (step_at <= now) & may_go_on)
+        | ((stage == Stage.TRIP_COMMANDED.value) & command_is_over & may_go_on)
         | ((stage == Stage.RESTORE_COMMANDED.value) & command_is_over)
         | ((stage != Stage.RESTORE_COMMANDED.value) & is_newly_quarantined)
     )

@@ -173,6 +173,16 @@ class Situation(NamedTuple):
         return self.payment_mode is PaymentMode.PREPAID
 
     @property
+    def trip_ends_at(self) -> int:
+        """Until when the newest trip may be carried out."""
+        return self.trip_sent_at + self.rules.command_validity_seconds
+
+    @property
+    def step_proofs(self) -> tuple[int, ...]:
+        """When the proof of each step taken so far was in hand; the last is the newest notice's."""
+        return (*self.proven_at[: self.step], self.notice_delivered_at)
+
+    @property
     def is_exhausted(self) -> bool:
         """Whether the money and the agreed credit are used up: domain.md 6, "available < 0"."""
         return self.available_nanos < 0

@@ -207,8 +207,7 @@ def _reported_open(here: Situation, event: SwitchReported) -> Verdict:
         if here.command is CommandState.EXECUTED:  # it was armed and is no more: due at once
             changes["command_expires_at"] = here.now
     told = Verdict(changes=changes)
-    trip_ends_at = here.trip_sent_at + here.rules.command_validity_seconds
-    if here.stage is Stage.NORMAL and here.attempt and event.reported_at <= trip_ends_at:
+    if here.stage is Stage.NORMAL and here.attempt and event.reported_at <= here.trip_ends_at:
         # perhaps our trip, called back and carried out all the same; perhaps an electrician at work
         told += ask(here.after(changes), WorkItemKind.LOOK_AT_SWITCH, here.trip_id)
     return told

@@ -39,6 +39,10 @@ class SigningKey:
     valid_until: int
     secret: Ed25519PrivateKey
 
+    def is_valid_at(self, at: int) -> bool:
+        """Whether receivers take what was decided at this instant."""
+        return self.valid_from <= at <= self.valid_until
+
 
 class Signer:
     """Signs commands with the newest key that is valid; keys may overlap."""
@@ -55,7 +59,7 @@ class Signer:
         receiver's to say, and a command that gives supply back is better signed late than never.
         """
         begun = [key for key in self._keys if key.valid_from <= decided_at]
-        valid = [key for key in begun if decided_at <= key.valid_until]
+        valid = [key for key in begun if key.is_valid_at(decided_at)]
         key = (valid or begun or self._keys[:1])[-1]
         bare = body[:-1] + b',"keyId":' + json.dumps(key.key_id).encode() + b"}"
         signature = base64.b64encode(key.secret.sign(bare))
@@ -63,7 +67,7 @@ class Signer:
 
     def is_valid_at(self, at: int) -> bool:
         """Whether receivers take what is decided now."""
-        return any(key.valid_from <= at <= key.valid_until for key in self._keys)
+        return any(key.is_valid_at(at) for key in self._keys)
 
 
 def signer_from(directory: str) -> Signer | None:

@@ -17,7 +17,7 @@ from scoring.events import Source
 from scoring.procedures import CommandState
 from tests.inputs import heartbeat, payment, reading, report, tick
 from tests.situations import BACK, DAY, FULL, NOON, RESTORING, TRIPPED, replace, told
-from tests.test_standstill import HOUR, MINUTE, NINE, START, Road, on_the_way_to_a_trip
+from tests.test_standstill import HOUR, MINUTE, NINE, Road, on_the_way_to_a_trip
 
 
 def gap(load_wh, begins, minutes=15, still=None):
@@ -91,6 +91,17 @@ def test_what_the_meter_proves(start, change, said, state, why):
 
 AT_EIGHT = 8 * HOUR * 2
 """Wh in the register at eight o'clock; the home draws 2 Wh a second until it is tripped at nine."""
+
+
+async def tripped_at_nine(road: Road, half_past_eight_wh: int) -> None:
+    """Read once more, so many Wh later than at eight; then the trip is commanded."""
+    at = NINE - 30 * MINUTE
+    await on_the_way_to_a_trip(road)
+    await road.say(Source.READINGS, (reading("home-1", at, AT_EIGHT + half_past_eight_wh), at))
+    await road.say(Source.PAYMENTS, (heartbeat(NINE), NINE))
+    await road.say(Source.TICKS, (tick(NINE), NINE))
+
+
 PAID_AT = NINE + 65 * MINUTE
 STORIES = [
     # Wh since eight at 8:30, 9:30, 10:00, 10:30 (restore at 10:05) and each half hour after it;
@@ -124,24 +135,20 @@ UNREPORTED = [
 def test_which_reading_proves_the_restore(
     since_eight_wh: tuple[int, ...], proven_at: str, *, is_reported: bool
 ) -> None:
-    times = [START + 8 * HOUR + 30 * MINUTE]
-    times += [NINE + (1 + number) * 30 * MINUTE for number in range(len(since_eight_wh) - 1)]
+    times = [NINE + (1 + number) * 30 * MINUTE for number in range(len(since_eight_wh) - 1)]
     told = [
         (reading("home-1", at, AT_EIGHT + wh), at)
-        for at, wh in zip(times, since_eight_wh, strict=True)
+        for at, wh in zip(times, since_eight_wh[1:], strict=True)
     ]
 
     async def story(road: Road) -> None:
-        await on_the_way_to_a_trip(road)
-        await road.say(Source.READINGS, told[0])
-        await road.say(Source.PAYMENTS, (heartbeat(NINE), NINE))
-        await road.say(Source.TICKS, (tick(NINE), NINE))
+        await tripped_at_nine(road, since_eight_wh[0])
         if is_reported:
             opened = report("home-1", "disconnected", NINE + MINUTE, "home-1:trip:1:1")
             await road.say(Source.SWITCH_REPORTS, (opened, NINE + MINUTE))
-        await road.say(Source.READINGS, *told[1:3])
+        await road.say(Source.READINGS, *told[:2])
         await road.say(Source.PAYMENTS, (payment("home-1", "p-2", "100.00"), PAID_AT))
-        for each in told[3:]:
+        for each in told[2:]:
             await road.say(Source.READINGS, each)
         await road.stop()
 
@@ -166,10 +173,7 @@ def test_load_while_the_called_back_trip_may_still_come_proves_nothing(told: tup
     """Trip at nine, in force to half past; paid at 9:05; nobody reports anything."""
 
     async def story(road: Road) -> None:
-        await on_the_way_to_a_trip(road)
-        await road.say(Source.READINGS, (reading("home-1", NINE - 1800, AT_EIGHT + 3600), NINE - 1))
-        await road.say(Source.PAYMENTS, (heartbeat(NINE), NINE))
-        await road.say(Source.TICKS, (tick(NINE), NINE))
+        await tripped_at_nine(road, 3_600)
         paid = payment("home-1", "p-2", "100.00")
         await road.say(Source.PAYMENTS, (paid, NINE + 5 * MINUTE))
         for minute, wh in told[:-1]:

@@ -62,8 +62,8 @@ def cut(paid: str | None = "100") -> Office:
     return office
 
 
-def stopped_by_law() -> Office:
-    """A shop on a plan that owes since 1 June, dunned and noticed in the week from 6 July 2026."""
+def owing_shop() -> Office:
+    """A shop on a plan that owes since 1 June 2026."""
     office = Office()
     office.open("shop-1", customer_class=CustomerClass.BUSINESS, payment_mode=PaymentMode.PLAN)
     due_day = date(2026, 6, 1).toordinal()
@@ -71,41 +71,41 @@ def stopped_by_law() -> Office:
         "shop-1", 0, 0, "p-0", nanos("-300"), MONDAY, PaymentKind.OPENING_BALANCE, 0, due_day
     )
     office.event(brought, MONDAY)
-    for days, hours in ((0, 9), (0, 10), (3, 11), (3, 12)):
-        at = MONDAY + days * DAY + hours * HOUR
-        office.read("shop-1", (at, (days * 24 + hours) * 100))
-        office.beat(at + 60)
-        if days and hours == 11:
-            office.event(OperatorActed("shop-1", 0, at + 90, Action.APPROVE_TRIP, "li", "", at), at)
-        office.tick(at + 120)
-        if hours < 12:
-            office.receive("shop-1", at + 180)
+    return office
+
+
+def take_step(office: Office, days: int, hours: int, *approver: str) -> None:
+    """The shop is read, approved of and looked at; until noon, its notice is proven delivered."""
+    at = MONDAY + days * DAY + hours * HOUR
+    office.read("shop-1", (at, (days * 24 + hours) * 100))
+    office.beat(at + 60)
+    for name in approver:
+        approve(office, name, at)
+    office.tick(at + 120)
+    if hours < 12:
+        office.receive("shop-1", at + 180)
+
+
+def approve(office: Office, name: str, at: int) -> None:
+    office.event(OperatorActed("shop-1", 0, at, Action.APPROVE_TRIP, name, "", at), at)
+
+
+def stopped_by_law() -> Office:
+    """Dunned and noticed in the week from 6 July 2026, then stopped."""
+    office = owing_shop()
+    for step in ((0, 9), (0, 10), (3, 11, "li"), (3, 12)):
+        take_step(office, *step)
     return office
 
 
 def test_the_grounds_of_a_trip_name_whoever_the_trip_names():
     """Li's word of Wednesday noon is over on Thursday noon; Wang's is not, and one is enough."""
-    office = Office()
-    office.open("shop-1", customer_class=CustomerClass.BUSINESS, payment_mode=PaymentMode.PLAN)
-    due_day = date(2026, 6, 1).toordinal()
-    brought = PaymentReceived(
-        "shop-1", 0, 0, "p-0", nanos("-300"), MONDAY, PaymentKind.OPENING_BALANCE, 0, due_day
-    )
-    office.event(brought, MONDAY)
-    for days, hours in ((0, 9), (0, 10), (3, 11), (3, 12)):
-        at = MONDAY + days * DAY + hours * HOUR
-        if (days, hours) == (3, 11):
-            before = at - DAY + HOUR // 2
-            said = OperatorActed("shop-1", 0, before, Action.APPROVE_TRIP, "li", "", before)
-            office.event(said, before)
-        office.read("shop-1", (at, (days * 24 + hours) * 100))
-        office.beat(at + 60)
-        if (days, hours) == (3, 11):
-            said = OperatorActed("shop-1", 0, at + 90, Action.APPROVE_TRIP, "wang", "", at)
-            office.event(said, at + 90)
-        office.tick(at + 120)
-        if hours < 12:
-            office.receive("shop-1", at + 180)
+    office = owing_shop()
+    take_step(office, 0, 9)
+    take_step(office, 0, 10)
+    approve(office, "li", MONDAY + 2 * DAY + 11 * HOUR + HOUR // 2)
+    take_step(office, 3, 11, "wang")
+    take_step(office, 3, 12)
     (trip,) = office.told["trip-commands"]
     links = [json.loads(link) for link in office.links("shop-1")]
     (of_trip,) = [
